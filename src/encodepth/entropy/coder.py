@@ -1,0 +1,110 @@
+"""Integer symbols to bytes and back, by constriction's range coder.
+
+Symbols that share a table are coded together, so a call costs one pass per table in use, not one
+per symbol. Table 0 is the narrowest: its symbols are zero by contract and cost nothing.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import constriction
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import CorruptFileError
+from .tables import PRECISION
+
+Ints = NDArray[np.int32]
+ESCAPE_LIMIT = 32767  # symbols outside a table are sent as 16 bits
+_RAW = constriction.stream.model.Uniform(1 << 16)
+
+
+class Tables:
+    """A set of integer probability tables, ready for the coder.
+
+    Args:
+        radii: (K,) table k covers -radius..radius, then one escape symbol.
+        frequencies: the tables end to end, each summing to 2^24.
+    """
+
+    def __init__(self, radii: Ints, frequencies: Ints) -> None:
+        self.radii = np.asarray(radii, dtype=np.int64)
+        self.starts = np.concatenate([[0], np.cumsum(2 * self.radii + 2)])
+        self.frequencies = np.asarray(frequencies, dtype=np.int64)
+        if self.radii.min(initial=1) < 0 or self.starts[-1] != len(self.frequencies):
+            raise ValueError(f"{len(self.frequencies)} frequencies, radii ask {self.starts[-1]}")
+        sums = np.add.reduceat(self.frequencies, self.starts[:-1])
+        if self.frequencies.min() < 1 or (sums != 1 << PRECISION).any():
+            raise ValueError("a probability table does not sum to 2^24")
+
+    @functools.lru_cache(maxsize=None)  # noqa: B019  one instance lives as long as its model
+    def model(self, k: int) -> constriction.stream.model.Categorical:
+        """Return the coder's model of table k."""
+        mass = self.frequencies[self.starts[k] : self.starts[k + 1]] / (1 << PRECISION)
+        return constriction.stream.model.Categorical(mass, perfect=False)
+
+    def bits(self, symbols: Ints, index: NDArray[np.integer]) -> float:
+        """Return the ideal code length of symbols (N,) under tables index (N,), in bits."""
+        radius = self.radii[index]
+        symbol = symbols.astype(np.int64)
+        escaped = np.abs(symbol) > radius
+        at = self.starts[index] + np.where(escaped, 2 * radius + 1, symbol + radius)
+        cost = PRECISION - np.log2(self.frequencies[at].astype(np.float64)) + 16.0 * escaped
+        return float(cost[index > 0].sum())
+
+
+class Encoder:
+    """Push symbols, then take the bytes."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables, self._coder = tables, constriction.stream.queue.RangeEncoder()
+        self.bits = 0.0
+
+    def push(self, symbols: Ints, index: NDArray[np.integer]) -> None:
+        """Append symbols (N,) coded with tables index (N,); those of table 0 must be 0."""
+        self.bits += self._tables.bits(symbols, index)
+        for k, where in _by_table(index):
+            radius = int(self._tables.radii[k])
+            some = symbols[where].astype(np.int32)
+            escaped = np.abs(some) > radius
+            shifted = np.where(escaped, 2 * radius + 1, some + radius).astype(np.int32)
+            self._coder.encode(shifted, self._tables.model(k))
+            if escaped.any():
+                self._coder.encode((some[escaped] + ESCAPE_LIMIT).astype(np.int32), _RAW)
+
+    def finish(self) -> bytes:
+        """Return the payload; trailing zero bytes are left out."""
+        return self._coder.get_compressed().astype("<u4").tobytes().rstrip(b"\0")
+
+
+class Decoder:
+    """Pull the symbols in the order in which they were pushed."""
+
+    def __init__(self, tables: Tables, payload: bytes) -> None:
+        words = np.frombuffer(payload + bytes(-len(payload) % 4), dtype="<u4").astype(np.uint32)
+        self._tables, self._coder = tables, constriction.stream.queue.RangeDecoder(words)
+
+    def pull(self, index: NDArray[np.integer]) -> Ints:
+        """Return the next symbols (N,), coded with tables index (N,)."""
+        symbols = np.zeros(len(index), dtype=np.int32)
+        for k, where in _by_table(index):
+            radius = int(self._tables.radii[k])
+            try:
+                some = self._coder.decode(self._tables.model(k), len(where)) - radius
+                escaped = some > radius
+                if escaped.any():
+                    raw = self._coder.decode(_RAW, int(escaped.sum()))
+                    some[escaped] = raw - ESCAPE_LIMIT
+            except (AssertionError, ValueError) as error:
+                raise CorruptFileError(f"entropy-coded data is not valid: {error}") from None
+            symbols[where] = some
+        return symbols
+
+
+def _by_table(index: NDArray[np.integer]) -> list[tuple[int, NDArray[np.intp]]]:
+    """Return (table, positions of its symbols) for every table in use but 0, ascending."""
+    order = np.argsort(index, kind="stable")
+    counts = np.bincount(index)
+    ends = np.cumsum(counts)
+    return [(k, order[ends[k] - counts[k] : ends[k]]) for k in np.flatnonzero(counts) if k > 0]
