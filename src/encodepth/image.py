@@ -29,7 +29,11 @@ PathLike = str | os.PathLike[str]
 
 @dataclass(frozen=True)
 class Intrinsics:
-    """Pinhole camera in pixels: focal lengths `fx`, `fy` and principal point `cx`, `cy`."""
+    """Pinhole camera in pixels: focal lengths `fx`, `fy` and principal point `cx`, `cy`.
+
+    Raises:
+        InvalidImageError: a number is beyond 1e9 or not finite, or a focal length under 0.001.
+    """
 
     fx: float
     fy: float
@@ -38,9 +42,9 @@ class Intrinsics:
 
     def __post_init__(self) -> None:
         values = (self.fx, self.fy, self.cx, self.cy)
-        if not all(math.isfinite(v) for v in values) or self.fx <= 0 or self.fy <= 0:
+        if not all(abs(value) <= 1e9 for value in values) or min(self.fx, self.fy) < 1e-3:
             raise InvalidImageError(
-                f"intrinsics {values} must be finite, with focal lengths above 0 pixels"
+                f"intrinsics {values} must be finite pixels, with focal lengths above 0"
             )
 
 
@@ -271,11 +275,10 @@ def _read_color(path: Path) -> np.ndarray:
                 f"color file {path} is {picture.mode}; expected RGB or grey, convert it first"
             )
         pixels = _pixels(picture, path, "color")
-        if pixels.has_transparency_data:
-            if np.asarray(pixels.convert("RGBA"))[..., 3].min() < 255:
-                raise InvalidImageError(
-                    f"color file {path} has transparent pixels; flatten it on a background first"
-                )
+        if pixels.has_transparency_data and np.asarray(pixels.convert("RGBA"))[..., 3].min() < 255:
+            raise InvalidImageError(
+                f"color file {path} has transparent pixels; flatten it on a background first"
+            )
         return np.array(pixels.convert("RGB"))
 
 
