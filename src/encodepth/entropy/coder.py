@@ -38,7 +38,7 @@ class Tables:
         if self.frequencies.min() < 1 or (sums != 1 << PRECISION).any():
             raise ValueError("a probability table does not sum to 2^24")
 
-    @functools.lru_cache(maxsize=None)  # noqa: B019  one instance lives as long as its model
+    @functools.cache  # noqa: B019  one instance lives as long as its model
     def model(self, k: int) -> constriction.stream.model.Categorical:
         """Return the coder's model of table k."""
         mass = self.frequencies[self.starts[k] : self.starts[k + 1]] / (1 << PRECISION)

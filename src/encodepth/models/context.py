@@ -23,7 +23,7 @@ from .config import PlaneConfig
 
 STEPS = 4
 _PHASES = (0, 3, 1, 2)  # order in which a channel group visits the 2x2 cell: a diagonal first
-_INDEX_SHIFT = 2.0 ** -(WEIGHT_BITS + 1)  # sums of the scale path per table index
+INDEX_SHIFT = 2.0 ** -(WEIGHT_BITS + 1)  # sums of the scale path per table index
 _LOG_STEP = math.log(SCALE_MAX / SCALE_MIN) / (SCALES - 1)
 
 CodeStep = Callable[[int, Tensor, Tensor], Tensor]
@@ -115,7 +115,7 @@ class ScaleStep(nn.Module):
             x = x + self.reduce(requantise(self.spatial(magnitudes)))
         x = requantise(self.hidden_spatial(requantise(x)))
         sums = self.out(by_group(requantise(self.hidden(x)), step))
-        return round_clamp((sums + offset) * _INDEX_SHIFT, 0, SCALES - 1)
+        return round_clamp((sums + offset) * INDEX_SHIFT, 0, SCALES - 1)
 
 
 class Context(nn.Module):

@@ -13,7 +13,7 @@ from ..entropy.tables import SCALE_MAX, SCALE_MIN, SCALES
 from ..nn.blocks import blend_weights
 from ..nn.integer import round_clamp
 from .config import PlaneConfig
-from .context import _INDEX_SHIFT, Context, Guide, take
+from .context import INDEX_SHIFT, Context, Guide, take
 from .transforms import Analysis, Synthesis
 
 ALIGN = 32  # pictures are padded to multiples of this
@@ -70,7 +70,7 @@ class PlaneModel(nn.Module):
         bits = _gaussian_bits(_noisy(z), z_index.expand_as(z)).flatten(1).sum(1)
         z_hat = round_clamp(z, -32767, 32767)
         features = self.context.features(z_hat, blend, y.shape[-2:], valid, guide)
-        offset = round_clamp(blend @ self.context.y_index / _INDEX_SHIFT, -(2**22), 2**22)
+        offset = round_clamp(blend @ self.context.y_index / INDEX_SHIFT, -(2**22), 2**22)
         spent = []
 
         def code(step: int, mean: Tensor, index: Tensor) -> Tensor:

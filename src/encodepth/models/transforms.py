@@ -1,4 +1,4 @@
-"""Analysis g_a and synthesis g_s of the default family: stages of blocks between patch projections."""
+"""g_a and g_s of the default family: stages of blocks between patch projections."""
 
 from __future__ import annotations
 

@@ -1,0 +1,100 @@
+"""The default model: colour first, then depth with colour as context; either works alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ModelNotFoundError
+from .context import Guide
+from .plane_coder import Coded, PlaneCoder
+from .weights import find_weights, load_planes
+
+
+class BaseModel:
+    """A colour and a depth network at work, on arrays.
+
+    Args:
+        planes: modality ("color", "depth") -> (coder, fingerprint of its decoder).
+    """
+
+    def __init__(self, planes: dict[str, tuple[PlaneCoder, int]]) -> None:
+        self._planes = planes
+
+    @property
+    def fingerprints(self) -> dict[str, int]:
+        """First 32 bits of the hash of each modality's decoder-side weights and tables."""
+        return {kind: fingerprint for kind, (_, fingerprint) in self._planes.items()}
+
+    def encode_color(self, rgb: NDArray[np.uint8], quality: int) -> Coded:
+        """Code colour (H, W, 3) at a quality in 0..100."""
+        return self._coder("color").encode(rgb, quality)
+
+    def decode_color(
+        self, payload: bytes, height: int, width: int, quality: int, check: int
+    ) -> tuple[NDArray[np.uint8], Guide]:
+        """Return (colour (H, W, 3), what depth needs of it).
+
+        Raises:
+            CorruptFileError, DesyncError: as `PlaneCoder.decode_latent`.
+        """
+        coder = self._coder("color")
+        latent = coder.decode_latent(payload, height, width, quality, check)
+        rgb = np.empty((height, width, 3), np.uint8)
+        for area, pixels in coder.synthesise(latent, height, width, quality):
+            rgb[area] = np.clip(np.rint(pixels * 255), 0, 255)
+        return rgb, latent
+
+    def decode_color_context(
+        self, payload: bytes, height: int, width: int, quality: int, check: int
+    ) -> Guide:
+        """Return only what depth needs of colour, without making the picture."""
+        return self._coder("color").decode_latent(payload, height, width, quality, check)
+
+    def encode_depth(
+        self,
+        plane: NDArray[np.float32],
+        valid: NDArray[np.bool_],
+        quality: int,
+        context: Guide | None = None,
+    ) -> Coded:
+        """Code depth (H, W) in [0, 1], holes filled; `valid` tells where it was measured."""
+        return self._coder("depth").encode(plane[:, :, None], quality, valid, context)
+
+    def decode_depth(
+        self,
+        payload: bytes,
+        height: int,
+        width: int,
+        quality: int,
+        check: int,
+        valid: NDArray[np.bool_],
+        context: Guide | None = None,
+    ) -> NDArray[np.float32]:
+        """Return depth (H, W) in [0, 1]; arguments as they were for the encoder.
+
+        Raises:
+            CorruptFileError, DesyncError: as `PlaneCoder.decode_latent`.
+        """
+        coder = self._coder("depth")
+        latent = coder.decode_latent(payload, height, width, quality, check, valid, context)
+        plane = np.empty((height, width), np.float32)
+        for area, pixels in coder.synthesise(latent, height, width, quality, valid, context):
+            plane[area] = np.clip(pixels[..., 0], 0, 1)
+        return plane
+
+    def _coder(self, kind: str) -> PlaneCoder:
+        if kind not in self._planes:
+            raise ModelNotFoundError(f"this model has no {kind} network")
+        return self._planes[kind][0]
+
+
+def load_model(name_or_path: str | Path = "base", device: str = "cpu") -> BaseModel:
+    """Load a shipped model by name, or a weights file.
+
+    Raises:
+        ModelNotFoundError: no model of that name, or the file cannot be used.
+    """
+    return BaseModel(load_planes(find_weights(name_or_path), device))

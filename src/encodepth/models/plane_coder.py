@@ -1,0 +1,325 @@
+"""One modality's network at work: a picture to a payload and back, in tiles, any size.
+
+The latent is coded in tiles of 128x128 (2048x2048 pixels), each with its own hyperprior and
+context, one after the other in one payload. The transforms run over the same tiles with a halo as
+wide as they can see, so a large picture comes out as if transformed whole, in bounded memory.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..entropy.coder import ESCAPE_LIMIT, Decoder, Encoder, Tables
+from ..errors import DesyncError
+from ..nn.blocks import blend_weights
+from .config import PlaneConfig
+from .context import CodeStep, Guide, take
+from .plane import ALIGN, PlaneModel, pad_latent
+
+STRIDE = 16  # pixels per latent position
+TILE = 128  # latent positions per side of a tile
+
+
+@dataclass(frozen=True)
+class Coded:
+    """A learned stream as the encoder made it."""
+
+    payload: bytes
+    check: int  # CRC-16 of the symbols
+    bits: float  # ideal code length under the model's own tables
+    context: Guide | None = None  # for the modality coded next
+
+
+@dataclass(frozen=True)
+class RateTables:
+    """The integers that a quality selects; shipped with the weights."""
+
+    y_offset: NDArray[np.int32]  # (101, M), added to the sums of the scale path
+    z_index: NDArray[np.uint8]  # (101, Z), probability tables of z
+
+
+@dataclass(frozen=True)
+class _Window:
+    """A tile of the latent: where it lies, and the larger area needed to compute it."""
+
+    core: tuple[slice, slice]
+    wide: tuple[slice, slice]
+
+    @property
+    def inner(self) -> tuple[slice, slice]:
+        """The core, seen from the wide area."""
+        (cy, cx), (wy, wx) = self.core, self.wide
+        return slice(cy.start - wy.start, cy.stop - wy.start), slice(
+            cx.start - wx.start, cx.stop - wx.start
+        )
+
+
+@dataclass(frozen=True)
+class _Side:
+    """What both ends know of a tile before its symbols."""
+
+    valid: Tensor | None
+    guide: Guide | None
+
+
+class PlaneCoder:
+    """Encode and decode with one `PlaneModel`.
+
+    Args:
+        model: in evaluation mode, on its device.
+        tables: the probability tables that were shipped with it.
+        rates: the integers per quality that were shipped with it.
+        low_precision: run the float networks in bfloat16; the symbols decode the same.
+    """
+
+    def __init__(
+        self, model: PlaneModel, tables: Tables, rates: RateTables, *, low_precision: bool = False
+    ) -> None:
+        self.model, self.tables, self.rates = model, tables, rates
+        self.low_precision = low_precision
+        self.device = model.log_gain.device
+
+    @torch.inference_mode()
+    def encode(
+        self,
+        picture: NDArray[np.generic],
+        quality: int,
+        valid: NDArray[np.bool_] | None = None,
+        guide: Guide | None = None,
+    ) -> Coded:
+        """Code a picture.
+
+        Args:
+            picture: (H, W, components), uint8 or float32 in [0, 1].
+            quality: 0..100.
+            valid: (H, W), where depth is measured.
+            guide: what the modality before left.
+        """
+        height, width = picture.shape[:2]
+        size = _latent_size(height, width)
+        picture, valid = _pad(picture, "edge"), _pad(valid, "constant")
+        blend = self._blend(quality)
+        gain = self.model.gain(blend)
+        y = torch.empty(1, self.model.config.latent, *size, device=self.device)
+        y_hat, symbols = torch.empty_like(y), torch.empty_like(y)
+        for window in _windows(size, _halo(self.model.config)):
+            x = self._tensor(picture, window.wide) - 0.5
+            if valid is not None:
+                x = torch.cat([x, self._tensor(valid, window.wide)], dim=1)
+            with self._autocast():
+                wide = self.model.g_a(x, blend, _latent(guide, window.wide))
+            y[(..., *window.core)] = wide[(..., *window.inner)]
+        writer = _Writer(self.tables)
+        for window in _windows(size, 0):
+            tile = y[(..., *window.core)] * gain
+            y_hat[(..., *window.core)], symbols[(..., *window.core)] = self._write_tile(
+                writer, tile, quality, self._side(window, valid, guide)
+            )
+        payload = writer.encoder.finish()
+        return Coded(payload, writer.check, writer.encoder.bits, Guide(y_hat, symbols))
+
+    @torch.inference_mode()
+    def decode_latent(
+        self,
+        payload: bytes,
+        height: int,
+        width: int,
+        quality: int,
+        check: int,
+        valid: NDArray[np.bool_] | None = None,
+        guide: Guide | None = None,
+    ) -> Guide:
+        """Read the symbols back.
+
+        Raises:
+            CorruptFileError: the payload cannot be read.
+            DesyncError: it decodes to other symbols than were encoded.
+        """
+        size = _latent_size(height, width)
+        valid = _pad(valid, "constant")
+        y_hat = torch.empty(1, self.model.config.latent, *size, device=self.device)
+        symbols = torch.empty_like(y_hat)
+        reader = _Reader(self.tables, payload, self.device)
+        for window in _windows(size, 0):
+            tile = y_hat[(..., *window.core)]
+            y_hat[(..., *window.core)], symbols[(..., *window.core)] = self._read_tile(
+                reader, tile, quality, self._side(window, valid, guide)
+            )
+        if reader.check != check:
+            raise DesyncError(
+                f"decoded to other symbols than were encoded (check {check:04x}, got"
+                f" {reader.check:04x}): decoding on {self.device.type}/torch {torch.__version__};"
+                " see docs/format.md#numerics"
+            )
+        return Guide(y_hat, symbols)
+
+    @torch.inference_mode()
+    def synthesise(
+        self,
+        latent: Guide,
+        height: int,
+        width: int,
+        quality: int,
+        valid: NDArray[np.bool_] | None = None,
+        guide: Guide | None = None,
+    ) -> Iterator[tuple[tuple[slice, slice], NDArray[np.float32]]]:
+        """Yield (area of the picture, pixels (h, w, components) around [0, 1]), tile by tile."""
+        blend, valid = self._blend(quality), _pad(valid, "constant")
+        for window in _windows(_latent_size(height, width), _halo(self.model.config)):
+            mask = None if valid is None else self._tensor(valid, window.wide)
+            with self._autocast():
+                wide = self.model.g_s(
+                    latent.latent[(..., *window.wide)], blend, mask, _latent(guide, window.wide)
+                )
+            rows, columns = (_pixels(s) for s in window.inner)
+            tile = (wide[0, :, rows, columns].float() + 0.5).permute(1, 2, 0)
+            top, left = (_pixels(s).start for s in window.core)
+            pixels = tile[: height - top, : width - left].contiguous().cpu().numpy()
+            area = slice(top, top + pixels.shape[0]), slice(left, left + pixels.shape[1])
+            yield area, pixels
+
+    def _write_tile(
+        self, writer: _Writer, tile: Tensor, quality: int, side: _Side
+    ) -> tuple[Tensor, Tensor]:
+        with self._autocast():
+            z = self.model.context.hyper.analyse(pad_latent(tile))
+        z = writer.write(z, self._z_index(quality, tile))
+
+        def code(step: int, mean: Tensor, index: Tensor) -> Tensor:
+            return writer.write(take(tile, step) - mean, index)
+
+        return self._walk(z, tile, quality, side, code)
+
+    def _read_tile(
+        self, reader: _Reader, tile: Tensor, quality: int, side: _Side
+    ) -> tuple[Tensor, Tensor]:
+        z = reader.read(self._z_index(quality, tile))
+
+        def code(step: int, mean: Tensor, index: Tensor) -> Tensor:
+            return reader.read(index)
+
+        return self._walk(z, tile, quality, side, code)
+
+    def _walk(
+        self, z: Tensor, tile: Tensor, quality: int, side: _Side, code: CodeStep
+    ) -> tuple[Tensor, Tensor]:
+        """Return (y_hat, symbols) of a tile; only the shape of `tile` matters here."""
+        context, blend = self.model.context, self._blend(quality)
+        offset = torch.from_numpy(self.rates.y_offset[quality]).to(self.device).float()
+        height, width = tile.shape[-2:]
+        with self._autocast():
+            features = context.features(z, blend, (height, width), side.valid, side.guide)
+            gain = self.model.gain(blend)
+            return context.walk(features, gain, offset.view(1, -1, 1, 1), code)
+
+    def _side(
+        self, window: _Window, valid: NDArray[np.generic] | None, guide: Guide | None
+    ) -> _Side:
+        """Cut what both ends already know of a tile out of the whole picture's."""
+        mask = None if valid is None else self._tensor(valid, window.core)
+        if guide is None:
+            return _Side(mask, None)
+        here = (..., *window.core)
+        return _Side(mask, Guide(guide.latent[here], guide.symbols[here]))
+
+    def _z_index(self, quality: int, tile: Tensor) -> Tensor:
+        index = torch.from_numpy(self.rates.z_index[quality]).to(self.device)
+        h, w = -(-tile.shape[-2] // 4), -(-tile.shape[-1] // 4)
+        return index.view(1, -1, 1, 1).expand(1, -1, h, w)
+
+    def _blend(self, quality: int) -> Tensor:
+        return blend_weights(torch.tensor([quality], device=self.device), self.model.config.anchors)
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.low_precision)
+
+    def _tensor(self, picture: NDArray[np.generic], area: tuple[slice, slice]) -> Tensor:
+        """Cut a latent area out of a padded picture (H, W[, C]) as (1, C, h, w) in [0, 1]."""
+        part = np.ascontiguousarray(picture[_pixels(area[0]), _pixels(area[1])])
+        x = torch.from_numpy(part).to(self.device)
+        x = x.float() / 255 if part.dtype == np.uint8 else x.float()
+        x = x[:, :, None] if x.ndim == 2 else x
+        return x.permute(2, 0, 1)[None]
+
+
+class _Writer:
+    """Symbols on their way to the coder, rounded, and checked as they pass."""
+
+    def __init__(self, tables: Tables) -> None:
+        self.encoder, self._crc = Encoder(tables), 0
+
+    @property
+    def check(self) -> int:
+        """CRC-16 of everything written so far."""
+        return self._crc & 0xFFFF
+
+    def write(self, values: Tensor, index: Tensor) -> Tensor:
+        """Code values under table indexes of the same shape; return them as decoded."""
+        q = values.round().clamp(-ESCAPE_LIMIT, ESCAPE_LIMIT).masked_fill(index == 0, 0.0)
+        integers = q.flatten().to(torch.int32).cpu().numpy()
+        self.encoder.push(integers, index.flatten().to(torch.uint8).cpu().numpy())
+        self._crc = zlib.crc32(integers.astype("<i2").tobytes(), self._crc)
+        return q
+
+
+class _Reader:
+    """Symbols on their way from the coder, checked as they pass."""
+
+    def __init__(self, tables: Tables, payload: bytes, device: torch.device) -> None:
+        self._decoder, self._device, self._crc = Decoder(tables, payload), device, 0
+
+    @property
+    def check(self) -> int:
+        """CRC-16 of everything read so far."""
+        return self._crc & 0xFFFF
+
+    def read(self, index: Tensor) -> Tensor:
+        """Return the next symbols, in the shape of their table indexes."""
+        integers = self._decoder.pull(index.flatten().to(torch.uint8).cpu().numpy())
+        self._crc = zlib.crc32(integers.astype("<i2").tobytes(), self._crc)
+        return torch.from_numpy(integers).to(self._device).float().view(index.shape)
+
+
+def _latent_size(height: int, width: int) -> tuple[int, int]:
+    return tuple(-(-n // ALIGN) * (ALIGN // STRIDE) for n in (height, width))  # type: ignore[return-value]
+
+
+def _pad(picture: NDArray[np.generic] | None, mode: str) -> NDArray[np.generic] | None:
+    """Pad bottom and right to multiples of 32: the edge repeated, or zeros."""
+    if picture is None:
+        return None
+    space = [(0, -n % ALIGN) for n in picture.shape[:2]] + [(0, 0)] * (picture.ndim - 2)
+    return np.pad(picture, space, mode=mode) if any(b for _, b in space) else picture  # type: ignore[call-overload]
+
+
+def _halo(config: PlaneConfig) -> int:
+    """How far the transforms see, in latent positions, rounded up to whole 2x2 cells."""
+    pixels = sum(p * n for p, n in zip(config.patches, config.blocks, strict=True))
+    return -(-pixels // ALIGN) * (ALIGN // STRIDE)
+
+
+def _windows(size: tuple[int, int], halo: int) -> Iterator[_Window]:
+    height, width = size
+    for top in range(0, height, TILE):
+        for left in range(0, width, TILE):
+            core = slice(top, min(top + TILE, height)), slice(left, min(left + TILE, width))
+            wide = tuple(
+                slice(max(s.start - halo, 0), min(s.stop + halo, n))
+                for s, n in zip(core, size, strict=True)
+            )
+            yield _Window(core, wide)  # type: ignore[arg-type]
+
+
+def _pixels(area: slice) -> slice:
+    return slice(area.start * STRIDE, area.stop * STRIDE)
+
+
+def _latent(guide: Guide | None, area: tuple[slice, slice]) -> Tensor | None:
+    return None if guide is None else guide.latent[(..., *area)]
