@@ -28,6 +28,11 @@ class BaseModel:
         """First 32 bits of the hash of each modality's decoder-side weights and tables."""
         return {kind: fingerprint for kind, (_, fingerprint) in self._planes.items()}
 
+    def use_low_precision(self, on: bool) -> None:
+        """Run the float networks in bfloat16, or not; symbols decode the same either way."""
+        for coder, _ in self._planes.values():
+            coder.low_precision = on
+
     def encode_color(self, rgb: NDArray[np.uint8], quality: int) -> Coded:
         """Code colour (H, W, 3) at a quality in 0..100."""
         return self._coder("color").encode(rgb, quality)

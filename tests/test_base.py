@@ -1,0 +1,184 @@
+"""The default family on tiny models: any size, exact symbols, honest estimates, tiles."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from encodepth.errors import DesyncError, ModelNotFoundError
+from encodepth.models import plane_coder
+from encodepth.models.base import BaseModel, load_model
+from encodepth.models.config import TINY_COLOR, TINY_DEPTH
+from encodepth.models.plane import PlaneModel
+from encodepth.models.weights import ENCODER_ONLY, fingerprint, model_arrays, save_weights
+
+SIZES = [(1, 1), (5, 70), (64, 64), (97, 130)]
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    """Tiny models with every zero-started layer given random weights."""
+    torch.manual_seed(4)
+    planes = {"color": PlaneModel(TINY_COLOR), "depth": PlaneModel(TINY_DEPTH)}
+    for plane in planes.values():
+        for parameter in plane.parameters():
+            if not parameter.any():
+                torch.nn.init.normal_(parameter, std=0.02)
+    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    save_weights(path, planes)
+    return path
+
+
+@pytest.fixture(scope="module")
+def model(weights) -> BaseModel:
+    return load_model(weights)
+
+
+def picture(height: int, width: int) -> np.ndarray:
+    rng = np.random.default_rng(height * 1000 + width)
+    ramp = np.linspace(0, 200, height)[:, None, None] + np.linspace(0, 40, width)[None, :, None]
+    return np.clip(ramp + rng.normal(0, 6, (height, width, 3)), 0, 255).astype(np.uint8)
+
+
+def depth_plane(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(height)
+    plane = np.tile(np.linspace(0, 1, width, dtype=np.float32), (height, 1))
+    return plane, rng.random((height, width)) > 0.2
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_colour_decodes_to_the_symbols_that_were_encoded(model, size):
+    coded = model.encode_color(picture(*size), 60)
+    rgb, context = model.decode_color(coded.payload, *size, 60, coded.check)
+    assert rgb.shape == (*size, 3)
+    assert torch.equal(context.symbols, coded.context.symbols)
+    assert torch.equal(context.latent, coded.context.latent)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("guided", [False, True])
+def test_depth_decodes_with_and_without_colour(model, size, guided):
+    plane, valid = depth_plane(*size)
+    context = model.encode_color(picture(*size), 40).context if guided else None
+    coded = model.encode_depth(plane, valid, 70, context)
+    decoded = model.decode_depth(coded.payload, *size, 70, coded.check, valid, context)
+    assert decoded.shape == size
+    assert decoded.dtype == np.float32
+    assert 0 <= decoded.min() <= decoded.max() <= 1
+
+
+def test_an_untrained_network_is_a_transform_codec(tmp_path):
+    torch.manual_seed(0)
+    save_weights(tmp_path / "raw.safetensors", {"color": PlaneModel(TINY_COLOR)})
+    model = load_model(tmp_path / "raw.safetensors")
+    rgb = picture(96, 128) // 8 * 8
+    coded = model.encode_color(rgb, 100)
+    decoded, _ = model.decode_color(coded.payload, 96, 128, 100, coded.check)
+    assert np.mean((decoded.astype(float) - rgb) ** 2) < 40  # 32 dB from the truncated DCT
+
+
+def test_real_bytes_match_the_estimate(model):
+    coded = model.encode_color(picture(160, 192), 80)
+    assert len(coded.payload) == pytest.approx(coded.bits / 8, rel=0.01, abs=40)
+
+
+def test_other_symbols_raise_desync(model):
+    coded = model.encode_color(picture(64, 64), 50)
+    broken = bytes([coded.payload[0] ^ 1]) + coded.payload[1:]
+    with pytest.raises(DesyncError, match="decoded to other symbols than were encoded"):
+        model.decode_color(broken, 64, 64, 50, coded.check)
+
+
+def test_float_paths_may_differ_symbols_may_not(weights):
+    model = load_model(weights)
+    rgb, (plane, valid) = picture(96, 96), depth_plane(96, 96)
+    color = model.encode_color(rgb, 90)
+    depth = model.encode_depth(plane, valid, 90, color.context)
+    model.use_low_precision(True)
+    with torch.backends.mkldnn.flags(enabled=False):
+        context = model.decode_color_context(color.payload, 96, 96, 90, color.check)
+        model.decode_depth(depth.payload, 96, 96, 90, depth.check, valid, context)
+    assert torch.equal(context.symbols, color.context.symbols)
+    assert not torch.equal(context.latent, color.context.latent)
+
+
+def test_a_picture_of_many_tiles_comes_back(model, monkeypatch):
+    rgb, (plane, valid) = picture(290, 200), depth_plane(290, 200)
+    monkeypatch.setattr(plane_coder, "TILE", 4)
+    color = model.encode_color(rgb, 95)
+    decoded, context = model.decode_color(color.payload, 290, 200, 95, color.check)
+    depth = model.encode_depth(plane, valid, 95, context)
+    model.decode_depth(depth.payload, 290, 200, 95, depth.check, valid, context)
+    assert decoded.shape == rgb.shape
+    assert torch.equal(context.symbols, color.context.symbols)
+
+
+def test_synthesis_in_tiles_equals_synthesis_whole(model, monkeypatch):
+    latent = model.encode_color(picture(290, 200), 95).context
+    coder = model._coder("color")
+    ((_, whole),) = coder.synthesise(latent, 290, 200, 95)
+    monkeypatch.setattr(plane_coder, "TILE", 4)
+    tiles = list(coder.synthesise(latent, 290, 200, 95))
+    assert len(tiles) == 20
+    for area, tile in tiles:
+        np.testing.assert_allclose(tile, whole[area], atol=1e-4)
+
+
+def test_one_picture_of_a_batch_takes_the_same_tables_as_alone(weights):
+    coder = load_model(weights)._coder("color")
+    torch.manual_seed(9)
+    z = torch.randint(-3, 4, (3, TINY_COLOR.hyper, 1, 2)).float()
+    symbols = torch.randint(-5, 6, (3, TINY_COLOR.latent, 4, 6)).float()
+
+    def indexes(rows: slice) -> list[torch.Tensor]:
+        seen: list[torch.Tensor] = []
+
+        def code(step: int, mean: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+            seen.append(index)
+            return symbols[rows, :, ::2, ::2]
+
+        blend = coder._blend(50)
+        context = coder.model.context
+        features = context.features(z[rows], blend, (4, 6))
+        offset = torch.zeros(1, TINY_COLOR.latent, 1, 1)
+        context.walk(features, coder.model.gain(blend), offset, code)
+        return seen
+
+    with torch.inference_mode():
+        together, alone = indexes(slice(0, 3)), indexes(slice(1, 2))
+    assert all(torch.equal(a[1:2], b) for a, b in zip(together, alone, strict=True))
+
+
+def test_quality_is_monotone_in_bytes(model):
+    rgb = picture(128, 128)
+    sizes = [len(model.encode_color(rgb, q).payload) for q in (5, 50, 95)]
+    assert sizes == sorted(sizes)
+
+
+def test_fingerprint_ignores_the_encoder_and_sees_the_decoder():
+    torch.manual_seed(1)
+    arrays = model_arrays(PlaneModel(TINY_COLOR))
+    before = fingerprint(arrays)
+    for name, array in arrays.items():
+        changed = dict(arrays) | {name: array + np.ones((), array.dtype)}
+        assert (fingerprint(changed) == before) == name.startswith(ENCODER_ONLY), name
+
+
+def test_saving_what_was_loaded_changes_nothing(weights, tmp_path):
+    planes = {k: c.model for k, (c, _) in load_model(weights)._planes.items()}
+    save_weights(tmp_path / "again.safetensors", planes)
+    assert (
+        load_model(tmp_path / "again.safetensors").fingerprints == load_model(weights).fingerprints
+    )
+
+
+def test_unknown_model_names_the_list():
+    with pytest.raises(ModelNotFoundError, match=r'no model "bas".*encodepth models lists all'):
+        load_model("bas")
+
+
+def test_a_file_that_is_no_weights_file(tmp_path):
+    (tmp_path / "w.safetensors").write_bytes(b"nothing here")
+    with pytest.raises(ModelNotFoundError, match="cannot read weights"):
+        load_model(tmp_path / "w.safetensors")
