@@ -64,6 +64,8 @@ class Synthesis(nn.Module):
                 nn.Conv2d(p * p, w, 1, bias=False)
                 for p, w in zip(config.patches, config.widths, strict=True)
             )
+            for conv in self.mask:
+                nn.init.zeros_(conv.weight)
         if config.guide:
             self.guide = nn.Conv2d(config.guide, config.latent, 1, bias=False)
             self.fine_guide = nn.Conv2d(config.guide, 4 * config.widths[-2], 1, bias=False)
