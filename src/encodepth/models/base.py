@@ -10,27 +10,23 @@ from numpy.typing import NDArray
 from ..errors import ModelNotFoundError
 from .context import Guide
 from .plane_coder import Coded, PlaneCoder
-from .weights import find_weights, load_planes
+from .weights import find_weights, load_weights
 
 
 class BaseModel:
     """A colour and a depth network at work, on arrays.
 
     Args:
-        planes: modality ("color", "depth") -> (coder, fingerprint of its decoder).
+        coders: modality ("color", "depth") -> coder.
+        fingerprint: first 32 bits of the hash of the decoder-side weights and tables.
     """
 
-    def __init__(self, planes: dict[str, tuple[PlaneCoder, int]]) -> None:
-        self._planes = planes
-
-    @property
-    def fingerprints(self) -> dict[str, int]:
-        """First 32 bits of the hash of each modality's decoder-side weights and tables."""
-        return {kind: fingerprint for kind, (_, fingerprint) in self._planes.items()}
+    def __init__(self, coders: dict[str, PlaneCoder], fingerprint: int) -> None:
+        self.coders, self.fingerprint = coders, fingerprint
 
     def use_low_precision(self, on: bool) -> None:
         """Run the float networks in bfloat16, or not; symbols decode the same either way."""
-        for coder, _ in self._planes.values():
+        for coder in self.coders.values():
             coder.low_precision = on
 
     def encode_color(self, rgb: NDArray[np.uint8], quality: int) -> Coded:
@@ -91,9 +87,9 @@ class BaseModel:
         return plane
 
     def _coder(self, kind: str) -> PlaneCoder:
-        if kind not in self._planes:
+        if kind not in self.coders:
             raise ModelNotFoundError(f"this model has no {kind} network")
-        return self._planes[kind][0]
+        return self.coders[kind]
 
 
 def load_model(name_or_path: str | Path = "base", device: str = "cpu") -> BaseModel:
@@ -102,4 +98,4 @@ def load_model(name_or_path: str | Path = "base", device: str = "cpu") -> BaseMo
     Raises:
         ModelNotFoundError: no model of that name, or the file cannot be used.
     """
-    return BaseModel(load_planes(find_weights(name_or_path), device))
+    return BaseModel(*load_weights(find_weights(name_or_path), device))

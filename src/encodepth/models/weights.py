@@ -38,8 +38,57 @@ _TABLES = ("table_radii", "table_frequencies")
 Arrays = dict[str, NDArray[Any]]
 
 
-def model_arrays(model: PlaneModel) -> Arrays:
-    """Return everything a weights file holds of one modality."""
+def stored_arrays(planes: dict[str, PlaneModel]) -> Arrays:
+    """Return everything a weights file holds, named "modality/tensor"."""
+    return {f"{k}/{n}": a for k, m in planes.items() for n, a in _model_arrays(m).items()}
+
+
+def save_weights(path: str | Path, planes: dict[str, PlaneModel]) -> None:
+    """Write the weights of the modalities ("color", "depth") to one file, atomically."""
+    arrays = stored_arrays(planes)
+    configs = {k: dataclasses.asdict(m.config) for k, m in planes.items()}
+    metadata = {"format": FORMAT, "config": json.dumps(configs)}
+    temporary = Path(f"{path}.tmp")
+    safetensors.numpy.save_file(
+        {n: np.ascontiguousarray(a) for n, a in arrays.items()}, temporary, metadata
+    )
+    os.replace(temporary, path)
+
+
+def load_weights(path: str | Path, device: str = "cpu") -> tuple[dict[str, PlaneCoder], int]:
+    """Read a weights file: (modality -> coder, fingerprint of all that decoding needs).
+
+    Raises:
+        ModelNotFoundError: no such file, or not one of this family.
+    """
+    try:
+        with safetensors.safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("format") != FORMAT:
+                raise ModelNotFoundError(f"{path} holds no {FORMAT} weights")
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, safetensors.SafetensorError) as error:
+        raise ModelNotFoundError(f"cannot read weights {path}: {error}") from None
+    planes = {}
+    for kind, fields in json.loads(metadata["config"]).items():
+        own = {n.split("/", 1)[1]: a for n, a in arrays.items() if n.startswith(f"{kind}/")}
+        values = {n: tuple(v) if isinstance(v, list) else v for n, v in fields.items()}
+        planes[kind] = _plane(PlaneConfig(**values), own, device)
+    return planes, fingerprint(arrays)
+
+
+def fingerprint(arrays: Arrays) -> int:
+    """Return the first 32 bits of SHA-256 over the decoder-side arrays ("color/...", by name)."""
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        if not name.split("/", 1)[1].startswith(ENCODER_ONLY):
+            array = arrays[name]
+            digest.update(f"{name} {array.dtype.str} {array.shape} ".encode())
+            digest.update(np.ascontiguousarray(array).tobytes())
+    return int.from_bytes(digest.digest()[:4], "big")
+
+
+def _model_arrays(model: PlaneModel) -> Arrays:
     arrays: Arrays = {}
     exact = {}
     for name, module in model.named_modules():
@@ -61,52 +110,7 @@ def model_arrays(model: PlaneModel) -> Arrays:
     return arrays | dict(zip(_TABLES, (radii, frequencies), strict=True))
 
 
-def save_weights(path: str | Path, planes: dict[str, PlaneModel]) -> None:
-    """Write the weights of the modalities ("color", "depth") to one file, atomically."""
-    arrays = {f"{k}/{n}": a for k, m in planes.items() for n, a in model_arrays(m).items()}
-    configs = {k: dataclasses.asdict(m.config) for k, m in planes.items()}
-    metadata = {"format": FORMAT, "config": json.dumps(configs)}
-    temporary = Path(f"{path}.tmp")
-    safetensors.numpy.save_file(
-        {n: np.ascontiguousarray(a) for n, a in arrays.items()}, temporary, metadata
-    )
-    os.replace(temporary, path)
-
-
-def load_planes(path: str | Path, device: str = "cpu") -> dict[str, tuple[PlaneCoder, int]]:
-    """Read a weights file: modality -> (coder, fingerprint).
-
-    Raises:
-        ModelNotFoundError: no such file, or not one of this family.
-    """
-    try:
-        with safetensors.safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-            if metadata.get("format") != FORMAT:
-                raise ModelNotFoundError(f"{path} holds no {FORMAT} weights")
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, safetensors.SafetensorError) as error:
-        raise ModelNotFoundError(f"cannot read weights {path}: {error}") from None
-    planes = {}
-    for kind, fields in json.loads(metadata["config"]).items():
-        own = {n.split("/", 1)[1]: a for n, a in arrays.items() if n.startswith(f"{kind}/")}
-        values = {n: tuple(v) if isinstance(v, list) else v for n, v in fields.items()}
-        planes[kind] = _plane(PlaneConfig(**values), own, device)
-    return planes
-
-
-def fingerprint(arrays: Arrays) -> int:
-    """Return the first 32 bits of SHA-256 over the decoder-side arrays, by name."""
-    digest = hashlib.sha256()
-    for name in sorted(arrays):
-        if not name.startswith(ENCODER_ONLY):
-            array = arrays[name]
-            digest.update(f"{name} {array.dtype.str} {array.shape} ".encode())
-            digest.update(np.ascontiguousarray(array).tobytes())
-    return int.from_bytes(digest.digest()[:4], "big")
-
-
-def _plane(config: PlaneConfig, arrays: Arrays, device: str) -> tuple[PlaneCoder, int]:
+def _plane(config: PlaneConfig, arrays: Arrays, device: str) -> PlaneCoder:
     model = PlaneModel(config)
     state = {n: _as_float(n, a) for n, a in arrays.items() if n not in _RATES + _TABLES}
     missing = model.load_state_dict(state, strict=False)
@@ -116,7 +120,7 @@ def _plane(config: PlaneConfig, arrays: Arrays, device: str) -> tuple[PlaneCoder
     model = model.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
     tables = Tables(*(arrays[n] for n in _TABLES))
     rates = RateTables(arrays["y_offset"], arrays["z_index"])
-    return PlaneCoder(model, tables, rates), fingerprint(arrays)
+    return PlaneCoder(model, tables, rates)
 
 
 def _as_float(name: str, array: NDArray[Any]) -> Tensor:

@@ -31,7 +31,7 @@ class _Round(torch.autograd.Function):
         return x.round().clamp(low, high)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
         (x,) = ctx.saved_tensors
         low, high = ctx.range
         stuck = ((x < low) & (grad > 0)) | ((x > high) & (grad < 0))
