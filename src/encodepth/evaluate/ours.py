@@ -1,0 +1,175 @@
+"""Our own codec as something to measure: real .rgbd files, every byte of them counted.
+
+A name is MODEL, then any of `+avif +auto +lossless +bound +alone`: which coder, and whether colour
+and depth share a file ("base") or are coded apart ("base+alone", where depth never sees colour).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import EncodepthError
+from ..image import RgbdImage
+from ..metrics import bits_per_pixel
+from .anchors import color_fields, depth_fields, timed
+from .records import Record
+
+if TYPE_CHECKING:
+    from ..codec import Codec
+
+QUALITIES = tuple(float(q) for q in range(5, 100, 10))
+BOUNDS_MM = (20.0, 10.0, 5.0, 2.0, 1.0)
+_WAYS = ("learned", "avif", "auto", "lossless", "bound")
+
+
+@dataclass(frozen=True)
+class Ours:
+    """One model and one way of coding with it; `measure` as for the conventional codecs.
+
+    Bytes of a joint file are attributed so that they add up: colour is charged what the file
+    would weigh with the colour stream alone, depth (with mask and depth range) all the rest, and
+    a third record of modality "joint" has the whole file and the times.
+    """
+
+    name: str
+    model: str
+    way: str = "learned"
+    alone: bool = False
+
+    @property
+    def settings(self) -> tuple[float, ...]:
+        """Qualities, error bounds in mm ("+bound"), or a single 0 ("+lossless")."""
+        return {"bound": BOUNDS_MM, "lossless": (0.0,)}.get(self.way, QUALITIES)
+
+    def modalities(self) -> tuple[str, ...]:
+        """Which modalities it measures."""
+        return ("depth",) if self.way == "bound" else ("color", "depth")
+
+    def missing(self) -> str | None:
+        """Say why it cannot run here, or None."""
+        if self.way in ("lossless", "bound", "avif"):
+            return None
+        from ..models.weights import find_weights
+
+        try:
+            find_weights(self.model)
+        except EncodepthError as error:
+            return str(error)
+        return None
+
+    def measure(self, image: RgbdImage, setting: float) -> list[Record]:
+        """Encode and decode one picture or pair; return a record per modality, then the joint."""
+        if self.way == "bound":
+            return [] if image.depth is None else [self._depth_alone(image, setting)]
+        if image.color is None or image.depth is None or self.alone:
+            parts = []
+            if image.color is not None:
+                parts.append(self._color_alone(image, setting))
+            if image.depth is not None and image.depth.any():
+                parts.append(self._depth_alone(image, setting))
+            return parts
+        return self._joint(image, image.color, image.depth, setting)
+
+    def _color_alone(self, image: RgbdImage, setting: float) -> Record:
+        assert image.color is not None
+        data, decoded, times = self._run(RgbdImage(color=image.color), setting)
+        return {**color_fields(len(data), _color(decoded), image.color), **times}
+
+    def _depth_alone(self, image: RgbdImage, setting: float) -> Record:
+        assert image.depth is not None
+        only = RgbdImage(depth=image.depth, depth_unit=image.depth_unit)
+        data, decoded, times = self._run(only, setting)
+        fields = depth_fields(len(data), _depth(decoded), image.depth, image.depth_unit)
+        return {**fields, "mask_bytes": _mask_bytes(data), **times}
+
+    def _joint(self, image: RgbdImage, color: Any, depth: Any, setting: float) -> list[Record]:
+        pair = RgbdImage(color=color, depth=depth, depth_unit=image.depth_unit)
+        data, decoded, times = self._run(pair, setting)
+        for_color = _color_bytes(data)
+        height, width = color.shape[:2]
+        return [
+            color_fields(for_color, _color(decoded), color),
+            {
+                **depth_fields(len(data) - for_color, _depth(decoded), depth, image.depth_unit),
+                "mask_bytes": _mask_bytes(data),
+            },
+            {
+                "modality": "joint",
+                "width": width,
+                "height": height,
+                "bytes": len(data),
+                "bpp": bits_per_pixel(len(data), width, height),
+                **times,
+            },
+        ]
+
+    def _run(self, image: RgbdImage, setting: float) -> tuple[bytes, RgbdImage, Record]:
+        codec = _codec(self.model)
+        data, encode_ms = timed(partial(codec.encode, image, **self._arguments(image, setting)))
+        decoded, decode_ms = timed(partial(codec.decode, data))
+        return data, decoded, {"encode_ms": encode_ms, "decode_ms": decode_ms}
+
+    def _arguments(self, image: RgbdImage, setting: float) -> dict[str, Any]:
+        if self.way == "bound":
+            return {"max_depth_error": setting}
+        if self.way == "lossless":
+            present = [n for n in ("color", "depth") if getattr(image, n) is not None]
+            return {"lossless": tuple(present)}
+        return {"quality": round(setting), "coder": self.way}
+
+
+def parse(name: str) -> Ours:
+    """Read a name such as `base`, `base+alone` or `base+avif+alone`.
+
+    Raises:
+        EncodepthError: an unknown word after a plus sign.
+    """
+    model, *words = name.split("+")
+    unknown = [word for word in words if word not in (*_WAYS, "alone")]
+    if unknown or not model:
+        raise EncodepthError(
+            f'no codec "{name}": after a plus sign come {", ".join(_WAYS)} or alone'
+        )
+    ways = [word for word in words if word in _WAYS]
+    if len(ways) > 1:
+        raise EncodepthError(f'codec "{name}" asks for {" and ".join(ways)}; one is possible')
+    return Ours(name, model, ways[0] if ways else "learned", "alone" in words)
+
+
+@lru_cache(maxsize=2)
+def _codec(model: str) -> Codec:
+    from ..codec import Codec
+
+    return Codec(model=model)
+
+
+def _color(image: RgbdImage) -> NDArray[np.uint8]:
+    assert image.color is not None
+    return image.color
+
+
+def _depth(image: RgbdImage) -> NDArray[np.uint16]:
+    assert image.depth is not None
+    return image.depth
+
+
+def _color_bytes(data: bytes) -> int:
+    """Size of the file that would hold the colour stream alone."""
+    from ..container import Container, Kind
+
+    whole = Container.parse(data)
+    color = whole.stream(Kind.COLOR)
+    assert color is not None
+    return len(Container((color,), color_size=whole.color_size).serialize())
+
+
+def _mask_bytes(data: bytes) -> int:
+    from ..container import Container, Kind
+
+    mask = Container.parse(data).stream(Kind.MASK)
+    return len(mask.payload) if mask is not None else 0

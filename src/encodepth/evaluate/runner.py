@@ -1,0 +1,268 @@
+"""Measure codecs on frames: in parallel, resumable, one JSON line per result.
+
+    summary = evaluate(["base", "jpeg", "avif"], open_dataset("data/test"), out="test.jsonl")
+
+A run that was stopped goes on where it was: results already in the file are not measured again.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from multiprocessing import get_context
+from typing import Protocol
+
+from ..errors import EncodepthError
+from ..image import RgbdImage
+from . import ours
+from .anchors import SHORT_NAMES, Conventional, conventional, reference_times
+from .frames import Frame
+from .records import Record, RecordFile, key, machine_header
+
+_MODALITIES_ALL = ("color", "depth")
+
+
+class Measurable(Protocol):
+    """A codec under measurement, conventional or ours."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def settings(self) -> tuple[float, ...]: ...
+
+    def modalities(self) -> tuple[str, ...]: ...
+
+    def missing(self) -> str | None: ...
+
+    def measure(self, image: RgbdImage, setting: float) -> list[Record]: ...
+
+
+@dataclass
+class Summary:
+    """What a run did: records written, records found from earlier, skips and failures by name."""
+
+    written: int = 0
+    found: int = 0
+    skipped: dict[str, str] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """One codec on one frame at the settings that are still to be measured."""
+
+    set_name: str
+    frame: Frame
+    codec: str
+    settings: tuple[float, ...]
+    modalities: tuple[str, ...]
+
+
+def evaluate(
+    codec_names: Sequence[str],
+    frames: Iterable[Frame],
+    qualities: Sequence[float] | None = None,
+    *,
+    out: str | os.PathLike[str],
+    set_name: str = "",
+    jobs: int = 1,
+    modalities: Sequence[str] = _MODALITIES_ALL,
+    progress: bool | None = None,
+) -> Summary:
+    """Measure every codec on every frame at every setting and add the records to a file.
+
+    Args:
+        codec_names: of `find_codecs`, e.g. "base", "jpeg", "webp@15/70" (two settings of it).
+        frames: pairs, or pictures without depth.
+        qualities: settings for our own models instead of 5, 15, ... 95; conventional codecs keep
+            the settings of the anchor records, as theirs mean something else for each.
+        out: a JSON-lines file, made or added to.
+        set_name: the "set" of the records.
+        jobs: processes. Times are most honest with one; each process uses cores // jobs threads.
+        modalities: measure "color", "depth" or both; a model codes a pair as one file only
+            when both are asked for.
+        progress: show a bar on stderr; by default when stderr is a terminal.
+
+    Returns:
+        What was done. A frame that fails is named there, and the rest is still measured.
+
+    Raises:
+        EncodepthError: an unknown codec, or a file that cannot be written.
+    """
+    summary = Summary()
+    codecs = []
+    for name in codec_names:
+        for codec, settings in find_codecs(name, qualities):
+            reason = codec.missing()
+            if reason is not None:
+                summary.skipped[codec.name] = reason
+            elif set(codec.modalities()) & set(modalities):
+                codecs.append((codec, settings))
+    with RecordFile(out) as file:
+        tasks = list(_tasks(codecs, list(frames), file, set_name, tuple(modalities), summary))
+        if tasks:
+            file.add(machine_header(jobs=jobs, threads=_threads(jobs)))
+        with _bar(len(tasks), progress) as advance:
+            for records, failure in _run(tasks, jobs):
+                for record in records:
+                    if key(record) not in file.done:
+                        file.add(record)
+                        summary.written += 1
+                if failure:
+                    summary.failures.append(failure)
+                advance()
+    return summary
+
+
+def find_codecs(
+    name: str, qualities: Sequence[float] | None = None
+) -> list[tuple[Measurable, tuple[float, ...]]]:
+    """Return the codecs that a name stands for, each with its settings.
+
+    The name of an anchor codec ("webp-m6"), a short name ("avif": its colour and depth codecs),
+    or one of our models ("base", "base+alone"); "@" and settings with "/" between choose some.
+
+    Raises:
+        EncodepthError: there is no such codec, or a setting is no number.
+    """
+    plain, _, listed = name.partition("@")
+    try:
+        chosen = tuple(float(s) for s in listed.split("/")) if listed else None
+    except ValueError:
+        raise EncodepthError(f'settings "{listed}" of codec "{plain}" are no numbers') from None
+    known = {codec.name: codec for codec in conventional()}
+    if plain in known or plain in SHORT_NAMES:
+        codecs: list[Conventional] = [known[n] for n in SHORT_NAMES.get(plain, (plain,))]
+        if chosen and len(codecs) > 1:
+            names = " or ".join(codec.name for codec in codecs)
+            raise EncodepthError(f'settings of "{plain}" differ by modality; say {names}')
+        return [(codec, chosen or codec.settings) for codec in codecs]
+    own = ours.parse(plain)
+    near = get_close_matches(own.model, [*known, *SHORT_NAMES], n=1, cutoff=0.7)
+    if near and own.missing() is not None:
+        raise EncodepthError(f'no codec "{own.model}"; did you mean "{near[0]}"?')
+    by_quality = own.way not in ("bound", "lossless")
+    asked = tuple(qualities) if qualities and by_quality else own.settings
+    return [(own, chosen or asked)]
+
+
+def _tasks(
+    codecs: Sequence[tuple[Measurable, tuple[float, ...]]],
+    frames: Sequence[Frame],
+    file: RecordFile,
+    set_name: str,
+    modalities: tuple[str, ...],
+    summary: Summary,
+) -> Iterator[_Task]:
+    """Yield what is not in the file yet, frame by frame so that codecs meet the same load."""
+    for frame in frames:
+        for codec, settings in codecs:
+            wanted = [m for m in codec.modalities() if m in modalities]
+            left = []
+            for setting in settings:
+                there = [
+                    (set_name, frame.sequence, frame.frame, m, codec.name, float(setting))
+                    in file.done
+                    for m in wanted
+                ]
+                summary.found += sum(there)
+                if not any(there):
+                    left.append(setting)
+            if left:
+                yield _Task(set_name, frame, codec.name, tuple(left), modalities)
+
+
+def _run(tasks: Sequence[_Task], jobs: int) -> Iterator[tuple[list[Record], str]]:
+    if jobs <= 1 or len(tasks) < 2:
+        yield from map(_measure, tasks)
+        return
+    # "spawn": a forked copy of a process that runs torch threads may hang
+    with ProcessPoolExecutor(
+        jobs,
+        mp_context=get_context("spawn"),
+        initializer=_limit_threads,
+        initargs=(_threads(jobs),),
+    ) as pool:
+        waiting: list[Future[tuple[list[Record], str]]] = [pool.submit(_measure, t) for t in tasks]
+        try:
+            for done in as_completed(waiting):
+                yield done.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _measure(task: _Task) -> tuple[list[Record], str]:
+    """Measure one task; return its records, and a line that names what failed."""
+    head = {
+        "set": task.set_name,
+        "sequence": task.frame.sequence,
+        "frame": task.frame.frame,
+    }
+    records: list[Record] = []
+    try:
+        image = _keep(task.frame.load(), task.modalities)
+        codec = find_codecs(task.codec)[0][0]
+        references: dict[str, Record] = {}
+        for setting in task.settings:
+            for measured in codec.measure(image, setting):
+                modality = measured["modality"]
+                if modality not in references:
+                    references[modality] = reference_times(image, modality)
+                records.append(
+                    {
+                        **head,
+                        "modality": modality,
+                        "codec": task.codec,
+                        "setting": int(setting) if setting == int(setting) else setting,
+                        **measured,
+                        **references[modality],
+                    }
+                )
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        return records, f"{task.codec} on {task.frame.sequence}/{task.frame.frame}: {reason}"
+    return records, ""
+
+
+def _keep(image: RgbdImage, modalities: tuple[str, ...]) -> RgbdImage:
+    return replace(
+        image,
+        color=image.color if "color" in modalities else None,
+        depth=image.depth if "depth" in modalities else None,
+    )
+
+
+def _threads(jobs: int) -> int:
+    return max(1, (os.cpu_count() or 1) // max(jobs, 1))
+
+
+def _limit_threads(count: int) -> None:
+    os.environ["OMP_NUM_THREADS"] = str(count)  # read by torch when a codec first imports it
+
+
+@contextmanager
+def _bar(total: int, progress: bool | None) -> Iterator:
+    """Give a function that counts one task as done, with a bar on stderr where asked for."""
+    if not (sys.stderr.isatty() if progress is None else progress):
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (TextColumn("measuring"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("", total=total)
+        yield lambda: bar.advance(task)
