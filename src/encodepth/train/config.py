@@ -1,0 +1,294 @@
+"""Recipes: what is trained, on what, how. TOML in, frozen dataclasses out, nothing guessed.
+
+Every field has its default here, so a recipe says only what is its own; `Recipe.resolved` is what a
+run folder keeps. An unknown key is an error that names the nearest known one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Distortion = Literal["mse", "ms-ssim", "comprehensive"]
+MSE_SCALE = 255.0**2  # lambda's unit in LIC-TCM: distortion of 8-bit samples (thesis eq. 17)
+
+
+def _positive(name: str, value: float) -> None:
+    if not value > 0:
+        raise ValueError(f"{name} is {value}; it must be above 0")
+
+
+@dataclass(frozen=True)
+class Model:
+    """What is trained.
+
+    Attributes:
+        family: "base", the default model, or "tcm", the thesis's.
+        planes: base: the modalities trained here, "color", "depth" or both in turn.
+        size: base: "default" or "tiny".
+        row: tcm: a row of `models.tcm_rows`, "-small" or "-light" after it varies it.
+        init: checkpoint or weights whose tensors training starts from; "{lmbda}" in the path is
+            replaced by the lambda being trained. For tcm's convolutional fusion it is the trained
+            baseline, which is then frozen (thesis section 3.5).
+        context: base: weights of a frozen colour model that guides depth; a path or a shipped name.
+        frozen: tensors whose name starts with one of these are not trained.
+    """
+
+    family: Literal["base", "tcm"] = "base"
+    planes: tuple[Literal["color", "depth"], ...] = ("color",)
+    size: Literal["default", "tiny"] = "default"
+    row: str = "rgb"
+    init: str = ""
+    context: str = ""
+    frozen: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        planes = self.planes
+        if not planes or len(set(planes)) != len(planes) or tuple(sorted(planes)) != planes:
+            raise ValueError('planes are ["color"], ["depth"] or ["color", "depth"]')
+        if self.context and "color" in self.planes:
+            raise ValueError("context is a frozen colour model; planes trains colour as well")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where pictures come from.
+
+    Attributes:
+        kind: "photos", a folder of colour pictures; "pairs", RGB-D pairs in any layout that
+            `encodepth data check` knows; "generated", random rooms made when training starts.
+        path: below `data.root`; may hold * and ?. For "generated": photographs used as textures.
+        share: weight of this source in the mix; shares need not sum to one.
+        exclude: sequences or files left out, patterns matched against the path below `data.root`.
+        every: take every n-th frame only; neighbours are near duplicates.
+        limit: take at most so many pictures of each sequence, 0 for all.
+        count: "generated": how many scenes.
+        seed: "generated": of the first scene.
+        sensors: "generated": taken in turn; "none" is exact depth.
+    """
+
+    kind: Literal["photos", "pairs", "generated"]
+    path: str = ""
+    share: float = 1.0
+    exclude: tuple[str, ...] = ()
+    every: int = 1
+    limit: int = 0
+    count: int = 0
+    seed: int = 0
+    sensors: tuple[Literal["none", "kinect", "realsense"], ...] = ("none",)
+
+    def __post_init__(self) -> None:
+        if self.kind == "generated" and self.count < 1:
+            raise ValueError("a generated source needs count, how many scenes")
+        if self.kind != "generated" and not self.path:
+            raise ValueError(f"a source of {self.kind} needs a path")
+        _positive("share", self.share)
+        _positive("every", self.every)
+
+
+@dataclass(frozen=True)
+class Data:
+    """Training and validation pictures.
+
+    Attributes:
+        root: folder that the sources' paths start from.
+        train: mixed by their shares.
+        validation: every picture is used, cut from the centre to at most `validation_size`.
+        crop: side of a training crop, a multiple of 64.
+        depth_range: what depth is divided by: "frame" maps a frame's valid minimum to 0 and its
+            maximum to 1; "65535" is the thesis's.
+        bad: a file that cannot be used is named and left out ("skip"), or ends the run ("refuse").
+        packs: folder for memory-mapped copies of decoded frames, made once; shared by runs.
+        min_valid: share of a depth map that must be measured for the pair to be used.
+        workers: processes that prepare batches; 0 prepares them in the training process.
+    """
+
+    root: str = "."
+    train: tuple[Source, ...] = ()
+    validation: tuple[Source, ...] = ()
+    crop: int = 256
+    validation_size: tuple[int, int] = (448, 640)
+    depth_range: Literal["frame", "65535"] = "frame"
+    bad: Literal["skip", "refuse"] = "skip"
+    packs: str = "out/packs"
+    min_valid: float = 0.1
+    workers: int = 1
+
+    def __post_init__(self) -> None:
+        if self.crop < 64 or self.crop % 64:
+            raise ValueError(f"crop is {self.crop}; it must be a multiple of 64")
+        if not self.train:
+            raise ValueError("no training data; add a [[data.train]]")
+
+
+@dataclass(frozen=True)
+class Augment:
+    """Changes to a crop, each with its probability."""
+
+    rescale: float = 0.0  # colour only: shrink a crop up to twice as large
+    flip_x: float = 0.5
+    flip_y: float = 0.0
+    transpose: float = 0.0
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Rate + lambda * scale * distortion, per picture (thesis eq. 16, 17).
+
+    Attributes:
+        distortion: "mse", "ms-ssim" (1 - MS-SSIM) or "comprehensive" (thesis eq. 24).
+        lambdas: tcm: one run each, one weights file each. The default model has its own range.
+        scale: 0 takes 255^2 for "mse" and "comprehensive" and 1 for "ms-ssim", as LIC-TCM does.
+        gamma: weight of the L1 term of eq. 24.
+        structure: weight of the MS-SSIM term of eq. 24; its source halves it.
+        holes: depth: "ignore" measures valid pixels only; "zero" codes holes as depth 0 and
+            measures every pixel, as the thesis does.
+        power: a picture's loss is weighted by (reference / lambda)^power, so that high rates do
+            not drown low ones when lambda is drawn per picture.
+        reference: lambda at which that weight is 1.
+        edge: extra weight of valid pixels at depth jumps in the squared error.
+        context_dropout: share of steps in which depth trains without colour as context.
+    """
+
+    distortion: Distortion = "mse"
+    lambdas: tuple[float, ...] = ()
+    scale: float = 0.0
+    gamma: float = 0.1
+    structure: float = 1.0
+    holes: Literal["ignore", "zero"] = "ignore"
+    power: float = 0.0
+    reference: float = 0.01
+    edge: float = 0.0
+    context_dropout: float = 0.25
+
+    @property
+    def factor(self) -> float:
+        """What lambda times distortion is multiplied with."""
+        return self.scale or (1.0 if self.distortion == "ms-ssim" else MSE_SCALE)
+
+
+@dataclass(frozen=True)
+class Optimiser:
+    """Adam and what surrounds it.
+
+    Attributes:
+        batch: pictures per step and process.
+        accumulate: batches whose gradients are averaged before a step.
+        clip: largest gradient norm.
+        ema: decay of the averaged weights, reached after a short warm-up; 0 averages nothing.
+        precision: "bf16" runs the float networks under autocast.
+        compile: mode of torch.compile, empty for none.
+        threads: of the network on a CPU, 0 leaves torch's choice.
+        nan_patience: steps in a row with a loss or gradient that is no number, that are skipped
+            before the run stops.
+    """
+
+    lr: float = 1e-4
+    betas: tuple[float, float] = (0.9, 0.999)
+    batch: int = 8
+    accumulate: int = 1
+    clip: float = 1.0
+    ema: float = 0.0
+    precision: Literal["fp32", "bf16"] = "fp32"
+    compile: Literal["", "default", "reduce-overhead", "max-autotune"] = ""
+    threads: int = 0
+    nan_patience: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("lr", "batch", "accumulate", "clip"):
+            _positive(name, getattr(self, name))
+        if not 0 <= self.ema < 1:
+            raise ValueError(f"ema is {self.ema}; expected 0 <= ema < 1")
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long, and the learning rate over time.
+
+    Attributes:
+        steps: length of the run; 0 takes `epochs`.
+        epochs: length in passes over as many crops as there are training pictures.
+        warmup: steps over which the rate rises from zero.
+        decay: steps at the end over which it falls linearly to `floor` of its value.
+        milestones: epochs at which it is multiplied with `factor`.
+    """
+
+    steps: int = 0
+    epochs: int = 0
+    warmup: int = 0
+    decay: int = 0
+    floor: float = 0.01
+    milestones: tuple[int, ...] = ()
+    factor: float = 0.1
+
+    def __post_init__(self) -> None:
+        if (self.steps > 0) == (self.epochs > 0):
+            raise ValueError("give the length either in steps or in epochs")
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Rate and distortion on the validation pictures, of the averaged weights if there are any."""
+
+    every: int = 1000  # steps
+    qualities: tuple[int, ...] = (10, 35, 60, 85)  # base only; a tcm model has one rate
+    frames: int = 0  # at most so many, 0 for all
+
+
+@dataclass(frozen=True)
+class Log:
+    """What a run says and keeps.
+
+    Attributes:
+        every: steps per line of metrics.jsonl.
+        checkpoint: steps per checkpoint.
+        minutes: stop, resumable, after so many minutes; 0 runs to the end.
+        tensorboard: write TensorBoard events too, if it is installed.
+    """
+
+    every: int = 50
+    checkpoint: int = 500
+    minutes: float = 0.0
+    tensorboard: bool = True
+
+    def __post_init__(self) -> None:
+        _positive("every", self.every)
+        _positive("checkpoint", self.checkpoint)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides a run."""
+
+    name: str
+    data: Data
+    schedule: Schedule
+    model: Model = Model()
+    loss: Loss = Loss()
+    augment: Augment = Augment()
+    optimiser: Optimiser = Optimiser()
+    validation: Validation = Validation()
+    log: Log = Log()
+    output: str = ""  # run folder; empty takes out/<name>
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        if self.model.family == "tcm" and not self.loss.lambdas:
+            raise ValueError("a tcm model has a fixed lambda; give loss.lambdas")
+        if self.model.family == "base" and self.loss.lambdas:
+            raise ValueError("the default model draws lambda from its own range; drop loss.lambdas")
+        kinds = {source.kind for source in self.data.train + self.data.validation}
+        if "photos" in kinds and self.needs_depth:
+            raise ValueError("a source of photos has no depth, which this model needs")
+
+    @property
+    def needs_depth(self) -> bool:
+        """Whether training reads depth maps."""
+        if self.model.family == "base":
+            return "depth" in self.model.planes
+        return self.model.row.split("-small")[0].split("-light")[0] != "rgb"
+
+    @property
+    def folder(self) -> str:
+        """Where the run is written."""
+        return self.output or f"out/{self.name}"

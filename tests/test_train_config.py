@@ -1,0 +1,93 @@
+"""Recipes: what is read, what is refused and in which words, and the recipes that ship."""
+
+from pathlib import Path
+
+import pytest
+
+from encodepth.errors import EncodepthError
+from encodepth.train.config import Recipe
+from encodepth.train.recipe import load_recipe, make_recipe, resolved
+
+RECIPES = Path(__file__).parents[1] / "recipes"
+SMALL = {
+    "name": "x",
+    "data": {"train": [{"kind": "photos", "path": "p"}]},
+    "schedule": {"steps": 10},
+}
+
+
+def test_defaults_fill_what_a_recipe_leaves_out():
+    recipe = make_recipe(SMALL)
+    assert isinstance(recipe, Recipe)
+    assert (recipe.schedule.steps, recipe.optimiser.batch, recipe.folder) == (10, 8, "out/x")
+
+
+def test_resolved_settings_build_the_same_recipe():
+    recipe = make_recipe(SMALL, ["optimiser.betas=[0.9, 0.98]", "model.planes=['color']"])
+    assert make_recipe(resolved(recipe)) == recipe
+
+
+def test_settings_override_and_keep_their_types():
+    recipe = make_recipe(
+        SMALL, ["output=runs/here", "optimiser.lr=1", "schedule.steps=7", "log.tensorboard=false"]
+    )
+    assert recipe.output == "runs/here"
+    assert recipe.optimiser.lr == 1.0
+    assert isinstance(recipe.optimiser.lr, float)
+    assert recipe.schedule.steps == 7
+    assert recipe.log.tensorboard is False
+
+
+def test_settings_never_reach_the_callers_table():
+    make_recipe(SMALL, ["schedule.steps=7"])
+    assert SMALL["schedule"] == {"steps": 10}
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (["optimiser.learning=1"], 'unknown key "optimiser.learning"; did you mean "opt'),
+        (["steps=5"], 'unknown key "steps"; did you mean "schedule.steps"?'),
+        (["nonsense"], '"nonsense" is no setting; expected key=value'),
+        (["schedule.steps=many"], "schedule.steps is 'many'; expected a whole number"),
+        (["schedule.steps=1.5"], r"schedule.steps is 1.5; expected a whole number"),
+        (["log.tensorboard=1"], "log.tensorboard is 1; expected true or false"),
+        (["loss.distortion=mae"], 'loss.distortion is "mae"; expected one of "mse", "ms-ssim"'),
+        (["optimiser.betas=[1]"], "optimiser.betas has 1 entries; expected 2"),
+        (["data.train=3"], "data.train is 3; expected a list"),
+        (["optimiser.lr=0"], r"\[optimiser\] lr is 0.0; it must be above 0"),
+        (["optimiser.ema=1"], r"\[optimiser\] ema is 1.0; expected 0 <= ema < 1"),
+        (["data.crop=100"], r"\[data\] crop is 100; it must be a multiple of 64"),
+        (["schedule.epochs=3"], "length either in steps or in epochs"),
+        (["model.family=tcm"], "a tcm model has a fixed lambda; give loss.lambdas"),
+        (["loss.lambdas=[0.1]"], "draws lambda from its own range"),
+        (["model.planes=['depth']"], "a source of photos has no depth"),
+        (["model.planes=['depth', 'color']"], "planes are"),
+        (["model.context=base"], "context is a frozen colour model"),
+    ],
+)
+def test_what_cannot_be_used_is_named(settings, message):
+    with pytest.raises(EncodepthError, match=message):
+        make_recipe(SMALL, settings)
+
+
+def test_an_unknown_key_in_the_file_names_the_nearest_and_the_file(tmp_path):
+    path = tmp_path / "r.toml"
+    path.write_text('name = "x"\n[schedul]\nsteps = 3\n')
+    with pytest.raises(
+        EncodepthError, match=r'r.toml: unknown key "schedul"; did you mean "schedule"\?'
+    ):
+        load_recipe(path)
+
+
+def test_a_missing_key_is_named():
+    with pytest.raises(EncodepthError, match="schedule is missing"):
+        make_recipe({"name": "x", "data": SMALL["data"]})
+
+
+def test_a_missing_file_and_a_broken_file_are_one_line_each(tmp_path):
+    with pytest.raises(EncodepthError, match=r"cannot read recipe .*none.toml: No such file"):
+        load_recipe(tmp_path / "none.toml")
+    (tmp_path / "bad.toml").write_text("name = ")
+    with pytest.raises(EncodepthError, match=r"bad.toml is no TOML"):
+        load_recipe(tmp_path / "bad.toml")
