@@ -1,0 +1,171 @@
+"""Swin transformer blocks in pixel-major memory, with or without prompt tokens (thesis §2.1.4.2).
+
+Self-attention inside windows; every second block shifts them by half (Liu et al., ICCV 2021).
+A whole block touches nothing outside its windows, so in inference it runs a few rows of windows at
+a time and its working set never leaves the cache. The shift is a slice, not a roll of the picture,
+and only windows that straddle the border carry a mask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .derived import Derived, is_tracing
+
+_TOKENS = 4096  # per step in inference
+
+
+class SwinBlock(nn.Module):
+    """x += MSA(LN x); x += MLP(LN x), on windows of `window` x `window` pixels.
+
+    With `prompts` > 0, that many extra pictures of half the size lend their tokens as keys and
+    values (thesis §3.1.3, Figure 22): each has its own LayerNorm, shares the qkv weights, has no
+    position bias, and is shifted and masked together with the window it belongs to. Only pixels
+    ask, so prompt tokens are not updated.
+
+    Args:
+        dim: channels.
+        head_width: channels of one attention head; wider than `dim` means one head.
+        window: side of a window in pixels; even.
+        shifted: whether windows lie half a window down and right (SW-MSA).
+        prompts: number of prompt pictures.
+    """
+
+    def __init__(
+        self, dim: int, head_width: int, window: int, *, shifted: bool, prompts: int = 0
+    ) -> None:
+        super().__init__()
+        self.window = window
+        self.shift = window // 2 if shifted else 0
+        self.heads = max(1, dim // head_width)
+        self.norm1 = nn.LayerNorm(dim)
+        self.prompt_norms = nn.ModuleList(nn.LayerNorm(dim) for _ in range(prompts))
+        self.qkv = nn.Linear(dim, 3 * dim)
+        self.bias = nn.Parameter(torch.empty(self.heads, (2 * window - 1) ** 2))
+        nn.init.trunc_normal_(self.bias, std=0.02)
+        self.proj = nn.Linear(dim, dim)
+        self.norm2 = nn.LayerNorm(dim)
+        self.fc1 = nn.Linear(dim, 4 * dim)
+        self.fc2 = nn.Linear(4 * dim, dim)
+        self.register_buffer("_where", _relative_positions(window), persistent=False)
+        self._biases = Derived()
+
+    def forward(self, x: Tensor, prompts: Sequence[Tensor] = ()) -> Tensor:
+        """Transform a picture.
+
+        Args:
+            x: pixels, (B, H, W, C); H and W multiples of the window.
+            prompts: one picture per prompt network, each (B, H/2, W/2, C).
+
+        Returns:
+            The new pixels, same shape.
+        """
+        if len(prompts) != len(self.prompt_norms):
+            raise ValueError(f"block takes {len(self.prompt_norms)} prompts, got {len(prompts)}")
+        biases = self._biases.get(self._make_biases, self.bias)
+        strips = []
+        for first, count in self._steps(x):
+            wraps = self.shift > 0 and (first + count) * self.window == x.shape[1]
+            tokens = self._windows(x, first, count, 1)
+            extra = [
+                norm(self._windows(p, first, count, 2))
+                for p, norm in zip(prompts, self.prompt_norms, strict=True)
+            ]
+            tokens = self._block(tokens, extra, biases[2:] if wraps else biases[:2], count, x)
+            strips.append(self._pixels(tokens, count, x))
+        if self.shift:
+            *inner, last = strips  # the last row of windows holds the bottom, then the top
+            strips = [last[:, -self.shift :], *inner, last[:, : -self.shift]]
+        return torch.cat(strips, dim=1)
+
+    def _steps(self, x: Tensor) -> Iterator[tuple[int, int]]:
+        """Yield (first, count) rows of windows; shifted, the wrapping last row goes alone."""
+        b, h, w, _ = x.shape
+        rows = h // self.window
+        whole = torch.is_grad_enabled() or is_tracing()
+        step = rows if whole else max(1, _TOKENS // (b * w * self.window))
+        alone = 1 if self.shift else 0
+        for first in range(0, rows - alone, step):
+            yield first, min(step, rows - alone - first)
+        if alone:
+            yield rows - 1, 1
+
+    def _windows(self, x: Tensor, first: int, count: int, scale: int) -> Tensor:
+        """Cut rows of windows from a picture `scale` times smaller; (columns*count*B, w*w, C)."""
+        w, s = self.window // scale, self.shift // scale
+        b, h, wide, c = x.shape
+        top, bottom = first * w + s, (first + count) * w + s
+        rows = x[:, top:bottom]
+        if bottom > h:
+            rows = torch.cat((rows, x[:, : bottom - h]), dim=1)
+        if s:
+            rows = rows.roll(-s, dims=2)
+        rows = rows.reshape(b, count, w, wide // w, w, c).permute(3, 1, 0, 2, 4, 5)
+        return rows.reshape(-1, w * w, c)
+
+    def _pixels(self, tokens: Tensor, count: int, x: Tensor) -> Tensor:
+        """Undo `_windows`: tokens back to (B, count*w, W, C), unshifted along the row."""
+        w, (b, _, wide, c) = self.window, x.shape
+        rows = tokens.view(wide // w, count, b, w, w, c).permute(2, 1, 3, 0, 4, 5)
+        rows = rows.reshape(b, count * w, wide, c)
+        return rows.roll(self.shift, dims=2) if self.shift else rows
+
+    def _block(
+        self, tokens: Tensor, extra: list[Tensor], biases: Tensor, count: int, x: Tensor
+    ) -> Tensor:
+        """Run the block on windows ordered column by column, the wrapping column last."""
+        n, t, c = tokens.shape
+        qkv = self.qkv(self.norm1(tokens)).view(n, t, 3, self.heads, -1)
+        q, k, v = qkv.permute(2, 0, 3, 1, 4)
+        if extra:
+            asked = F.linear(torch.cat(extra, dim=1), self.qkv.weight[c:], self.qkv.bias[c:])
+            pk, pv = asked.view(n, -1, 2, self.heads, c // self.heads).permute(2, 0, 3, 1, 4)
+            k, v = torch.cat((pk, k), dim=2), torch.cat((pv, v), dim=2)
+        edge = count * x.shape[0] if self.shift else 0
+        seen = [_attend(q[: n - edge], k[: n - edge], v[: n - edge], biases[0])] if n > edge else []
+        if edge:
+            seen.append(_attend(q[n - edge :], k[n - edge :], v[n - edge :], biases[1]))
+        heads = seen[0] if len(seen) == 1 else torch.cat(seen)
+        tokens = tokens + self.proj(heads.transpose(1, 2).reshape(n, t, c))
+        return tokens + self.fc2(F.gelu(self.fc1(self.norm2(tokens))))
+
+    def _make_biases(self) -> Tensor:
+        """Position bias plus mask for (inner, right edge, bottom edge, corner) windows.
+
+        Returns:
+            (4, heads, w*w, prompts*w*w/4 + w*w), or (2, ...) of equal entries without a shift.
+        """
+        w, s, n = self.window, self.shift, self.window**2
+        bias = self.bias[:, self._where].view(self.heads, n, n)
+        if s == 0:
+            bias = F.pad(bias, (len(self.prompt_norms) * n // 4, 0))
+            return bias.expand(2, -1, -1, -1)
+        masks = []
+        for down, right in ((0, 0), (0, 1), (1, 0), (1, 1)):
+            asks = _regions(w, s, down, right, bias)
+            offers = [_regions(w // 2, s // 2, down, right, bias)] * len(self.prompt_norms)
+            differ = asks[:, None] != torch.cat([*offers, asks])[None]
+            masks.append(torch.zeros_like(differ, dtype=bias.dtype).masked_fill(differ, -torch.inf))
+        return F.pad(bias, (len(self.prompt_norms) * n // 4, 0)) + torch.stack(masks)[:, None]
+
+
+def _attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=bias.to(q.dtype).expand(1, -1, -1, -1))
+
+
+def _regions(w: int, s: int, down: int, right: int, like: Tensor) -> Tensor:
+    """Number the parts of a window that wraps round the border; (w*w,)."""
+    far = (torch.arange(w, device=like.device) >= w - s).long()
+    return (2 * down * far[:, None] + right * far[None, :]).flatten()
+
+
+def _relative_positions(window: int) -> Tensor:
+    """Index into the bias table for every (asking, offering) pair of pixels; (w*w*w*w,)."""
+    y, x = torch.arange(window**2) // window, torch.arange(window**2) % window
+    dy = y[:, None] - y[None, :] + window - 1
+    dx = x[:, None] - x[None, :] + window - 1
+    return (dy * (2 * window - 1) + dx).flatten()
