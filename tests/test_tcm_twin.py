@@ -86,12 +86,12 @@ def test_a_changed_weight_is_seen_at_once():
     gdn, block = GDN(4), SwinBlock(16, 8, 4, shifted=True)
     x, t = torch.randn(1, 4, 2, 2), torch.randn(1, 8, 8, 16)
     with torch.no_grad():
-        before = gdn(x), block(t)  # now both keep what they derived
+        before = gdn(x, x), block(t)  # now both keep what they derived
         gdn.beta.mul_(2)
         block.load_state_dict(
             {k: v + 0.1 * torch.randn_like(v) for k, v in block.state_dict().items()}
         )
-        assert not torch.allclose(gdn(x), before[0])
+        assert not torch.allclose(gdn(x, x), before[0])
         assert (
             relative(block(t), twin.swin(block, t.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)) < 1e-5
         )

@@ -1,6 +1,6 @@
 """Generalised divisive normalisation, the non-linearity of RBS and RBU (thesis Figure 13).
 
-x * rsqrt(beta + gamma x^2), each channel normalised by a weighted energy of all channels at the
+x * rsqrt(beta + gamma x^2): each channel is normalised by a weighted energy of all channels at the
 same pixel; the inverse multiplies by the square root. (Ballé, Laparra, Simoncelli, ICLR 2016.)
 """
 
@@ -19,7 +19,7 @@ _PIXELS = 8192  # per step in inference: the working set stays in the cache
 
 
 class GDN(nn.Module):
-    """GDN or its inverse over `channels`, with channels^2 + channels parameters.
+    """GDN or its inverse over `channels`, with channels^2 + channels parameters, plus a skip path.
 
     Beta and gamma are stored as square roots above a small pedestal, which keeps them positive
     and their gradients alive near zero. Gamma starts at 0.1 on the diagonal, beta at 1.
@@ -32,23 +32,24 @@ class GDN(nn.Module):
         self.gamma = nn.Parameter(torch.sqrt(0.1 * torch.eye(channels) + PEDESTAL))
         self._beta, self._gamma = Derived(), Derived()
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Normalise x, (B, C, H, W), fastest in channels_last memory; the shape stays."""
+    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
+        """Normalise x and add `skip`, both (B, C, H, W), fastest in channels_last memory."""
         beta = self._beta.get(lambda: _positive(self.beta, BETA_MIN), self.beta)
         gamma = self._gamma.get(lambda: _positive(self.gamma, 0.0), self.gamma)
-        flat = x.permute(0, 2, 3, 1).reshape(-1, x.shape[1])
+        flat, plus = (t.permute(0, 2, 3, 1).reshape(-1, x.shape[1]) for t in (x, skip))
         if torch.is_grad_enabled() or is_tracing():
-            out = self._normalise(flat, beta, gamma)
+            out = plus + flat * self._factor(flat, beta, gamma)
         else:
             out = torch.empty_like(flat)
-            for rows, done in zip(flat.split(_PIXELS), out.split(_PIXELS), strict=True):
-                done.copy_(self._normalise(rows, beta, gamma))
+            parts = (t.split(_PIXELS) for t in (flat, plus, out))
+            for rows, added, done in zip(*parts, strict=True):
+                torch.addcmul(added, rows, self._factor(rows, beta, gamma), out=done)
         b, c, h, w = x.shape
         return out.view(b, h, w, c).permute(0, 3, 1, 2)
 
-    def _normalise(self, rows: Tensor, beta: Tensor, gamma: Tensor) -> Tensor:
+    def _factor(self, rows: Tensor, beta: Tensor, gamma: Tensor) -> Tensor:
         energy = F.linear(rows * rows, gamma, beta)
-        return rows * (energy.sqrt() if self.inverse else energy.rsqrt())
+        return energy.sqrt() if self.inverse else energy.rsqrt()
 
 
 def _positive(root: Tensor, minimum: float) -> Tensor:

@@ -40,8 +40,8 @@ class RBS(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Halve x."""
-        deep = self.gdn(self.conv2(F.leaky_relu(self.conv1(x), SLOPE, inplace=True)))
-        return deep + pointwise(self.skip, x[:, :, ::2, ::2])
+        deep = self.conv2(F.leaky_relu(self.conv1(x), SLOPE, inplace=True))
+        return self.gdn(deep, pointwise(self.skip, x[:, :, ::2, ::2]))
 
 
 class RBU(nn.Module):
@@ -56,5 +56,5 @@ class RBU(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Double x."""
-        deep = self.igdn(self.conv(F.leaky_relu(self.subpel(x), SLOPE, inplace=True)))
-        return deep + self.skip(x)
+        deep = self.conv(F.leaky_relu(self.subpel(x), SLOPE, inplace=True))
+        return self.igdn(deep, self.skip(x))

@@ -8,7 +8,7 @@ and only windows that straddle the border carry a mask.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -64,19 +64,41 @@ class SwinBlock(nn.Module):
         Returns:
             The new pixels, same shape.
         """
+        return self.between((x,), lambda rows: rows, lambda far, rows: far, prompts)
+
+    def between(
+        self,
+        pictures: tuple[Tensor, ...],
+        enter: Callable[..., Tensor],
+        leave: Callable[..., Tensor],
+        prompts: Sequence[Tensor] = (),
+    ) -> Tensor:
+        """Run the block between two functions of single pixels, while rows are in the cache.
+
+        Args:
+            pictures: what the functions read, each (B, H, W, any).
+            enter: rows of the pictures -> rows of this block's input, (B, h, W, C).
+            leave: (this block's output, rows of the pictures) -> rows of the result.
+            prompts: as in `forward`.
+
+        Returns:
+            The result's rows put together, (B, H, W, any).
+        """
         if len(prompts) != len(self.prompt_norms):
             raise ValueError(f"block takes {len(self.prompt_norms)} prompts, got {len(prompts)}")
         biases = self._biases.get(self._make_biases, self.bias)
-        strips = []
-        for first, count in self._steps(x):
-            wraps = self.shift > 0 and (first + count) * self.window == x.shape[1]
-            tokens = self._windows(x, first, count, 1)
+        strips, height = [], pictures[0].shape[1]
+        for first, count in self._steps(pictures[0]):
+            rows = [self._rows(p, first, count, 1) for p in pictures]
             extra = [
-                norm(self._windows(p, first, count, 2))
+                norm(self._windows(self._rows(p, first, count, 2), count, 2))
                 for p, norm in zip(prompts, self.prompt_norms, strict=True)
             ]
-            tokens = self._block(tokens, extra, biases[2:] if wraps else biases[:2], count, x)
-            strips.append(self._pixels(tokens, count, x))
+            x = enter(*rows)
+            wraps = self.shift > 0 and (first + count) * self.window == height
+            tokens = self._windows(x, count, 1)
+            tokens = self._block(tokens, extra, biases[2:] if wraps else biases[:2], x.shape, count)
+            strips.append(leave(self._pixels(tokens, x.shape), *rows))
         if self.shift:
             *inner, last = strips  # the last row of windows holds the bottom, then the top
             strips = [last[:, -self.shift :], *inner, last[:, : -self.shift]]
@@ -94,28 +116,35 @@ class SwinBlock(nn.Module):
         if alone:
             yield rows - 1, 1
 
-    def _windows(self, x: Tensor, first: int, count: int, scale: int) -> Tensor:
-        """Cut rows of windows from a picture `scale` times smaller; (columns*count*B, w*w, C)."""
-        w, s = self.window // scale, self.shift // scale
-        b, h, wide, c = x.shape
+    def _rows(self, x: Tensor, first: int, count: int, scale: int) -> Tensor:
+        """Take rows of windows, shifted down, from a picture `scale` times smaller."""
+        w, s, h = self.window // scale, self.shift // scale, x.shape[1]
         top, bottom = first * w + s, (first + count) * w + s
         rows = x[:, top:bottom]
-        if bottom > h:
-            rows = torch.cat((rows, x[:, : bottom - h]), dim=1)
+        return torch.cat((rows, x[:, : bottom - h]), dim=1) if bottom > h else rows
+
+    def _windows(self, rows: Tensor, count: int, scale: int) -> Tensor:
+        """Cut rows into windows, column by column; (columns*count*B, w*w, C)."""
+        w, s = self.window // scale, self.shift // scale
+        b, _, wide, c = rows.shape
         if s:
             rows = rows.roll(-s, dims=2)
         rows = rows.reshape(b, count, w, wide // w, w, c).permute(3, 1, 0, 2, 4, 5)
         return rows.reshape(-1, w * w, c)
 
-    def _pixels(self, tokens: Tensor, count: int, x: Tensor) -> Tensor:
-        """Undo `_windows`: tokens back to (B, count*w, W, C), unshifted along the row."""
-        w, (b, _, wide, c) = self.window, x.shape
-        rows = tokens.view(wide // w, count, b, w, w, c).permute(2, 1, 3, 0, 4, 5)
-        rows = rows.reshape(b, count * w, wide, c)
+    def _pixels(self, tokens: Tensor, shape: torch.Size) -> Tensor:
+        """Undo `_windows`: tokens back to rows of that shape."""
+        w, (b, h, wide, c) = self.window, shape
+        rows = tokens.view(wide // w, h // w, b, w, w, c).permute(2, 1, 3, 0, 4, 5).reshape(shape)
         return rows.roll(self.shift, dims=2) if self.shift else rows
 
     def _block(
-        self, tokens: Tensor, extra: list[Tensor], biases: Tensor, count: int, x: Tensor
+        self,
+        tokens: Tensor,
+        extra: list[Tensor],
+        biases: Tensor,
+        shape: torch.Size,
+        count: int,
     ) -> Tensor:
         """Run the block on windows ordered column by column, the wrapping column last."""
         n, t, c = tokens.shape
@@ -125,12 +154,12 @@ class SwinBlock(nn.Module):
             asked = F.linear(torch.cat(extra, dim=1), self.qkv.weight[c:], self.qkv.bias[c:])
             pk, pv = asked.view(n, -1, 2, self.heads, c // self.heads).permute(2, 0, 3, 1, 4)
             k, v = torch.cat((pk, k), dim=2), torch.cat((pv, v), dim=2)
-        edge = count * x.shape[0] if self.shift else 0
+        edge = count * shape[0] if self.shift else 0
         seen = [_attend(q[: n - edge], k[: n - edge], v[: n - edge], biases[0])] if n > edge else []
         if edge:
             seen.append(_attend(q[n - edge :], k[n - edge :], v[n - edge :], biases[1]))
         heads = seen[0] if len(seen) == 1 else torch.cat(seen)
-        tokens = tokens + self.proj(heads.transpose(1, 2).reshape(n, t, c))
+        tokens = tokens + self.proj(heads)
         return tokens + self.fc2(F.gelu(self.fc1(self.norm2(tokens))))
 
     def _make_biases(self) -> Tensor:
@@ -154,7 +183,18 @@ class SwinBlock(nn.Module):
 
 
 def _attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
-    return F.scaled_dot_product_attention(q, k, v, attn_mask=bias.to(q.dtype).expand(1, -1, -1, -1))
+    """Attention of n windows, each (n, heads, tokens, width); returns (n, tokens, heads * width).
+
+    In bfloat16 on a CPU, plain products of small matrices are twice as fast as the fused kernel.
+    """
+    bias = bias.to(q.dtype)
+    if q.dtype == torch.bfloat16 and q.device.type == "cpu" and not torch.is_grad_enabled():
+        similarity = torch.matmul(q * q.shape[-1] ** -0.5, k.transpose(-2, -1)).add_(bias)
+        seen = torch.matmul(similarity.softmax(dim=-1), v)
+    else:
+        mask = bias.expand(1, -1, -1, -1)
+        seen = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+    return seen.transpose(1, 2).flatten(2)
 
 
 def _regions(w: int, s: int, down: int, right: int, like: Tensor) -> Tensor:

@@ -40,13 +40,18 @@ class TcmHalf(nn.Module):
         """
         n = self.half
         near = F.linear(x, self.split.weight[:n], self.split.bias[:n])
-        far = F.linear(x, self.split.weight[n:], self.split.bias[n:])
         deep = F.leaky_relu(self.conv1(near.permute(0, 3, 1, 2)), SLOPE, inplace=True)
         deep = F.leaky_relu(self.conv2(deep), SLOPE, inplace=True).permute(0, 2, 3, 1)
-        near = torch.add(deep, near, alpha=2)
-        far = self.swin(far, prompts)
-        mixed = F.linear(near, self.mix.weight[:, :n], self.mix.bias)
-        return mixed.add_(F.linear(far, self.mix.weight[:, n:])).add_(x)
+
+        def enter(x: Tensor, near: Tensor, deep: Tensor) -> Tensor:
+            return F.linear(x, self.split.weight[n:], self.split.bias[n:])
+
+        def leave(far: Tensor, x: Tensor, near: Tensor, deep: Tensor) -> Tensor:
+            near = torch.add(deep, near, alpha=2)
+            mixed = F.linear(near, self.mix.weight[:, :n], self.mix.bias)
+            return mixed.add_(F.linear(far, self.mix.weight[:, n:])).add_(x)
+
+        return self.swin.between((x, near, deep), enter, leave, prompts)
 
 
 class TcmStage(nn.Module):
