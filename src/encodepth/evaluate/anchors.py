@@ -272,6 +272,11 @@ def conventional() -> tuple[Conventional, ...]:
     )  # fmt: skip
 
 
+def lossless_rgb() -> Conventional:
+    """JPEG XL lossless of the colour picture; for depth as colour, where nothing may be lost."""
+    return Conventional("jxl-lossless-rgb", "color", (7,), _jxl_exact_encode, _jxl_decode)
+
+
 SHORT_NAMES = {
     "jpeg": ("jpeg-turbo-420",),
     "webp": ("webp-m6",),

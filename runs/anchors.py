@@ -1,0 +1,117 @@
+"""Reproduce the anchor records: measure, subtract, explain. Called by runs/anchors.sh."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+from encodepth.evaluate.anchors import conventional
+from encodepth.evaluate.frames import find_frames
+from encodepth.evaluate.records import Record, key, read_records
+from encodepth.evaluate.runner import evaluate
+
+FRAMES = {  # two rendered frames (without and with holes), one of each sensor, two of Kodak
+    ("aug_icl_nuim_livingroom1_clean_211", "000062"),
+    ("aug_icl_nuim_livingroom1_clean_211", "000164"),
+    ("kinect_other_lab_room_22", "000006"),
+    ("open3d_samples_sunrgbd_sample_1", "000000"),
+    ("kodak", "kodim05"),
+    ("kodak", "kodim20"),
+}
+BYTES, DECIBELS = 0.01, 0.05  # what counts as reproduced
+ERRORS = ("psnr", "ms_ssim_db", "psnr_max", "psnr65535")
+HOLES = "holes are filled by another pull-push in detail; frames without holes agree exactly"
+REASONS = {
+    "hevc-x265-444-slow": "single levels of the colour conversion round otherwise",
+    "hevc-x265-12b-lin": HOLES,
+    "avif-aom-12b-s4-lin": HOLES,
+    "jp2k-16b-lin": HOLES,
+    "ffv1-gray16": "two bytes more: the length of the codec header",
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--all", action="store_true", help="every frame and every setting")
+    parser.add_argument("--shared", type=Path, default=Path("../shared"))
+    parser.add_argument("-j", "--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("-o", "--output", type=Path, default=Path("results/anchors.jsonl"))
+    arguments = parser.parse_args()
+    data, published = arguments.shared / "data", arguments.shared / "anchors"
+    if not published.is_dir():
+        print(f"anchors: no records in {published}; this run needs them and the data")
+        return 1
+
+    anchors = {}
+    for name in ("public", "kodak"):
+        for record in read_records(published / f"{name}.jsonl").records:
+            anchors[key(record)] = record
+    measured = {(r["sequence"], r["frame"]) for r in anchors.values()}
+    for folder, set_name in (("test", "public"), ("kodak", "kodak")):
+        frames = [f for f in find_frames(data / folder) if (f.sequence, f.frame) in measured]
+        if not arguments.all:
+            frames = [f for f in frames if (f.sequence, f.frame) in FRAMES]
+        summary = evaluate(
+            _codecs(everything=arguments.all), frames,
+            out=arguments.output, set_name=set_name, jobs=arguments.jobs,
+        )  # fmt: skip
+        for codec, reason in summary.skipped.items():
+            print(f"skipped {codec}: {reason}")
+        for failure in summary.failures:
+            print(f"failed: {failure}")
+    return _report(read_records(arguments.output).records, anchors)
+
+
+def _codecs(*, everything: bool) -> list[str]:
+    names = []
+    for codec in conventional():
+        chosen = codec.settings
+        if not everything and len(chosen) > 3:
+            chosen = (chosen[0], chosen[len(chosen) // 2], chosen[-1])
+        names.append(f"{codec.name}@{'/'.join(f'{s:g}' for s in chosen)}")
+    return names
+
+
+def _report(records: list[Record], anchors: dict) -> int:
+    """Print one line per codec and return 1 if a difference is large and unexplained."""
+    pairs: dict[str, list[tuple[Record, Record]]] = defaultdict(list)
+    for record in records:
+        if key(record) in anchors:
+            pairs[record["codec"]].append((record, anchors[key(record)]))
+    head = ("codec", "records", "same bytes", "max bytes %", "mean bytes %", "max dB", "beyond")
+    print("{:26}{:>8}{:>12}{:>13}{:>14}{:>8}{:>8}  why".format(*head))
+    unexplained = 0
+    for codec, both in pairs.items():
+        size = [100 * (ours["bytes"] / theirs["bytes"] - 1) for ours, theirs in both]
+        quality = [_decibels(ours, theirs) for ours, theirs in both]
+        same = sum(ours["bytes"] == theirs["bytes"] for ours, theirs in both)
+        beyond = sum(
+            abs(s) > 100 * BYTES or q > DECIBELS for s, q in zip(size, quality, strict=True)
+        )
+        differs = same < len(both) or max(quality) > DECIBELS
+        why = REASONS.get(codec, "unexplained") if differs else ""
+        unexplained += why == "unexplained" and beyond > 0
+        print(
+            f"{codec:26}{len(both):8}{same:12}{max(size, key=abs):13.3f}"
+            f"{sum(size) / len(size):14.3f}{max(quality):8.3f}{beyond:8}  {why}"
+        )
+    return 1 if unexplained or not pairs else 0
+
+
+def _decibels(ours: Record, theirs: Record) -> float:
+    """Largest difference in any quality that both records have."""
+    return max(
+        (
+            abs(ours[name] - theirs[name])
+            for name in ERRORS
+            if ours.get(name) is not None and theirs.get(name) is not None
+        ),
+        default=0.0,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
