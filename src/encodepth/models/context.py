@@ -143,7 +143,7 @@ class Context(nn.Module):
         z: Tensor,
         blend: Tensor,
         size: tuple[int, int],
-        valid: Tensor | None = None,
+        holes: Tensor | None = None,
         guide: Guide | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Return (mean, scale) features (B, C, h, w) from integer z and the side information.
@@ -151,14 +151,14 @@ class Context(nn.Module):
         Args:
             z: integers (B, Z, ceil(h / 4), ceil(w / 4)).
             size: (h, w) of the latent.
-            valid: (B, 1, 16 h, 16 w), 1 where depth is measured, for a model with a mask.
+            holes: (B, 1, 16 h, 16 w), 1 where no depth is measured, for a model with a mask.
             guide: the latent coded before, or None.
         """
         h, w = size
         mean = self.hyper.mean_features(z, blend)[..., :h, :w]
         scale = self.hyper.scale_features(z)[..., :h, :w]
-        if valid is not None:
-            counts = F.pixel_unshuffle((F.avg_pool2d(valid, 4) * 240).round(), 4)
+        if holes is not None:
+            counts = F.pixel_unshuffle((F.avg_pool2d(holes, 4) * 240).round(), 4)
             mean = mean + linear(counts / 240, self.mean_mask)
             scale = scale + requantise(self.scale_mask(counts))
         if guide is not None:

@@ -62,14 +62,15 @@ class PlaneModel(nn.Module):
         config = self.config
         blend = blend_weights(quality, config.anchors)
         gain = self.gain(blend)
-        x = picture - 0.5 if valid is None else torch.cat([picture - 0.5, valid], dim=1)
+        holes = None if valid is None else 1 - valid
+        x = picture - 0.5 if holes is None else torch.cat([picture - 0.5, holes], dim=1)
         latent_guide = guide.latent if guide is not None else None
         y = self.g_a(x, blend, latent_guide) * gain
         z = self.context.hyper.analyse(pad_latent(y))
         z_index = round_clamp(blend @ self.context.z_index, 1, SCALES - 1)[:, :, None, None]
         bits = _gaussian_bits(_noisy(z), z_index.expand_as(z)).flatten(1).sum(1)
         z_hat = round_clamp(z, -32767, 32767)
-        features = self.context.features(z_hat, blend, y.shape[-2:], valid, guide)
+        features = self.context.features(z_hat, blend, y.shape[-2:], holes, guide)
         offset = round_clamp(blend @ self.context.y_index / INDEX_SHIFT, -(2**22), 2**22)
         spent = []
 
@@ -79,7 +80,7 @@ class PlaneModel(nn.Module):
             return round_clamp(residual, -32767, 32767)
 
         y_hat, symbols = self.context.walk(features, gain, offset[:, :, None, None], code)
-        output = self.g_s(y_hat, blend, valid, latent_guide) + 0.5
+        output = self.g_s(y_hat, blend, holes, latent_guide) + 0.5
         return Reconstruction(output, bits + sum(spent), Guide(y_hat, symbols))
 
     @torch.no_grad()
@@ -88,7 +89,7 @@ class PlaneModel(nn.Module):
         for k in range(self.config.anchors):
             quality = picture.new_full((len(picture),), 100 * k / (self.config.anchors - 1))
             blend = blend_weights(quality, self.config.anchors)
-            x = picture - 0.5 if valid is None else torch.cat([picture - 0.5, valid], dim=1)
+            x = picture - 0.5 if valid is None else torch.cat([picture - 0.5, 1 - valid], dim=1)
             y = self.g_a(x, blend) * self.gain(blend)
             spread = y.abs().mean(dim=(0, 2, 3)).clamp(min=SCALE_MIN)
             self.context.y_index[k] = torch.log(spread / SCALE_MIN) / _LOG_STEP

@@ -65,7 +65,7 @@ class _Window:
 class _Side:
     """What both ends know of a tile before its symbols."""
 
-    valid: Tensor | None
+    holes: Tensor | None
     guide: Guide | None
 
 
@@ -112,7 +112,7 @@ class PlaneCoder:
         for window in _windows(size, _halo(self.model.config)):
             x = self._tensor(picture, window.wide) - 0.5
             if valid is not None:
-                x = torch.cat([x, self._tensor(valid, window.wide)], dim=1)
+                x = torch.cat([x, 1 - self._tensor(valid, window.wide)], dim=1)
             with self._autocast():
                 wide = self.model.g_a(x, blend, _latent(guide, window.wide))
             y[(..., *window.core)] = wide[(..., *window.inner)]
@@ -173,10 +173,10 @@ class PlaneCoder:
         """Yield (area of the picture, pixels (h, w, components) around [0, 1]), tile by tile."""
         blend, valid = self._blend(quality), _pad(valid, "constant")
         for window in _windows(_latent_size(height, width), _halo(self.model.config)):
-            mask = None if valid is None else self._tensor(valid, window.wide)
+            holes = None if valid is None else 1 - self._tensor(valid, window.wide)
             with self._autocast():
                 wide = self.model.g_s(
-                    latent.latent[(..., *window.wide)], blend, mask, _latent(guide, window.wide)
+                    latent.latent[(..., *window.wide)], blend, holes, _latent(guide, window.wide)
                 )
             rows, columns = (_pixels(s) for s in window.inner)
             tile = (wide[0, :, rows, columns].float() + 0.5).permute(1, 2, 0)
@@ -215,7 +215,7 @@ class PlaneCoder:
         offset = torch.from_numpy(self.rates.y_offset[quality]).to(self.device).float()
         height, width = tile.shape[-2:]
         with self._autocast():
-            features = context.features(z, blend, (height, width), side.valid, side.guide)
+            features = context.features(z, blend, (height, width), side.holes, side.guide)
             gain = self.model.gain(blend)
             return context.walk(features, gain, offset.view(1, -1, 1, 1), code)
 
@@ -223,11 +223,11 @@ class PlaneCoder:
         self, window: _Window, valid: NDArray[np.generic] | None, guide: Guide | None
     ) -> _Side:
         """Cut what both ends already know of a tile out of the whole picture's."""
-        mask = None if valid is None else self._tensor(valid, window.core)
+        holes = None if valid is None else 1 - self._tensor(valid, window.core)
         if guide is None:
-            return _Side(mask, None)
+            return _Side(holes, None)
         here = (..., *window.core)
-        return _Side(mask, Guide(guide.latent[here], guide.symbols[here]))
+        return _Side(holes, Guide(guide.latent[here], guide.symbols[here]))
 
     def _z_index(self, quality: int, tile: Tensor) -> Tensor:
         index = torch.from_numpy(self.rates.z_index[quality]).to(self.device)

@@ -118,7 +118,12 @@ class TCM(nn.Module):
         return TcmOutput(x_hat, torch.stack(spent).sum(0), z_bits)
 
     def update_tables(self) -> None:
-        """Make the integer tables from the priors: once, after training, before saving."""
+        """Make the integer tables from the priors: once, after training, before saving.
+
+        A frozen prior keeps the tables it came with, or its streams would belong to no one.
+        """
+        if len(self.z_radii) and not self.z_prior.matrices[0].requires_grad:
+            return
         self.z_prior.solve_quantiles()
         for name, arrays in (("gaussian", gaussian_tables()), ("z", self.z_prior.tables())):
             for kind, array in zip(("radii", "frequencies"), arrays, strict=True):

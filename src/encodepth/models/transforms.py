@@ -11,7 +11,7 @@ from .config import PlaneConfig
 
 
 class Analysis(nn.Module):
-    """g_a: picture (B, components (+ mask), H, W) -> latent (B, M, H / 16, W / 16)."""
+    """g_a: picture (B, components (+ holes), H, W) -> latent (B, M, H / 16, W / 16)."""
 
     def __init__(self, config: PlaneConfig) -> None:
         super().__init__()
@@ -75,7 +75,7 @@ class Synthesis(nn.Module):
             _start(up, matrix.T)
 
     def forward(
-        self, y: Tensor, blend: Tensor, mask: Tensor | None = None, guide: Tensor | None = None
+        self, y: Tensor, blend: Tensor, holes: Tensor | None = None, guide: Tensor | None = None
     ) -> Tensor:
         x, last = y, len(self.ratios) - 1
         for k in range(last, -1, -1):
@@ -83,8 +83,8 @@ class Synthesis(nn.Module):
                 x = x + linear(guide, self.guide)
             elif guide is not None and k == last - 1:
                 x = x + F.pixel_shuffle(linear(guide, self.fine_guide), 2)
-            if mask is not None:
-                x = x + linear(F.pixel_unshuffle(mask, self.patches[k]), self.mask[k])
+            if holes is not None:
+                x = x + linear(F.pixel_unshuffle(holes, self.patches[k]), self.mask[k])
             x = self.blocks[k](self.tune[k](x, blend))
             x = F.pixel_shuffle(linear(x, self.up[k]), self.ratios[k])
         return x
