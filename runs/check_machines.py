@@ -1,0 +1,93 @@
+"""A learned file decodes to the same symbols however this machine computes.
+
+python runs/check_machines.py [--frames N] [--data DIR] [--model NAME]     about a minute a frame
+
+Encodes pairs here, then decodes each in fresh processes: 1 and 2 threads, oneDNN off, AVX2 and
+SSE4.1 kernels, bfloat16 for the float networks. Symbols must agree (the file's check says so) and
+pictures must be within one level (colour) and one depth step, but in bfloat16.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from encodepth.codec import Codec
+from encodepth.data import open_dataset
+
+DATA = Path(__file__).parents[2] / "shared" / "data" / "test"
+SSE = {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41"}
+AVX2 = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"}
+VARIANTS = {  # name -> (environment, setup run before decoding)
+    "as encoded": ({}, ""),
+    "1 thread": ({}, "torch.set_num_threads(1)"),
+    "2 threads": ({}, "torch.set_num_threads(2)"),
+    "oneDNN off": ({}, "torch.backends.mkldnn.set_flags(False)"),
+    "SSE4.1": (SSE, ""),
+    "AVX2": (AVX2, ""),
+    "bfloat16": ({}, "low = True"),
+}
+CHILD = """
+import sys, numpy as np, torch
+from pathlib import Path
+from encodepth.codec import Codec
+low = False
+{setup}
+codec = Codec(model={model!r})
+codec.model.use_low_precision(low)
+for path in sorted(Path(sys.argv[1]).glob("*.rgbd")):
+    image = codec.decode(path.read_bytes())
+    np.savez(path.with_suffix(".npz"), color=image.color, depth=image.depth)
+"""
+
+
+def main() -> int:
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--frames", type=int, default=10)
+    arguments.add_argument("--data", type=Path, default=DATA)
+    arguments.add_argument("--model", default="base")
+    options = arguments.parse_args()
+    pairs = open_dataset(options.data)
+    chosen = [pairs[i] for i in np.linspace(0, len(pairs) - 1, options.frames).astype(int)]
+    codec, failed = Codec(model=options.model), 0
+    with tempfile.TemporaryDirectory() as folder:
+        expected = {}
+        for i, pair in enumerate(chosen):
+            data = codec.encode(pair.load(), quality=10 + 80 * i // len(chosen), coder="learned")
+            Path(folder, f"{i:03}.rgbd").write_bytes(data)
+            expected[f"{i:03}"] = codec.decode(data)
+        print(f"{'decoder':12} {'files':>5} {'color, levels off':>18} {'depth, steps off':>17}")
+        for name, (environment, setup) in VARIANTS.items():
+            child = subprocess.run(
+                [sys.executable, "-c", CHILD.format(setup=setup, model=options.model), folder],
+                env=os.environ | environment,
+                capture_output=True,
+                text=True,
+            )
+            if child.returncode:
+                print(f"{name:12} FAILED: {child.stderr.strip().splitlines()[-1]}")
+                failed += 1
+                continue
+            color = depth = 0
+            for stem, image in expected.items():
+                with np.load(Path(folder, f"{stem}.npz")) as got:
+                    color = max(color, _apart(got["color"], image.color))
+                    depth = max(depth, _apart(got["depth"], image.depth))
+            bad = name != "bfloat16" and (color > 1 or depth > 1)
+            failed += bad
+            print(f"{name:12} {len(expected):5} {color:18} {depth:17}{'  TOO MUCH' if bad else ''}")
+    return 1 if failed else 0
+
+
+def _apart(a: np.ndarray, b: np.ndarray) -> int:
+    return int(np.abs(a.astype(np.int64) - b.astype(np.int64)).max())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
