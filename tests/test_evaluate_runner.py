@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from encodepth.codec import Codec
 from encodepth.errors import EncodepthError
 from encodepth.evaluate import anchors, ours, runner
 from encodepth.evaluate.frames import Picture, find_frames
@@ -195,8 +196,15 @@ def test_wrong_names_are_told_apart(name, message):
 
 
 def test_names_of_our_codec():
-    assert ours.parse("base") == ours.Ours("base", "base")
-    assert ours.parse("w.safetensors+avif+alone").way == "avif"
+    assert ours.parse("base") == ours.Ours("base", "base", "base")
+    of_file = ours.parse("somewhere/w.safetensors+avif+alone")
+    assert of_file == ours.Ours(
+        "w+avif+alone",
+        "somewhere/w.safetensors+avif+alone",
+        "somewhere/w.safetensors",
+        "avif",
+        True,
+    )
     assert ours.parse("base+bound").modalities() == ("depth",)
     ((_, settings),) = runner.find_codecs("base+avif", qualities=[10, 40])
     assert settings == (10, 40)
@@ -240,3 +248,53 @@ def test_a_record_is_json_that_any_reader_takes(tmp_path):
         for line in out.read_text().splitlines()
     ]
     assert lines[1]["psnr_max"] is None
+
+
+def test_avif_inside_our_file_is_measured_and_its_bytes_add_up(tmp_path):
+    out = tmp_path / "r.jsonl"
+    summary = runner.evaluate(["base+avif", "base+avif+alone"], [OneFrame()], [30], out=out)
+    assert summary.failures == []
+    rows = {(r["codec"], r["modality"]): r for r in read_records(out).records}
+    whole = Codec().encode(pair(), quality=30, coder="avif")
+    joint = rows["base+avif", "joint"]
+    assert joint["bytes"] == len(whole)
+    parts = [rows["base+avif", m]["bytes"] for m in ("color", "depth")]
+    assert sum(parts) == joint["bytes"]
+    only_color = Codec().encode(RgbdImage(color=pair().color), quality=30, coder="avif")
+    only_depth = Codec().encode(RgbdImage(depth=pair().depth), quality=30, coder="avif")
+    assert parts[0] == len(only_color) == rows["base+avif+alone", "color"]["bytes"]
+    assert len(only_depth) == rows["base+avif+alone", "depth"]["bytes"]
+    assert 0 < len(only_depth) - parts[1] < 20  # the file header is charged to colour
+    assert rows["base+avif", "depth"]["holes_added"] == 0
+    assert rows["base+avif", "depth"]["mask_bytes"] > 0
+
+
+def test_bounded_and_lossless_files_are_measured(tmp_path):
+    out = tmp_path / "r.jsonl"
+    runner.evaluate(["base+bound", "base+lossless"], [OneFrame()], out=out)
+    rows = read_records(out).records
+    bounds = {r["setting"]: r["max_mm"] for r in rows if r["codec"] == "base+bound"}
+    assert bounds.keys() == {1, 2, 5, 10, 20}
+    assert all(error <= bound for bound, error in bounds.items())
+    exact = {r["modality"]: r for r in rows if r["codec"] == "base+lossless"}
+    assert exact["depth"]["max_mm"] == 0
+    assert exact["color"]["psnr"] is None
+    assert exact["joint"]["bytes"] > 0
+
+
+def test_records_of_other_weights_are_not_mixed(tmp_path, monkeypatch):
+    out = tmp_path / "r.jsonl"
+    row = {
+        "set": "", "sequence": "made", "frame": "0", "modality": "color", "codec": "base",
+        "setting": 5, "width": 1, "height": 1, "bytes": 1, "weights": "00c0ffee",
+    }  # fmt: skip
+    out.write_text(json.dumps(row) + "\n")
+    monkeypatch.setattr(ours.Ours, "missing", lambda self: None)
+    monkeypatch.setattr(ours.Ours, "weights", lambda self: "0badcafe")
+    with pytest.raises(EncodepthError, match='"base" with weights 00c0ffee, these are 0badcafe'):
+        runner.evaluate(["base"], [OneFrame()], out=out)
+
+
+def test_a_model_without_weights_is_skipped_with_the_reason(tmp_path):
+    summary = runner.evaluate(["rgb-none"], [OneFrame()], out=tmp_path / "r.jsonl")
+    assert summary.skipped["rgb-none"].startswith('no model "rgb-none"')

@@ -53,6 +53,11 @@ class Conventional:
     restore: Callable[[NDArray], NDArray] = np.asarray
     needs: str = "imagecodecs"
 
+    @property
+    def spec(self) -> str:
+        """What finds it again: its name."""
+        return self.name
+
     def modalities(self) -> tuple[str, ...]:
         """Which of "color" and "depth" it measures."""
         return (self.modality,)

@@ -1,13 +1,15 @@
 """Our own codec as something to measure: real .rgbd files, every byte of them counted.
 
-A name is MODEL, then any of `+avif +auto +lossless +bound +alone`: which coder, and whether colour
-and depth share a file ("base") or are coded apart ("base+alone", where depth never sees colour).
+A codec is called MODEL, then any of `+avif +auto +lossless +bound +alone`: which coder, and whether
+colour and depth share a file ("base") or not ("base+alone", where depth never sees colour).
 """
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,7 +38,8 @@ class Ours:
     a third record of modality "joint" has the whole file and the times.
     """
 
-    name: str
+    name: str  # in records; a weights file goes by its stem
+    spec: str  # as asked for
     model: str
     way: str = "learned"
     alone: bool = False
@@ -52,7 +55,7 @@ class Ours:
 
     def missing(self) -> str | None:
         """Say why it cannot run here, or None."""
-        if self.way in ("lossless", "bound", "avif"):
+        if self.way != "learned":
             return None
         from ..models.weights import find_weights
 
@@ -61,6 +64,14 @@ class Ours:
         except EncodepthError as error:
             return str(error)
         return None
+
+    def weights(self) -> str:
+        """Fingerprint of the weights in hexadecimal, or nothing where none take part."""
+        if self.way not in ("learned", "auto"):
+            return ""
+        from ..models.base import load_model
+
+        return f"{load_model(self.model).fingerprint:08x}"
 
     def measure(self, image: RgbdImage, setting: float) -> list[Record]:
         """Encode and decode one picture or pair; return a record per modality, then the joint."""
@@ -78,14 +89,15 @@ class Ours:
     def _color_alone(self, image: RgbdImage, setting: float) -> Record:
         assert image.color is not None
         data, decoded, times = self._run(RgbdImage(color=image.color), setting)
-        return {**color_fields(len(data), _color(decoded), image.color), **times}
+        fields = color_fields(len(data), _color(decoded), image.color)
+        return {**fields, **_weights(data), **times}
 
     def _depth_alone(self, image: RgbdImage, setting: float) -> Record:
         assert image.depth is not None
         only = RgbdImage(depth=image.depth, depth_unit=image.depth_unit)
         data, decoded, times = self._run(only, setting)
         fields = depth_fields(len(data), _depth(decoded), image.depth, image.depth_unit)
-        return {**fields, "mask_bytes": _mask_bytes(data), **times}
+        return {**fields, "mask_bytes": _mask_bytes(data), **_weights(data), **times}
 
     def _joint(self, image: RgbdImage, color: Any, depth: Any, setting: float) -> list[Record]:
         pair = RgbdImage(color=color, depth=depth, depth_unit=image.depth_unit)
@@ -93,10 +105,11 @@ class Ours:
         for_color = _color_bytes(data)
         height, width = color.shape[:2]
         return [
-            color_fields(for_color, _color(decoded), color),
+            {**color_fields(for_color, _color(decoded), color), **_weights(data)},
             {
                 **depth_fields(len(data) - for_color, _depth(decoded), depth, image.depth_unit),
                 "mask_bytes": _mask_bytes(data),
+                **_weights(data),
             },
             {
                 "modality": "joint",
@@ -104,6 +117,7 @@ class Ours:
                 "height": height,
                 "bytes": len(data),
                 "bpp": bits_per_pixel(len(data), width, height),
+                **_weights(data),
                 **times,
             },
         ]
@@ -138,7 +152,8 @@ def parse(name: str) -> Ours:
     ways = [word for word in words if word in _WAYS]
     if len(ways) > 1:
         raise EncodepthError(f'codec "{name}" asks for {" and ".join(ways)}; one is possible')
-    return Ours(name, model, ways[0] if ways else "learned", "alone" in words)
+    called = "+".join([Path(model).stem if os.sep in model else model, *words])
+    return Ours(called, name, model, ways[0] if ways else "learned", "alone" in words)
 
 
 @lru_cache(maxsize=2)
@@ -173,3 +188,11 @@ def _mask_bytes(data: bytes) -> int:
 
     mask = Container.parse(data).stream(Kind.MASK)
     return len(mask.payload) if mask is not None else 0
+
+
+def _weights(data: bytes) -> Record:
+    """Fingerprint of the weights that the file's learned streams name, if there are any."""
+    from ..container import Container
+
+    found = {stream.weights for stream in Container.parse(data).streams if stream.weights}
+    return {"weights": ",".join(f"{value:08x}" for value in sorted(found))} if found else {}

@@ -65,15 +65,20 @@ class RecordFile:
     """A record file open for adding to. Each record is whole on disk before `add` returns.
 
     Opening repairs a file whose last line was cut off by a crash, and `done` holds the keys of
-    what is there already, so that a run can go on where it stopped.
+    what is there already, so that a run can go on where it stopped. `weights` tells for each of
+    our codecs with which weights it was measured.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         self.done: set[Key] = set()
+        self.weights: dict[str, set[str]] = {}
         if self.path.exists():
             self._cut_torn_line()
-            self.done = {key(record) for record in read_records(self.path).records}
+            for record in read_records(self.path).records:
+                self.done.add(key(record))
+                if record.get("weights"):
+                    self.weights.setdefault(record["codec"], set()).add(record["weights"])
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = open(self.path, "a", encoding="utf-8")  # noqa: SIM115

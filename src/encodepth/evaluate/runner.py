@@ -34,6 +34,9 @@ class Measurable(Protocol):
     def name(self) -> str: ...
 
     @property
+    def spec(self) -> str: ...
+
+    @property
     def settings(self) -> tuple[float, ...]: ...
 
     def modalities(self) -> tuple[str, ...]: ...
@@ -59,7 +62,8 @@ class _Task:
 
     set_name: str
     frame: Frame
-    codec: str
+    codec: str  # its name in the records
+    spec: str  # what finds it again in another process
     settings: tuple[float, ...]
     modalities: tuple[str, ...]
 
@@ -93,7 +97,8 @@ def evaluate(
         What was done. A frame that fails is named there, and the rest is still measured.
 
     Raises:
-        EncodepthError: an unknown codec, or a file that cannot be written.
+        EncodepthError: an unknown codec, a file that cannot be written, or one that holds
+            records of the same codec with other weights.
     """
     summary = Summary()
     codecs = []
@@ -105,6 +110,8 @@ def evaluate(
             elif set(codec.modalities()) & set(modalities):
                 codecs.append((codec, settings))
     with RecordFile(out) as file:
+        for codec, _ in codecs:
+            _check_weights(codec, file)
         tasks = list(_tasks(codecs, list(frames), file, set_name, tuple(modalities), summary))
         if tasks:
             file.add(machine_header(jobs=jobs, threads=_threads(jobs)))
@@ -152,6 +159,18 @@ def find_codecs(
     return [(own, chosen or asked)]
 
 
+def _check_weights(codec: Measurable, file: RecordFile) -> None:
+    if not isinstance(codec, ours.Ours) or not file.weights.get(codec.name):
+        return
+    now = codec.weights()
+    others = file.weights[codec.name] - {now}
+    if others:
+        raise EncodepthError(
+            f'{file.path} holds records of "{codec.name}" with weights {min(others)}, these are '
+            f"{now}; use another file or begin this one anew"
+        )
+
+
 def _tasks(
     codecs: Sequence[tuple[Measurable, tuple[float, ...]]],
     frames: Sequence[Frame],
@@ -175,7 +194,7 @@ def _tasks(
                 if not any(there):
                     left.append(setting)
             if left:
-                yield _Task(set_name, frame, codec.name, tuple(left), modalities)
+                yield _Task(set_name, frame, codec.name, codec.spec, tuple(left), modalities)
 
 
 def _run(tasks: Sequence[_Task], jobs: int) -> Iterator[tuple[list[Record], str]]:
@@ -208,7 +227,7 @@ def _measure(task: _Task) -> tuple[list[Record], str]:
     records: list[Record] = []
     try:
         image = _keep(task.frame.load(), task.modalities)
-        codec = find_codecs(task.codec)[0][0]
+        codec = find_codecs(task.spec)[0][0]
         references: dict[str, Record] = {}
         for setting in task.settings:
             for measured in codec.measure(image, setting):
