@@ -37,10 +37,12 @@ CHILD = """
 import sys, numpy as np, torch
 from pathlib import Path
 from encodepth.codec import Codec
+from encodepth.models.base import load_model
 low = False
 {setup}
-codec = Codec(model={model!r})
-codec.model.use_low_precision(low)
+model = load_model({model!r})
+model.use_low_precision(low)
+codec = Codec(model)
 for path in sorted(Path(sys.argv[1]).glob("*.rgbd")):
     image = codec.decode(path.read_bytes())
     np.savez(path.with_suffix(".npz"), color=image.color, depth=image.depth)

@@ -1,6 +1,6 @@
 """Learned payloads are within 1 % + 40 bytes of the model's own estimate.
 
-python runs/check_rates.py [--frames N] [--data DIR] [--model NAME]       a second a frame and quality
+python runs/check_rates.py [--frames N] [--data DIR] [--model NAME]     1 s a frame and quality
 """
 
 from __future__ import annotations
