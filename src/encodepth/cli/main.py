@@ -1,0 +1,120 @@
+"""The `encodepth` command: finds the verb, loads only that, and turns every failure into one line.
+
+Exit status: 0 done, 1 something failed, 2 wrong usage, 128 + n stopped by signal n.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+
+import click
+
+from .. import __version__
+from .shared import explain, fail
+
+VERBS = {
+    # verb: one line of help. The verb lives in cli/<verb>.py as a click command named `command`.
+    "encode": "Code a picture pair into one .rgbd file.",
+    "decode": "Turn .rgbd files back into pictures.",
+    "info": "Say what .rgbd files hold.",
+    "verify": "Check that .rgbd files are whole.",
+    "models": "List the models that are installed.",
+    "eval": "Measure codecs on frames.",
+    "compare": "Compare measured codecs.",
+}
+
+
+class _Verbs(click.Group):
+    """A group whose commands are imported when they are run, so that --help is quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in VERBS:
+            return None
+        verb = importlib.import_module(f".{name}", __package__).command
+        assert isinstance(verb, click.Command)
+        return verb
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in VERBS:
+            near = difflib.get_close_matches(args[0], VERBS, n=1)
+            hint = f'did you mean "{near[0]}"?' if near else f"there are {', '.join(VERBS)}"
+            ctx.fail(f'no verb "{args[0]}"; {hint}')
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.group(
+    cls=_Verbs,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    subcommand_metavar="VERB ...",
+)
+@click.version_option(__version__, "-V", "--version", message="encodepth %(version)s")
+def encodepth() -> None:
+    """A codec for RGB-D pictures: colour and depth in one small file.
+
+    `encodepth VERB -h` explains a verb.
+    """
+
+
+class _Stopped(KeyboardInterrupt):
+    """Somebody asked the process to end (SIGTERM); cleaned up like ctrl-C."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command and leave the process with its exit status."""
+    signal.signal(signal.SIGTERM, _stop)
+    status = _run(sys.argv[1:] if arguments is None else list(arguments))
+    try:
+        sys.stdout.flush()
+    except OSError as error:  # the last words did not fit on the disk, or nobody reads them
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            fail(explain(error))
+        status = status or 1
+    sys.exit(status)
+
+
+def _run(arguments: list[str]) -> int:
+    try:
+        result = encodepth.main(arguments, prog_name="encodepth", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return error.exit_code
+    except click.UsageError as error:
+        where = error.ctx.command_path if error.ctx else "encodepth"
+        text = error.format_message().rstrip(".")
+        click.echo(f'{where}: {text[:1].lower()}{text[1:]}\ntry "{where} -h"', err=True)
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt) as error:
+        stopped = isinstance(error, _Stopped) or isinstance(error.__cause__, _Stopped)
+        fail("stopped" if stopped else "interrupted")
+        return 128 + (signal.SIGTERM if stopped else signal.SIGINT)
+    except Exception as error:
+        reason = explain(error)
+        if reason is None:
+            raise
+        fail(reason)
+        return 1
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    raise _Stopped
+
+
+if __name__ == "__main__":
+    main()
