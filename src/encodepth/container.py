@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from .errors import CorruptFileError, InvalidImageError
-from .image import MAX_PIXELS, MILLIMETRE, Intrinsics
+from .image import MAX_PIXELS, MAX_SIDE, MILLIMETRE, Intrinsics
 
 MAGIC = b"\x9aRZD"  # not UTF-8, so no text file starts with it
 VERSION = 1
@@ -137,10 +137,14 @@ class Container:
         for kind, size in ((Kind.COLOR, self.color_size), (Kind.DEPTH, self.depth_size)):
             if (kind in kinds) != (size is not None):
                 raise ValueError(f"{kind.name.lower()} stream and its size go together")
-            if size is not None and not (min(size) > 0 and size[0] * size[1] <= MAX_PIXELS):
-                raise ValueError(
-                    f"{kind.name.lower()} of {size[0]}x{size[1]} is outside 1..{MAX_PIXELS} pixels"
-                )
+            if size is None or (
+                min(size) > 0 and max(size) <= MAX_SIDE and size[0] * size[1] <= MAX_PIXELS
+            ):
+                continue
+            raise ValueError(
+                f"{kind.name.lower()} of {size[0]}x{size[1]} is outside 1..{MAX_PIXELS} pixels "
+                f"and {MAX_SIDE} a side"
+            )
         depth = self.stream(Kind.DEPTH)
         if depth is not None and depth.coding == Coding.EXACT and Kind.MASK in kinds:
             raise ValueError("a mask stream beside an exact depth stream, which has its own holes")

@@ -22,6 +22,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from .errors import InvalidImageError
 
 MAX_PIXELS = 1 << 27  # 16384x8192; larger pictures are refused before anything is allocated
+MAX_SIDE = 65535
 MILLIMETRE = 0.001
 
 PathLike = str | os.PathLike[str]
@@ -218,8 +219,10 @@ def _check_array(name: str, array: np.ndarray, dtype: type, dims: int) -> None:
 
 
 def _check_size(name: str, width: int, height: int) -> None:
-    if not 0 < width * height <= MAX_PIXELS:
-        raise InvalidImageError(f"{name} is {width}x{height}, outside 1..{MAX_PIXELS} pixels")
+    if not 0 < width * height <= MAX_PIXELS or max(width, height) > MAX_SIDE:
+        raise InvalidImageError(
+            f"{name} is {width}x{height}, outside 1..{MAX_PIXELS} pixels and {MAX_SIDE} a side"
+        )
 
 
 def _check_unit(depth_unit: float) -> None:
