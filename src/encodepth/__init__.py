@@ -1,0 +1,83 @@
+"""A codec for RGB-D pictures: colour and depth in one small file.
+
+>>> import encodepth
+>>> image = encodepth.read("color.jpg", "depth.png")
+>>> data = encodepth.encode(image, quality=50)
+>>> encodepth.write(encodepth.decode(data), "color.png", "depth.png")
+
+Names load on first use, so importing the package imports neither numpy nor torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .codec import Codec, decode, encode, inspect
+    from .container import Coding, Container, Kind, Stream
+    from .errors import (
+        CorruptFileError,
+        DesyncError,
+        EncodepthError,
+        InvalidImageError,
+        ModelNotFoundError,
+    )
+    from .image import Intrinsics, RgbdImage, read, write
+    from .metrics import bd_rate
+    from .models.base import load_model
+    from .models.weights import list_models
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "codec": ("Codec", "decode", "encode", "inspect"),
+    "container": ("Coding", "Container", "Kind", "Stream"),
+    "errors": (
+        "CorruptFileError",
+        "DesyncError",
+        "EncodepthError",
+        "InvalidImageError",
+        "ModelNotFoundError",
+    ),
+    "image": ("Intrinsics", "RgbdImage", "read", "write"),
+    "metrics": ("bd_rate",),
+    "models.base": ("load_model",),
+    "models.weights": ("list_models",),
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Codec",
+    "Coding",
+    "Container",
+    "CorruptFileError",
+    "DesyncError",
+    "EncodepthError",
+    "Intrinsics",
+    "InvalidImageError",
+    "Kind",
+    "ModelNotFoundError",
+    "RgbdImage",
+    "Stream",
+    "bd_rate",
+    "decode",
+    "encode",
+    "inspect",
+    "list_models",
+    "load_model",
+    "read",
+    "write",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

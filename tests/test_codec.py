@@ -1,0 +1,350 @@
+"""Whole pictures through whole files: exact holes, exact pixels, bounds, missing modalities."""
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+import encodepth
+from encodepth import codec as codec_module
+from encodepth.codec import Codec, decode, encode, inspect
+from encodepth.container import Coding, Container, Kind
+from encodepth.errors import (
+    CorruptFileError,
+    DesyncError,
+    InvalidImageError,
+    ModelNotFoundError,
+)
+from encodepth.image import Intrinsics, RgbdImage
+
+GOLDEN = Path(__file__).parent / "golden"
+CONVENTIONAL = ("avif", "jxl")
+
+
+def scene(height=48, width=64, holes=True):
+    """A tilted floor and a box, textured, with a hole along the box's edge."""
+    y, x = np.mgrid[:height, :width]
+    depth = (4000 - 2000 * y / height + 3 * x).astype(np.uint16)
+    box = (x > width * 0.4) & (x < width * 0.7) & (y > height * 0.3) & (y < height * 0.8)
+    depth[box] = 900 + x[box]
+    if holes:
+        depth[(x == int(width * 0.4)) & (y > height * 0.2)] = 0
+    color = np.stack([x * 255 // width, y * 255 // height, 128 + 60 * box], -1).astype(np.uint8)
+    return RgbdImage(color, depth)
+
+
+@dataclass(frozen=True)
+class FakeCoded:
+    payload: bytes
+    check: int
+    context: object
+    bits: float = 0.0
+
+
+class FakeModel:
+    """What codec.py asks of a model: bytes out, the same arrays back, context handed through."""
+
+    fingerprint = 0xFEEDF00D
+
+    def encode_color(self, rgb, quality):
+        return FakeCoded(rgb.tobytes(), 7, ("symbols", rgb.shape[:2]))
+
+    def decode_color(self, payload, height, width, quality, check):
+        context = self.decode_color_context(payload, height, width, quality, check)
+        return np.frombuffer(payload, np.uint8).reshape(height, width, 3), context
+
+    def decode_color_context(self, payload, height, width, quality, check):
+        if check != 7:
+            raise DesyncError("color decoded to other symbols than were encoded")
+        return ("symbols", (height, width))
+
+    def encode_depth(self, plane, valid, quality, context=None):
+        assert plane.dtype == np.float32
+        assert plane.min() >= 0
+        assert plane.max() <= 1
+        assert valid.dtype == bool
+        return FakeCoded(plane.tobytes() + repr(context).encode(), 8, None)
+
+    def decode_depth(self, payload, height, width, quality, check, valid, context=None):
+        size = height * width * 4
+        assert payload[size:] == repr(context).encode()
+        return np.frombuffer(payload[:size], np.float32).reshape(height, width)
+
+
+def fake():
+    return Codec(FakeModel())
+
+
+def same_holes(decoded, original):
+    return np.array_equal(decoded.depth > 0, original.depth > 0)
+
+
+@pytest.mark.parametrize("coder", CONVENTIONAL)
+@pytest.mark.parametrize("size", [(1, 1), (1, 7), (9, 2), (48, 64)])
+def test_a_pair_of_any_size_comes_back(coder, size):
+    image = scene(*size)
+    decoded = decode(encode(image, coder=coder))
+    assert decoded.color.shape == image.color.shape
+    assert same_holes(decoded, image)
+    if coder == "jxl":
+        assert np.array_equal(decoded.color, image.color)
+        assert np.array_equal(decoded.depth, image.depth)
+    else:
+        assert np.abs(decoded.color.astype(int) - image.color).mean() < 12
+        assert np.abs(decoded.depth.astype(int) - image.depth).mean() < 60
+
+
+@pytest.mark.parametrize("coder", ["avif", "jxl", "learned", "auto"])
+@pytest.mark.parametrize("part", ["color", "depth"])
+def test_a_missing_modality_stays_missing(coder, part):
+    whole = scene()
+    image = RgbdImage(**{part: getattr(whole, part)})
+    decoded = fake().decode(fake().encode(image, coder=coder))
+    assert (decoded.color is None) == (part != "color")
+    assert (decoded.depth is None) == (part != "depth")
+
+
+@pytest.mark.parametrize("coder", ["avif", "learned"])
+@pytest.mark.parametrize("value", [0, 1, 65535])
+def test_depth_without_a_range_is_exact_whatever_the_coder(coder, value):
+    image = RgbdImage(depth=np.full((5, 4), value, np.uint16))
+    data = fake().encode(image, coder=coder)
+    assert np.array_equal(fake().decode(data).depth, image.depth)
+    assert len(data) < 30
+
+
+def test_constant_depth_with_holes_is_exact_too():
+    depth = np.where(scene().depth > 0, 1234, 0).astype(np.uint16)
+    assert np.array_equal(decode(encode(RgbdImage(depth=depth), coder="avif")).depth, depth)
+
+
+def test_unit_and_intrinsics_travel():
+    image = scene()
+    image = RgbdImage(None, image.depth, 0.0002, Intrinsics(525.0, 525.5, 319.5, 239.5))
+    decoded = decode(encode(image))
+    assert decoded.depth_unit == 0.0002
+    assert decoded.intrinsics == image.intrinsics
+
+
+def test_color_and_depth_may_differ_in_size():
+    image = RgbdImage(scene(48, 64).color, scene(24, 30).depth)
+    for coder in ("avif", "jxl", "learned"):
+        decoded = fake().decode(fake().encode(image, coder=coder))
+        assert decoded.color.shape == (48, 64, 3)
+        assert decoded.depth.shape == (24, 30)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    arrays(np.uint16, st.tuples(st.integers(1, 20), st.integers(1, 20))),
+    st.floats(0, 200),
+    st.sampled_from([0.001, 0.0002, 0.0005]),
+)
+def test_the_bound_holds_and_holes_stay(depth, bound, unit):
+    image = RgbdImage(depth=depth, depth_unit=unit)
+    decoded = decode(encode(image, max_depth_error=bound, effort=3))
+    off = np.abs(decoded.depth.astype(int) - depth)[depth > 0] * unit * 1000
+    assert off.max(initial=0) <= bound + 1e-6
+    assert same_holes(decoded, image)
+
+
+def test_lossless_wins_over_a_bound_and_a_coder():
+    image = scene()
+    data = encode(image, lossless="both", max_depth_error=20, coder="avif")
+    decoded = decode(data)
+    assert np.array_equal(decoded.color, image.color)
+    assert np.array_equal(decoded.depth, image.depth)
+    assert [s.max_error for s in inspect(data).streams] == [0, 0]
+    assert [s.coding for s in inspect(data).streams] == [Coding.EXACT, Coding.EXACT]
+
+
+def test_each_modality_has_its_own_coder_and_quality():
+    data = encode(scene(), coder={"color": "avif", "depth": "jxl"}, quality=30)
+    container = inspect(data)
+    assert container.stream(Kind.COLOR).coding == Coding.AVIF
+    assert container.stream(Kind.COLOR).quality == 30
+    assert container.stream(Kind.DEPTH).coding == Coding.EXACT
+    data = encode(scene(), coder="avif", quality=30, depth_quality=70)
+    assert inspect(data).stream(Kind.DEPTH).quality == 70
+
+
+def test_bytes_grow_with_quality():
+    image = scene(120, 160)
+    sizes = [len(encode(image, coder="avif", quality=q)) for q in (0, 20, 40, 60, 80, 100)]
+    assert sizes == sorted(sizes)
+
+
+def test_learned_depth_gets_the_colour_stream_as_context():
+    image = scene()
+    data = fake().encode(image, coder="learned")
+    container = inspect(data)
+    assert [s.kind for s in container.streams] == [Kind.COLOR, Kind.MASK, Kind.DEPTH]
+    assert container.stream(Kind.DEPTH).depends
+    both = fake().decode(data)
+    assert np.array_equal(both.color, image.color)
+    assert np.array_equal(both.depth, image.depth)
+    only = fake().decode(data, streams="depth")
+    assert only.color is None
+    assert np.array_equal(only.depth, both.depth)
+
+
+def test_learned_depth_stands_alone_beside_other_colour():
+    data = fake().encode(scene(), coder={"color": "avif", "depth": "learned"})
+    assert not inspect(data).stream(Kind.DEPTH).depends
+    assert np.array_equal(fake().decode(data).depth, scene().depth)
+
+
+def test_no_mask_is_sent_when_nothing_is_missing():
+    data = encode(scene(holes=False), coder="avif")
+    assert inspect(data).stream(Kind.MASK) is None
+    assert (decode(data).depth > 0).all()
+
+
+def test_auto_takes_the_tables_coder_and_falls_back_without_weights(monkeypatch):
+    monkeypatch.setitem(codec_module.AUTO, "color", ((0, "avif"), (40, "learned")))
+    assert inspect(fake().encode(scene(), quality=39)).streams[0].coding == Coding.AVIF
+    assert inspect(fake().encode(scene(), quality=40)).streams[0].coding == Coding.LEARNED
+    nowhere = Codec("no such model")
+    assert inspect(nowhere.encode(scene(), quality=40)).streams[0].coding == Coding.AVIF
+
+
+def test_missing_weights_are_named():
+    with pytest.raises(ModelNotFoundError, match='no model "no such model"'):
+        Codec("no such model").encode(scene(), coder="learned")
+    data = fake().encode(scene(), coder="learned")
+    with pytest.raises(ModelNotFoundError, match="color stream needs weights feedf00d"):
+        Codec("no such model").decode(data)
+
+
+def test_other_symbols_are_a_desync():
+    container = inspect(fake().encode(RgbdImage(scene().color), coder="learned"))
+    stream = container.streams[0]
+    changed = type(stream)(**{**stream.__dict__, "check": 9})
+    data = Container((changed,), container.color_size).serialize()
+    with pytest.raises(DesyncError, match="other symbols"):
+        fake().decode(data)
+
+
+def test_asking_for_what_is_not_there_is_named():
+    data = encode(RgbdImage(scene().color))
+    with pytest.raises(InvalidImageError, match="the file holds no depth; it holds color"):
+        decode(data, streams="depth")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"quality": 101}, r"quality 101 is not a whole number within 0\.\.100"),
+        ({"depth_quality": -1}, "depth_quality -1"),
+        ({"quality": 3.5}, "quality 3.5"),
+        ({"effort": 0}, r"effort 0 is not a whole number within 1\.\.9"),
+        ({"max_depth_error": -1}, "max_depth_error -1"),
+        ({"max_depth_error": float("nan")}, "max_depth_error nan"),
+        ({"coder": "png"}, 'no coder "png"; there are auto, learned, avif, jxl'),
+        ({"coder": {"alpha": "jxl"}}, 'no modality "alpha"; there are color and depth'),
+        ({"lossless": "all"}, 'no modality "all"'),
+    ],
+)
+def test_arguments_out_of_range_are_named(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        encode(scene(), **arguments)
+
+
+@pytest.mark.parametrize("swap", [(Coding.AVIF, Coding.EXACT), (Coding.EXACT, Coding.AVIF)])
+def test_a_payload_of_another_coder_is_a_corrupt_file(swap):
+    source, target = swap
+    coder = {Coding.AVIF: "avif", Coding.EXACT: "jxl"}[source]
+    stream = inspect(encode(RgbdImage(scene().color), coder=coder)).streams[0]
+    forged = Container((type(stream)(Kind.COLOR, target, stream.payload),), (64, 48))
+    with pytest.raises(CorruptFileError):
+        decode(forged.serialize())
+
+
+@pytest.mark.parametrize("coder", CONVENTIONAL)
+def test_a_size_the_payload_does_not_have_is_a_corrupt_file(coder):
+    container = inspect(encode(scene(), coder=coder))
+    forged = Container(container.streams, (8192, 8192), (8192, 8192)).serialize()
+    with pytest.raises(CorruptFileError):
+        decode(forged, streams="color")
+    with pytest.raises(CorruptFileError):
+        decode(forged, streams="depth")
+
+
+@pytest.mark.parametrize("path", sorted(GOLDEN.glob("v1-*.rgbd")), ids=lambda path: path.stem)
+def test_golden_files_decode_to_the_golden_pictures(path):
+    decoded, expected = decode(path.read_bytes()), np.load(path.with_suffix(".npz"))
+    for name in ("color", "depth"):
+        array = getattr(decoded, name)
+        assert (array is None) == (name not in expected)
+        if array is not None:
+            assert np.array_equal(array, expected[name])
+
+
+def test_there_are_golden_files_of_every_conventional_coding():
+    found = {
+        (stream.kind, stream.coding, stream.payload[:1] if stream.coding == Coding.EXACT else b"")
+        for path in GOLDEN.glob("v1-*.rgbd")
+        for stream in inspect(path.read_bytes()).streams
+    }
+    codings = {(kind, coding) for kind, coding, _ in found}
+    assert {(Kind.COLOR, Coding.AVIF), (Kind.DEPTH, Coding.AVIF), (Kind.COLOR, Coding.EXACT)} <= (
+        codings
+    )
+    ways = {(kind, way) for kind, coding, way in found if coding == Coding.EXACT}
+    assert {(Kind.DEPTH, b"\0"), (Kind.DEPTH, b"\1"), (Kind.MASK, b"\0")} <= ways
+
+
+ERRORS = Path(__file__).parent / "golden-errors"
+
+
+@pytest.mark.parametrize("path", sorted(ERRORS.glob("*.rgbd")), ids=lambda path: path.stem)
+def test_files_that_must_fail_fail_with_their_message(path):
+    with pytest.raises(CorruptFileError) as caught:
+        decode(path.read_bytes())
+    assert str(caught.value) == path.with_suffix(".txt").read_text().strip()
+
+
+def test_public_names_are_frozen():
+    assert encodepth.__all__ == [
+        "Codec",
+        "Coding",
+        "Container",
+        "CorruptFileError",
+        "DesyncError",
+        "EncodepthError",
+        "Intrinsics",
+        "InvalidImageError",
+        "Kind",
+        "ModelNotFoundError",
+        "RgbdImage",
+        "Stream",
+        "bd_rate",
+        "decode",
+        "encode",
+        "inspect",
+        "list_models",
+        "load_model",
+        "read",
+        "write",
+    ]
+    for name in encodepth.__all__:
+        assert callable(getattr(encodepth, name))
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        encodepth.nothing  # noqa: B018
+
+
+def test_importing_and_coding_without_networks_needs_no_torch():
+    program = (
+        "import sys, encodepth; early = {'torch', 'numpy', 'imagecodecs'} & set(sys.modules);"
+        "assert not early, early; import numpy as np;"
+        "image = encodepth.RgbdImage(depth=np.ones((2, 2), np.uint16));"
+        "assert (encodepth.decode(encodepth.encode(image, coder='avif')).depth == 1).all();"
+        "assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
