@@ -127,3 +127,48 @@ def test_importing_the_package_loads_nothing_heavy():
 
 def test_the_codec_module_itself_loads_no_torch():
     assert "torch" not in loaded_by("import encodepth.codec")
+
+
+PUBLIC = [
+    "Codec",
+    "Coding",
+    "Container",
+    "CorruptFileError",
+    "DesyncError",
+    "EncodepthError",
+    "Intrinsics",
+    "InvalidImageError",
+    "Kind",
+    "ModelNotFoundError",
+    "RgbdImage",
+    "Stream",
+    "bd_rate",
+    "decode",
+    "encode",
+    "inspect",
+    "list_models",
+    "load_model",
+    "read",
+    "write",
+]
+
+
+def test_the_public_names_are_these():
+    import encodepth
+
+    assert encodepth.__all__ == PUBLIC
+    assert set(PUBLIC) <= set(dir(encodepth))
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_a_public_name_loads_and_is_documented(name):
+    import encodepth
+
+    assert getattr(encodepth, name).__doc__
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    import encodepth
+
+    with pytest.raises(AttributeError, match="no attribute 'enocde'"):
+        encodepth.enocde  # noqa: B018

@@ -161,7 +161,7 @@ def command(
     piped = output == PIPE
     if piped and as_json:
         raise click.UsageError("-o - and --json would both write to stdout")
-    target = Path(output) if output else Path(first).with_suffix(".rgbd")
+    target = Path(output) if output else Path(first).parent / f"{Path(first).stem}.rgbd"
     if not piped:
         check_free(target, force=force, sources=(color, depth))
 

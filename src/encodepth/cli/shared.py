@@ -64,11 +64,13 @@ def attempt(path: str, work: Callable[[str], None]) -> bool:
     """Do `work` for one input of several; name its failure and return False."""
     try:
         work(path)
+    except BrokenPipeError:
+        raise  # whoever read our words has left: there is nobody to go on for
     except Exception as error:
         reason = explain(error)
         if reason is None:
             raise
-        fail(reason if path in reason else f"{path}: {reason}")
+        fail(reason if reason.startswith(path) else f"{path}: {reason}")
         return False
     return True
 

@@ -1,0 +1,62 @@
+"""The example scripts run as they stand, and the demo's numbers are those of the files it wrote."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import encodepth
+from encodepth.metrics import psnr
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+@pytest.mark.parametrize(
+    ("script", "made", "said"),
+    [
+        ("roundtrip", ["color.png", "depth.png"], r"[\d,]+ bytes in all"),
+        (
+            "robot_log",
+            ["log/000000.rgbd", "log/000001.rgbd"],
+            r"table: [\d,]+ bytes, worst [0-5]\.\d mm, holes kept: True\n"
+            r"livingroom: [\d,]+ bytes, worst [0-5]\.\d mm, holes kept: True",
+        ),
+    ],
+)
+def test_an_example_runs(script, made, said, tmp_path):
+    done = subprocess.run(
+        [sys.executable, EXAMPLES / f"{script}.py"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert re.search(said, done.stdout)
+    for name in made:
+        assert (tmp_path / name).stat().st_size > 0
+
+
+def test_the_demo_reports_the_files_it_writes(tmp_path, monkeypatch, capsys, samples):
+    spec = importlib.util.spec_from_file_location("demo", EXAMPLES / "demo.py")
+    demo = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(demo)
+    settings = {demo.SHOWN: demo.SETTINGS[demo.SHOWN], "bounded": {"max_depth_error": 5}}
+    monkeypatch.setattr(demo, "OUT", tmp_path)
+    monkeypatch.setattr(demo, "SETTINGS", settings)
+    monkeypatch.setattr(encodepth, "list_models", list)
+    demo.main(["livingroom"])
+    said = capsys.readouterr().out
+    data = (tmp_path / "livingroom.rgbd").read_bytes()
+    row = next(line for line in said.splitlines() if line.startswith(demo.SHOWN))
+    assert f"{len(data):,} " in row
+    original = encodepth.read(samples / "livingroom" / "color.jpg").color
+    decoded = encodepth.read(tmp_path / "livingroom-color.png").color
+    assert np.array_equal(decoded, encodepth.decode(data).color)
+    assert f"{psnr(decoded, original):.2f} dB" in row
+    drawn = np.asarray(Image.open(tmp_path / "livingroom.png"))
+    assert drawn.shape == (3 * 480, 2 * 640, 3)
+    assert np.array_equal(drawn[200:480, :640], original[200:])  # below the label
