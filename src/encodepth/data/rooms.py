@@ -86,9 +86,9 @@ class Builder:
 
 def build(rng: np.random.Generator, height: int, width: int) -> Room:
     """Draw a room, what stands in it, its light and a camera that looks at it."""
-    half = np.array([rng.uniform(1.2, 2.9), rng.uniform(1.2, 2.9), rng.uniform(1.1, 1.6)])
+    half = np.array([rng.uniform(1.0, 2.6), rng.uniform(1.0, 2.6), rng.uniform(1.1, 1.6)])
     b = Builder(rng)
-    view = _close_up if rng.random() < 0.3 else _furnished
+    view = _close_up if rng.random() < 0.4 else _furnished
     camera = view(b, half, height, width)
     _wall_things(b, half)
     solids = tuple(s for s in b.solids if _distance(s, camera.position) > _CLEAR)
@@ -122,7 +122,7 @@ def _close_up(b: Builder, half: Vector, height: int, width: int) -> Camera:
 
 def _furnished(b: Builder, half: Vector, height: int, width: int) -> Camera:
     """A room with things on the floor, seen from where a person would hold a camera."""
-    for _ in range(int(b.rng.integers(4, 11))):
+    for _ in range(int(b.rng.integers(6, 15))):
         _stand_something(b, half)
     bearing = b.u(0, 6.3)
     reach = b.u(0.2, 0.85)

@@ -6,9 +6,14 @@ Constants are the sensors' published geometry, checked against the frames in dat
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
+import numpy.typing as npt
 
 from .solids import Array
+
+Mask = npt.NDArray[np.bool_]
 
 _KINECT_FOCAL, _KINECT_BASELINE = 575.8, 0.075  # px at 640 wide, metres
 _KINECT_STEPS = 8  # disparity steps per pixel: 2.9, 11.6, 26 mm at 1, 2, 3 m
@@ -16,103 +21,115 @@ _REALSENSE_FOCAL, _REALSENSE_BASELINE = 610.0, 0.05
 _REALSENSE_STEPS = 32
 
 
-def kinect(depth: Array, color: Array, focal: float, rng: np.random.Generator) -> Array:
+@dataclass(frozen=True)
+class View:
+    """What a sensor looks at, exactly.
+
+    Attributes:
+        depth: metres, (H, W).
+        brightness: of the picture, 0..1, (H, W); dark surfaces return little light.
+        serial: which thing each pixel sees, (H, W); some things return no light at all.
+        focal: pixels.
+    """
+
+    depth: Array
+    brightness: Array
+    serial: npt.NDArray[np.int16]
+    focal: float
+
+
+def kinect(view: View, rng: np.random.Generator) -> Array:
     """Return what a Kinect v1 measures: structured light, steps of disparity, wide shadows.
 
-    Args:
-        depth: exact depth, metres, (H, W).
-        color: brightness of the scene, 0..1, (H, W); dark surfaces drop out.
-        focal: of the camera that sees it, pixels.
-        rng: drawn from.
-
     Returns:
-        Measured depth in metres, 0 where nothing was measured.
+        Measured depth in metres, (H, W), 0 where nothing was measured.
     """
-    height, width = depth.shape
+    height, width = view.depth.shape
     scale = width / 640
     reach = _KINECT_FOCAL * _KINECT_BASELINE
-    seen = _jitter(depth, rng, 0.7 * scale)
+    seen = _jitter(view.depth, rng, 0.6 * scale)
     disparity = reach / np.maximum(seen, np.float32(0.2))
-    disparity += _smooth_noise(rng, height, width, 6) * np.float32(0.12)
-    disparity += rng.standard_normal((height, width), np.float32) * np.float32(0.03)
+    disparity += _smooth_noise(rng, height, width, 6) * np.float32(rng.uniform(0.03, 0.08))
     disparity = np.round(disparity * _KINECT_STEPS) / _KINECT_STEPS
     measured = reach / np.maximum(disparity, np.float32(1e-3))
-    hole = _shadow(seen, focal * 0.05, rng.random() < 0.5)
-    hole |= _dropout(depth, color, rng, grazing=0.035, dark=0.05, blobs=0.05)
-    near, far = rng.uniform(0.45, 0.6), rng.choice([3.5, 4.5, 6.0, 9.0])
-    hole |= (measured < near) | (measured > far)
+    hole = _shadow(seen, view.focal * rng.uniform(0.05, _KINECT_BASELINE))
+    hole |= _dropout(view, rng, grazing=0.04, lost=rng.uniform(0, 0.02))
+    far = rng.choice([3.5, 4.5, 6.0, 9.0])
+    if rng.random() < 0.12:  # people cut the background away
+        far = float(np.quantile(view.depth[::8, ::8], rng.uniform(0.4, 0.8)))
+    hole |= (measured < rng.uniform(0.4, 0.55)) | (measured > far)
     hole |= _borders(height, width, rng, scale)
     return np.where(hole, np.float32(0), measured)
 
 
-def realsense(depth: Array, color: Array, focal: float, rng: np.random.Generator) -> Array:
+def realsense(view: View, rng: np.random.Generator) -> Array:
     """Return what a RealSense stereo camera measures: fattened edges, smooth error, speckle.
 
-    Arguments and result as in `kinect`.
+    Returns:
+        Measured depth in metres, (H, W), 0 where nothing was measured.
     """
-    height, width = depth.shape
+    height, width = view.depth.shape
     scale = width / 640
     reach = _REALSENSE_FOCAL * _REALSENSE_BASELINE
-    seen = _fatten(depth, int(rng.integers(1, 4)))
+    seen = _fatten(view.depth, int(rng.integers(1, 4)))
     disparity = _blur3(_blur3(reach / np.maximum(seen, np.float32(0.15))))
-    strength = rng.uniform(0.03, 0.12)
-    disparity += _smooth_noise(rng, height, width, 5) * np.float32(strength)
+    strength = rng.uniform(0.03, 0.15)
+    disparity += _smooth_noise(rng, height, width, 7) * np.float32(strength)
     disparity += _smooth_noise(rng, height, width, 24) * np.float32(strength)
     disparity = np.round(disparity * _REALSENSE_STEPS) / _REALSENSE_STEPS
     measured = reach / np.maximum(disparity, np.float32(1e-3))
-    hole = _shadow(seen, focal * _REALSENSE_BASELINE * rng.uniform(0.2, 1.0), True)
-    hole |= _dropout(depth, color, rng, grazing=0.05, dark=0.02, blobs=rng.uniform(0.0, 0.1))
+    hole = _shadow(seen, view.focal * _REALSENSE_BASELINE * rng.uniform(0.2, 1.0))
+    hole |= _dropout(view, rng, grazing=0.08, lost=rng.uniform(0, 0.05))
     hole[:, : int(rng.uniform(0, 45) * scale)] = True
     hole |= (measured < rng.uniform(0.15, 0.35)) | (measured > 10)
     return np.where(hole, np.float32(0), measured)
 
 
-def _shadow(depth: Array, reach: float, left: bool) -> np.ndarray:
-    """Return what the projector cannot light: pixels behind a nearer one on their own row.
+def _shadow(depth: Array, reach: float) -> Mask:
+    """Return what the projector to the right cannot light: on each row, behind a nearer pixel.
 
-    A pixel at column u and depth z lands at u + reach / z on the projector's row; what an
-    earlier pixel of the row has already passed is hidden.
+    A pixel at column u and depth z lands at u - reach / z on the projector's row; from the right,
+    what a pixel has already passed is hidden. So shadows lie to the left of things.
     """
-    z = depth if not left else depth[:, ::-1]
+    z = depth[:, ::-1]
     place = np.arange(z.shape[1], dtype=np.float32) + np.float32(reach) / np.maximum(z, 0.2)
-    ahead = np.maximum.accumulate(place, axis=1)
-    hidden = place < ahead - np.float32(1.0)
-    return hidden[:, ::-1].copy() if left else hidden
+    hidden = place < np.maximum.accumulate(place, axis=1) - np.float32(1)
+    return hidden[:, ::-1].copy()
 
 
-def _dropout(
-    depth: Array,
-    color: Array,
-    rng: np.random.Generator,
-    *,
-    grazing: float,
-    dark: float,
-    blobs: float,
-) -> np.ndarray:
-    """Return pixels lost to steep surfaces, dark surfaces and patches of no signal."""
+def _dropout(view: View, rng: np.random.Generator, *, grazing: float, lost: float) -> Mask:
+    """Return pixels lost to steep, dark or shiny surfaces, and patches of no signal.
+
+    Args:
+        view: what is looked at.
+        rng: drawn from.
+        grazing: relative depth step over two pixels at which a surface is lost.
+        lost: share of the picture lost to patches.
+    """
+    depth = view.depth
     height, width = depth.shape
     slope = np.zeros_like(depth)
     slope[:, 1:-1] = np.abs(depth[:, 2:] - depth[:, :-2])
     slope[1:-1] = np.maximum(slope[1:-1], np.abs(depth[2:] - depth[:-2]))
-    patches = _smooth_noise(rng, height, width, 8) + _smooth_noise(rng, height, width, 40)
-    fine = _smooth_noise(rng, height, width, 2)
     doubt = slope / (depth * np.float32(grazing) + np.float32(1e-3))
-    doubt += np.float32(0.25) * patches + np.float32(0.2) * fine
-    doubt += np.where(color < dark, np.float32(0.6), np.float32(0))
-    doubt += np.maximum(depth - np.float32(3), 0) * np.float32(0.08)
-    level = np.quantile(patches[::4, ::4], 1 - blobs) if blobs > 0 else np.inf
-    return (doubt > 1) | (patches > level) & (fine > -0.5)
+    patches = _smooth_noise(rng, height, width, 11) + _smooth_noise(rng, height, width, 40)
+    doubt += np.float32(0.12) * patches
+    things = int(view.serial.max()) + 1
+    weak = np.where(rng.random(things) < 0.12, rng.uniform(0.4, 1.2, things), 0)
+    weak[:6] = 0  # walls are matt
+    doubt += weak.astype(np.float32)[view.serial]
+    doubt += np.where(view.brightness < np.float32(0.12), np.float32(0.35), np.float32(0))
+    doubt += np.maximum(depth - np.float32(3), 0) * np.float32(0.05)
+    return (doubt > 1) | (patches > np.quantile(patches[::4, ::4], 1 - lost))
 
 
-def _borders(height: int, width: int, rng: np.random.Generator, scale: float) -> np.ndarray:
-    """Return the rim that registration to the colour camera leaves empty."""
-    rim = np.zeros((height, width), bool)
-    left, right, top, bottom = (int(v * scale) for v in rng.uniform(0, [14, 36, 24, 14]))
-    rim[:, :left] = True
-    rim[:, width - right :] = True
-    rim[:top] = True
-    rim[height - bottom :] = True
-    return rim
+def _borders(height: int, width: int, rng: np.random.Generator, scale: float) -> Mask:
+    """Return the rim, a little askew, that registration to the colour camera leaves empty."""
+    top, right, bottom, left = rng.uniform(0, [26, 34, 6, 6]) * scale
+    lean = rng.normal(0, 0.012, 2)
+    y = np.arange(height)[:, None] + lean[0] * (np.arange(width) - width / 2)
+    x = np.arange(width) + lean[1] * (np.arange(height)[:, None] - height / 2)
+    return (x < left) | (x >= width - right) | (y < top) | (y >= height - bottom)
 
 
 def _jitter(depth: Array, rng: np.random.Generator, spread: float) -> Array:

@@ -53,7 +53,8 @@ def scene(
     if sensor is not None:
         measure = sensors.kinect if sensor == "kinect" else sensors.realsense
         brightness = color[..., 1].astype(np.float32) / 255
-        depth = measure(depth, brightness, room.camera.focal, rng)
+        view = sensors.View(depth, brightness, seen.serial, room.camera.focal)
+        depth = measure(view, rng)
     ok = (depth >= NEAREST) & (depth <= FARTHEST)
     mm = np.where(ok, depth * np.float32(1000) + np.float32(0.5), 0).astype(np.uint16)
     focal = room.camera.focal
