@@ -27,6 +27,9 @@ VERBS = {
     "models": "List the models that are installed.",
     "eval": "Measure codecs on frames.",
     "compare": "Compare measured codecs.",
+    "view": "Show a picture pair as an interactive page or a PNG.",
+    "train": "Train a model from a recipe.",
+    "profile": "Count and time what a model costs.",
 }
 
 

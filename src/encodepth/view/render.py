@@ -14,7 +14,7 @@ from ..image import Intrinsics
 from .geometry import Cloud, Viewpoint, joined, pose
 
 NEAR = 0.05  # metres; nearer points are behind the eye's back
-MAX_SPLAT = 3.5  # in pixels of the depth map; a point close to the eye grows no further
+MAX_SPLAT = 4.5  # in pixels of the depth map; a point close to the eye grows no further
 SUPERSAMPLING = 2
 BACKGROUND = (216, 220, 226)  # apart from white walls and from dark furniture
 

@@ -149,8 +149,9 @@ def _marked(caption: str, image: RgbdImage, flying: NDArray[np.bool_]) -> Panel:
 def _seen(image: RgbdImage, views: Sequence[Viewpoint]) -> list[Panel]:
     points, (camera, _) = cloud(image), depth_intrinsics(image)
     centre = orbit_centre(depth_of(image), image.depth_unit)
+    width = min(CELL, 2 * points.points.shape[1])
     return [
-        Panel(f"points, {v.name}", render(points, camera, v, centre, width=CELL)) for v in views
+        Panel(f"points, {v.name}", render(points, camera, v, centre, width=width)) for v in views
     ]
 
 

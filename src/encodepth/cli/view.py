@@ -1,0 +1,251 @@
+"""`encodepth view`: a picture pair as an interactive page or as one PNG."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..errors import EncodepthError
+from .shared import (
+    PIPE,
+    check_free,
+    device_option,
+    force_option,
+    quiet_option,
+    read_bytes,
+    save,
+)
+
+if TYPE_CHECKING:
+    from ..image import RgbdImage
+    from ..view.geometry import Viewpoint
+
+MAGIC = b"\x9aRZD"
+
+
+class _Numbers(click.ParamType):
+    """Numbers with commas between, so many as the metavar names."""
+
+    name = "numbers"
+
+    def __init__(self, least: int, most: int) -> None:
+        self.counts = range(least, most + 1)
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, ...]:
+        try:
+            numbers = tuple(float(part) for part in str(value).split(","))
+        except ValueError:
+            numbers = ()
+        if len(numbers) not in self.counts or not all(map(math.isfinite, numbers)):
+            names = param.metavar if param is not None else "numbers"
+            self.fail(f'"{value}" is not {names}', param, ctx)
+        return numbers
+
+
+@click.command("view")
+@click.argument("file")
+@click.argument("depth", required=False)
+@click.option(
+    "-o", "--output", metavar="FILE", help="A .png or .html file.  [default: FILE's name + .html]"
+)
+@click.option(
+    "--diff",
+    metavar="OTHER",
+    help="Compare the depth with that of another .rgbd file or depth map.",
+)
+@click.option(
+    "--from",
+    "views",
+    type=_Numbers(2, 3),
+    multiple=True,
+    metavar="YAW,PITCH[,DISTANCE]",
+    help="Viewpoint of the PNG, in degrees to the right and up; may be repeated.",
+)
+@click.option(
+    "--depth-unit",
+    type=float,
+    default=0.001,
+    metavar="M",
+    show_default=True,
+    help="Metres per step of depth maps (not of .rgbd files).",
+)
+@click.option(
+    "--intrinsics",
+    type=_Numbers(4, 4),
+    metavar="FX,FY,CX,CY",
+    help="Focal lengths and centre in pixels, where the file has none.",
+)
+@click.option("--open", "open_it", is_flag=True, help="Open the page in the browser.")
+@device_option
+@force_option
+@quiet_option
+def command(
+    file: str,
+    depth: str | None,
+    output: str | None,
+    diff: str | None,
+    views: tuple[tuple[float, ...], ...],
+    depth_unit: float,
+    intrinsics: tuple[float, ...] | None,
+    open_it: bool,
+    device: str,
+    force: bool,
+    quiet: bool,
+) -> None:
+    """Show FILE, an .rgbd file, or a colour picture and a depth map.
+
+    Writes a page that turns the point cloud in any browser, offline too, or a PNG with colour,
+    depth and the point cloud from several sides. A single depth map is shown too.
+    """
+    if file == PIPE and output is None:
+        raise click.UsageError("a picture from stdin needs -o FILE")
+    target = Path(output) if output else Path(Path(file).name).with_suffix(".html")
+    suffix = target.suffix.lower()
+    if suffix not in (".png", ".html", ".htm"):
+        raise click.UsageError(f'"{target}" should end in .png or .html')
+    if views and suffix != ".png":
+        raise click.UsageError("--from is for a .png; on a page the point cloud turns by itself")
+    if open_it and suffix == ".png":
+        raise click.UsageError("--open is for a page; say -o FILE.html")
+    sources = [name for name in (file, depth, diff) if name is not None]
+    check_free(target, force=force, sources=sources)
+
+    image, facts, details = _load(file, depth, depth_unit, intrinsics, device)
+    original = _load(diff, None, depth_unit, intrinsics, device)[0] if diff else None
+    if original is not None:
+        from ..view.geometry import error_mm
+
+        error_mm(image, original)  # say now if they cannot be compared
+    if image.depth is not None and image.intrinsics is None:
+        from ..view.geometry import depth_intrinsics
+
+        camera, _ = depth_intrinsics(image)
+        guess = f"guessing fx = fy = {camera.fx:g} pixels, centre {camera.cx:g}, {camera.cy:g}"
+        facts += f" · camera not in the file: {guess}"
+        if not quiet:
+            click.echo(f"encodepth: {file} has no intrinsics; {guess} (--intrinsics)", err=True)
+    title = Path(file).name
+    if suffix == ".png":
+        save(target, _png(image, f"{title} · {facts}", original, views))
+    else:
+        from ..view.page import view_page
+
+        name = Path(diff).name if diff else ""
+        page = view_page(
+            image, title, facts, original=original, original_title=name, details=details
+        )
+        save(target, page.encode("utf-8"))
+    click.echo(str(target))
+    if open_it:
+        import webbrowser
+
+        webbrowser.open(target.resolve().as_uri())
+
+
+def _load(
+    file: str,
+    depth: str | None,
+    unit: float,
+    intrinsics: Sequence[float] | None,
+    device: str,
+) -> tuple[RgbdImage, str, list[tuple[str, str]]]:
+    """Return the picture, a line about it, and rows about the file."""
+    from ..image import Intrinsics, RgbdImage
+
+    data = read_bytes(file)
+    if depth is None and (data[:4] == MAGIC or Path(file).suffix.lower() == ".rgbd"):
+        from ..codec import decode
+
+        image = decode(data, device=device)
+        if image.intrinsics is None and intrinsics is not None:
+            camera = Intrinsics(*intrinsics)
+            image = RgbdImage(image.color, image.depth, image.depth_unit, camera)
+        return image, *_words(file, data)
+    from ..image import read
+
+    if depth is None:
+        return _single(file, unit, intrinsics), _size(len(data)), []
+    image = read(file, depth, depth_unit=unit, intrinsics=intrinsics)
+    both = len(data) + len(read_bytes(depth))
+    return image, f"{_size(both)} in two files", [("colour", file), ("depth", depth)]
+
+
+def _single(file: str, unit: float, intrinsics: Sequence[float] | None) -> RgbdImage:
+    """Read a picture file as depth if it has 16 bits, else as colour."""
+    from ..image import read
+
+    try:
+        return read(None, file, depth_unit=unit, intrinsics=intrinsics)
+    except EncodepthError as as_depth:
+        try:
+            return read(file, None, intrinsics=intrinsics)
+        except EncodepthError:
+            raise as_depth from None
+
+
+def _words(file: str, data: bytes) -> tuple[str, list[tuple[str, str]]]:
+    """Return what an .rgbd file says of itself: a line, and rows."""
+    from .info import describe
+
+    found = describe(file, data)
+    sizes = [f"{what} {size[0]} × {size[1]}" for what, size in (
+        ("colour", found.color_size), ("depth", found.depth_size)
+    ) if size]  # fmt: skip
+    line = " · ".join([*sizes, _size(found.bytes), f"{found.bits_per_pixel:.4g} bits per pixel"])
+    rows = [(s.kind, f"{s.bytes:,} bytes, {_how(s)}") for s in found.streams]
+    rows.append(("header", f"{found.header_bytes} bytes"))
+    if found.depth_unit_m is not None:
+        rows.append(("depth unit", f"{found.depth_unit_m:g} m"))
+    if found.intrinsics is not None:
+        rows.append(("camera", ", ".join(f"{k} {v:g}" for k, v in found.intrinsics.items())))
+    return line, rows
+
+
+def _how(stream: object) -> str:
+    from .info import StreamInfo
+
+    assert isinstance(stream, StreamInfo)
+    if stream.coding == "exact":
+        bound = stream.max_error_mm
+        return f"exact to {bound:g} mm" if bound else "exact"
+    after = ", after the colour stream" if stream.depends_on_color else ""
+    weights = f", weights {stream.weights}" if stream.weights else ""
+    return f"{stream.coding}, quality {stream.quality}{weights}{after}"
+
+
+def _size(count: int) -> str:
+    return f"{count:,} bytes"
+
+
+def _png(
+    image: RgbdImage, title: str, original: RgbdImage | None, views: Sequence[Sequence[float]]
+) -> bytes:
+    import io
+
+    from PIL import Image
+
+    from ..view.geometry import VIEWPOINTS
+    from ..view.sheet import sheet
+
+    chosen = [_viewpoint(view) for view in views] or VIEWPOINTS
+    out = io.BytesIO()
+    Image.fromarray(sheet(image, title, original=original, views=chosen)).save(out, "PNG")
+    return out.getvalue()
+
+
+def _viewpoint(numbers: Sequence[float]) -> Viewpoint:
+    from ..view.geometry import Viewpoint
+
+    yaw, pitch, distance = (*numbers, 1.0)[:3]
+    if not distance > 0:
+        raise EncodepthError(f"distance {distance:g} of the viewpoint is not above 0")
+    sideways = f"{abs(yaw):g}° to the {'right' if yaw > 0 else 'left'}"
+    upwards = f"{abs(pitch):g}° {'above' if pitch > 0 else 'below'}"
+    name = ", ".join(text for text, angle in ((sideways, yaw), (upwards, pitch)) if angle)
+    return Viewpoint(name or "from the camera", yaw, pitch, distance)
