@@ -12,6 +12,7 @@ from encodepth.models.base import BaseModel, load_model
 from encodepth.models.config import TINY_COLOR, TINY_DEPTH
 from encodepth.models.plane import PlaneModel
 from encodepth.models.weights import ENCODER_ONLY, fingerprint, save_weights, stored_arrays
+from encodepth.nn.blocks import blend_weights
 
 SIZES = [(1, 1), (5, 70), (64, 64), (97, 130)]
 
@@ -182,3 +183,24 @@ def test_a_file_that_is_no_weights_file(tmp_path):
     (tmp_path / "w.safetensors").write_bytes(b"nothing here")
     with pytest.raises(ModelNotFoundError, match="cannot read weights"):
         load_model(tmp_path / "w.safetensors")
+
+
+def test_calibration_brings_features_to_unit_spread_and_changes_nothing_else():
+    torch.manual_seed(3)
+    model = PlaneModel(TINY_DEPTH)
+    depth, holes = (
+        torch.rand(4, 1, 64, 96).cumsum(-1) / 96,
+        (torch.rand(4, 1, 64, 96) > 0.9).float(),
+    )
+    blend = blend_weights(torch.tensor([50.0]), TINY_DEPTH.anchors)
+
+    def run() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        y = model.g_a(torch.cat([depth - 0.5, holes], dim=1), blend)
+        return y, y * model.gain(blend), model.g_s(y, blend, holes)
+
+    with torch.no_grad():
+        (_, gained, output), _ = run(), model.calibrate(depth, 1 - holes)
+        y, gained_after, output_after = run()
+    torch.testing.assert_close(y.square().mean(dim=(0, 2, 3)), torch.ones(32), atol=1e-3, rtol=0)
+    torch.testing.assert_close(gained_after, gained, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(output_after, output, rtol=1e-4, atol=1e-5)

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..entropy.tables import SCALE_MAX, SCALE_MIN, SCALES
-from ..nn.blocks import blend_weights
+from ..nn.blocks import blend_weights, linear
 from ..nn.integer import round_clamp
 from .config import PlaneConfig
 from .context import INDEX_SHIFT, Context, Guide, take
@@ -85,14 +85,33 @@ class PlaneModel(nn.Module):
 
     @torch.no_grad()
     def calibrate(self, picture: Tensor, valid: Tensor | None = None) -> None:
-        """Start the table indexes from the spread of the latent on sample pictures."""
+        """Fit an untrained model to sample pictures; arguments as for `forward`.
+
+        Every feature of the transforms is brought to unit spread (a DCT's differ by a factor of a
+        thousand), without changing what the transforms do, and the table indexes start from the
+        spread of the latent.
+        """
+        x = picture - 0.5 if valid is None else torch.cat([picture - 0.5, 1 - valid], dim=1)
+        before = x.new_ones(0)
+        for k, ratio in enumerate(self.g_a.ratios):
+            down, up = self.g_a.down[k], self.g_s.up[k]
+            if k:
+                inner = before.repeat_interleave(ratio * ratio)
+                down.weight.mul_(inner[:, None, None])
+                up.weight.div_(inner[:, None, None, None])
+            x = linear(F.pixel_unshuffle(x, ratio), down)
+            spread = x.square().mean(dim=(0, 2, 3)).sqrt().clamp(min=1e-4)
+            x = x / spread[:, None, None]
+            down.weight.div_(spread[:, None, None, None])
+            down.bias.div_(spread)
+            up.weight.mul_(spread[:, None, None])
+            before = spread
+        self.log_gain.add_(before.log())
         for k in range(self.config.anchors):
             quality = picture.new_full((len(picture),), 100 * k / (self.config.anchors - 1))
-            blend = blend_weights(quality, self.config.anchors)
-            x = picture - 0.5 if valid is None else torch.cat([picture - 0.5, 1 - valid], dim=1)
-            y = self.g_a(x, blend) * self.gain(blend)
-            spread = y.abs().mean(dim=(0, 2, 3)).clamp(min=SCALE_MIN)
-            self.context.y_index[k] = torch.log(spread / SCALE_MIN) / _LOG_STEP
+            y = x * self.gain(blend_weights(quality, self.config.anchors))
+            size = y.abs().mean(dim=(0, 2, 3)).clamp(min=SCALE_MIN)
+            self.context.y_index[k] = torch.log(size / SCALE_MIN) / _LOG_STEP
 
 
 def pad_latent(y: Tensor) -> Tensor:
