@@ -37,7 +37,7 @@ class GDN(nn.Module):
         beta = self._beta.get(lambda: _positive(self.beta, BETA_MIN), self.beta)
         gamma = self._gamma.get(lambda: _positive(self.gamma, 0.0), self.gamma)
         flat, plus = (t.permute(0, 2, 3, 1).reshape(-1, x.shape[1]) for t in (x, skip))
-        if torch.is_grad_enabled() or is_tracing():
+        if torch.is_grad_enabled() or is_tracing() or x.is_meta:
             out = plus + flat * self._factor(flat, beta, gamma)
         else:
             out = torch.empty_like(flat)
