@@ -6,6 +6,7 @@ import pytest
 from encodepth.errors import EncodepthError
 from encodepth.evaluate import anchors
 from encodepth.evaluate.colormap import Painted, find_map
+from encodepth.evaluate.runner import find_codecs
 from encodepth.image import RgbdImage
 
 EVERY_VALUE = np.arange(65536, dtype=np.uint16).reshape(256, 256)
@@ -112,3 +113,12 @@ def test_painted_depth_through_a_lossy_codec_keeps_holes_and_counts_the_mask():
 def test_an_unknown_map_is_named():
     with pytest.raises(EncodepthError, match='no colour map "rainbow"; there are jet, turbo, hue'):
         find_map("rainbow")
+
+
+def test_depth_through_a_colour_map_is_found_by_name():
+    ((codec, settings),) = find_codecs("jet+webp-m6@30")
+    assert (codec, settings) == (Painted("jet", CODECS["webp-m6"]), (30,))
+    ((codec, _),) = find_codecs("hue-exact+jxl-lossless-rgb")
+    assert (codec.embedded, codec.name) == (True, "hue-exact+jxl-lossless-rgb")
+    with pytest.raises(EncodepthError, match='no colour codec "png16"; there are jpeg-turbo-420'):
+        find_codecs("turbo+png16")

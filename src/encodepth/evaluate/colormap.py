@@ -18,14 +18,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import EncodepthError
-from ..image import RgbdImage, fill_holes
+from ..image import RgbdImage
 from .anchors import (
     RANGE_BYTES,
     Conventional,
+    conventional,
     decode_mask,
     depth_fields,
     encode_mask,
+    fill_as_anchors,
     from_plane,
+    lossless_rgb,
     timed,
     to_plane,
 )
@@ -146,6 +149,11 @@ class Painted:
         return f"{self.map_name}{'-exact' if self.embedded else ''}+{self.codec.name}"
 
     @property
+    def spec(self) -> str:
+        """What finds it again: its name."""
+        return self.name
+
+    @property
     def settings(self) -> tuple[float, ...]:
         """Those of the colour codec."""
         return self.codec.settings
@@ -169,7 +177,7 @@ class Painted:
         mask = encode_mask(depth > 0)
         valid = decode_mask(mask, depth.shape)
         low, high = int(depth[valid].min()), int(depth.max())
-        plane = to_plane(fill_holes(depth), low, high, bits=16)
+        plane = to_plane(fill_as_anchors(depth), low, high, bits=16)
         colors = find_map(self.map_name)
         data, encode_ms = timed(lambda: self._encode(colors.paint(plane), setting))
         codes, decode_ms = timed(lambda: colors.unpaint(self._decode(data, depth.shape, setting)))
@@ -196,6 +204,25 @@ class Painted:
 
     def _decode(self, data: bytes, shape: tuple[int, ...], setting: float) -> NDArray[np.uint8]:
         return self.codec.restore(self.codec.decode(data, (*shape, 3), setting))
+
+
+def parse(name: str) -> Painted | None:
+    """Read a name such as `turbo+avif-aom-444-s6` or `jet-exact+jxl-lossless-rgb`.
+
+    Returns:
+        None if the name does not begin with a colour map.
+
+    Raises:
+        EncodepthError: what follows the map is no colour codec.
+    """
+    head, _, codec_name = name.partition("+")
+    map_name = head.removesuffix("-exact")
+    if map_name not in _CURVES or not codec_name:
+        return None
+    known = {c.name: c for c in (*conventional(), lossless_rgb()) if c.modality == "color"}
+    if codec_name not in known:
+        raise EncodepthError(f'no colour codec "{codec_name}"; there are {", ".join(known)}')
+    return Painted(map_name, known[codec_name], embedded=head != map_name)
 
 
 @lru_cache(maxsize=8)

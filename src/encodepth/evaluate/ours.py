@@ -97,7 +97,7 @@ class Ours:
         only = RgbdImage(depth=image.depth, depth_unit=image.depth_unit)
         data, decoded, times = self._run(only, setting)
         fields = depth_fields(len(data), _depth(decoded), image.depth, image.depth_unit)
-        return {**fields, "mask_bytes": _mask_bytes(data), **_weights(data), **times}
+        return {**fields, **_stream_bytes(data), **_weights(data), **times}
 
     def _joint(self, image: RgbdImage, color: Any, depth: Any, setting: float) -> list[Record]:
         pair = RgbdImage(color=color, depth=depth, depth_unit=image.depth_unit)
@@ -108,7 +108,7 @@ class Ours:
             {**color_fields(for_color, _color(decoded), color), **_weights(data)},
             {
                 **depth_fields(len(data) - for_color, _depth(decoded), depth, image.depth_unit),
-                "mask_bytes": _mask_bytes(data),
+                **_stream_bytes(data),
                 **_weights(data),
             },
             {
@@ -183,11 +183,13 @@ def _color_bytes(data: bytes) -> int:
     return len(Container((color,), color_size=whole.color_size).serialize())
 
 
-def _mask_bytes(data: bytes) -> int:
+def _stream_bytes(data: bytes) -> Record:
+    """Bytes of the depth and mask payloads, without any header."""
     from ..container import Container, Kind
 
-    mask = Container.parse(data).stream(Kind.MASK)
-    return len(mask.payload) if mask is not None else 0
+    streams = (Container.parse(data).stream(kind) for kind in (Kind.DEPTH, Kind.MASK))
+    payload, mask = (len(s.payload) if s is not None else 0 for s in streams)
+    return {"payload_bytes": payload, "mask_bytes": mask}
 
 
 def _weights(data: bytes) -> Record:

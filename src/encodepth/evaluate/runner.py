@@ -19,7 +19,7 @@ from typing import Protocol
 
 from ..errors import EncodepthError
 from ..image import RgbdImage
-from . import ours
+from . import colormap, ours
 from .anchors import SHORT_NAMES, Conventional, conventional, reference_times
 from .frames import Frame
 from .records import Record, RecordFile, key, machine_header
@@ -133,7 +133,8 @@ def find_codecs(
     """Return the codecs that a name stands for, each with its settings.
 
     The name of an anchor codec ("webp-m6"), a short name ("avif": its colour and depth codecs),
-    or one of our models ("base", "base+alone"); "@" and settings with "/" between choose some.
+    one of our models ("base", "base+alone"), or depth through a colour map ("turbo+webp-m6").
+    "@" and settings with "/" between choose some of a codec's settings.
 
     Raises:
         EncodepthError: there is no such codec, or a setting is no number.
@@ -150,6 +151,9 @@ def find_codecs(
             names = " or ".join(codec.name for codec in codecs)
             raise EncodepthError(f'settings of "{plain}" differ by modality; say {names}')
         return [(codec, chosen or codec.settings) for codec in codecs]
+    painted = colormap.parse(plain)
+    if painted is not None:
+        return [(painted, chosen or painted.settings)]
     own = ours.parse(plain)
     near = get_close_matches(own.model, [*known, *SHORT_NAMES], n=1, cutoff=0.7)
     if near and own.missing() is not None:
