@@ -229,7 +229,7 @@ def test_plain_pictures_in_a_folder_are_frames(tmp_path):
     assert [frame.frame for frame in frames] == ["a", "b"]
     assert frames == [Picture(tmp_path.name, n, tmp_path / f"{n}.png") for n in "ab"]
     assert frames[0].load().depth is None
-    with pytest.raises(EncodepthError, match="no folder of frames"):
+    with pytest.raises(EncodepthError, match="none"):
         find_frames(tmp_path / "none")
 
 

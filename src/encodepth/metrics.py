@@ -177,9 +177,8 @@ def comprehensive_similarity(
     Note:
         Eq. 24 adds "L_ms-ssim" without a sign: taken as 1 - MS-SSIM, the only reading that falls
         as the maps agree. Its source (Alhashim and Wonka 2018, also with gamma 0.1) halves that
-        term, and only then are all the pairs of PSNR and similarity in Table 11 within reach of
-        smooth errors (docs/evaluation.md). Eq. 23's g is not given: forward differences, averaged
-        per axis.
+        term; Table 11 does not decide between the two (docs/evaluation.md). Eq. 23's g is not
+        given: forward differences, averaged per axis.
     """
     _same_shape(decoded, original)
     x, y = (np.asarray(a, np.float64) / peak for a in (decoded, original))

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
-
-import numpy as np
 
 from ..errors import EncodepthError
 from ..image import RgbdImage, read
@@ -48,47 +45,21 @@ def find_frames(path: str | os.PathLike[str]) -> Sequence[Frame]:
     Raises:
         EncodepthError: nothing is there that could be measured.
     """
-    folder = Path(path)
-    pictures = _pictures(folder)
-    if pictures:
+    from ..data import open_dataset
+
+    try:
+        pairs = open_dataset(path).pairs
+    except EncodepthError:
+        pictures = _pictures(Path(path))
+        if not pictures:
+            raise
         return pictures
-    return _pairs(folder)
+    return pairs
 
 
 def _pictures(folder: Path) -> list[Picture]:
-    """Pictures that lie right in the folder, which no pair does."""
+    """Return the pictures that lie right in the folder."""
     if not folder.is_dir():
-        raise EncodepthError(f"{folder} is no folder of frames")
+        return []
     found = sorted(f for f in folder.iterdir() if f.suffix.lower() in PICTURES)
-    return [Picture(folder.name, file.stem, file) for file in found]
-
-
-@dataclass(frozen=True)
-class _Pair:
-    sequence: str
-    frame: str
-    color: Path
-    depth: Path
-    depth_unit: float
-    rotated: bool  # SUN RGB-D stores depth rotated by three bits
-
-    def load(self) -> RgbdImage:
-        image = read(self.color, self.depth, depth_unit=self.depth_unit)
-        if not self.rotated or image.depth is None:
-            return image
-        depth = (image.depth >> 3) | (image.depth << 13)
-        return replace(image, depth=np.where(depth == 65535, 0, depth).astype(np.uint16))
-
-
-def _pairs(folder: Path) -> list[_Pair]:
-    found = []
-    for depth in sorted(folder.glob("**/depth/*.png")):
-        base = depth.parents[1]
-        units = json.loads((base / "meta.json").read_text())["depth_units_per_meter"]
-        rotated = not isinstance(units, int)
-        color = next((base / "color").glob(f"{depth.stem}.*"))
-        unit = 0.001 if rotated else 1 / units
-        found.append(_Pair(base.name, depth.stem, color, depth, unit, rotated))
-    if not found:
-        raise EncodepthError(f"no frames below {folder}")
-    return found
+    return [Picture(folder.resolve().name, file.stem, file) for file in found]
