@@ -7,7 +7,7 @@ and the check of its symbols says when it does not. Weights hold one rate, as in
 from __future__ import annotations
 
 import binascii
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +28,7 @@ from .tcm_nets import Analysis, HyperAnalysis, HyperSynthesis, SliceNets, Synthe
 from .tcm_rows import TcmConfig
 
 ALIGN = 128  # pictures are padded to multiples of this: z is at 1/64, windows of 4 at 1/32
+Transform = Callable[..., Tensor]
 Ints = NDArray[np.integer[Any]]
 _SYMBOL_MAX = 32767.0
 _ENCODER_ONLY = ("g_a.", "h_a.", "z_prior.matrices", "z_prior.biases", "z_prior.factors")
@@ -60,7 +61,7 @@ class TCM(nn.Module):
     """LIC-TCM after a row of `tcm_rows.ROWS`.
 
     g_a and g_s run in the precision of their own weights (`use_bfloat16`) or in another runtime
-    (`nn.openvino.attach`); everything between y and the bytes always runs in float32, one picture
+    (`use_runtime`); everything between y and the bytes always runs in float32, one picture
     at a time, in one memory layout, so that it repeats to the bit.
     """
 
@@ -84,6 +85,7 @@ class TCM(nn.Module):
             self.register_buffer(name, torch.zeros(0, dtype=torch.int32))
         self.register_buffer("borders", torch.from_numpy(scale_borders()))
         self._coder: Tables | None = None
+        self._runtimes: dict[str, Transform] = {}
         if self.z_prior.quantiles.device.type != "meta":
             self.update_tables()
 
@@ -169,18 +171,25 @@ class TCM(nn.Module):
         """Run g_a on padded pictures in the precision of its weights; returns y in float32."""
         dtype = self.g_a.out.weight.dtype
         guide = guide.to(dtype) if guide is not None else None
-        return self.g_a(x.to(dtype), guide).float()
+        run = self._runtimes.get("g_a", self.g_a)
+        return run(x.to(dtype), guide).float()
 
     def synthesise(self, y_hat: Tensor, guide: Tensor | None = None) -> Tensor:
         """Run g_s in the precision of its weights; returns the padded picture in float32."""
         dtype = next(self.g_s.out.parameters()).dtype
         guide = guide.to(dtype) if guide is not None else None
-        return self.g_s(y_hat.to(dtype), guide).float()
+        run = self._runtimes.get("g_s", self.g_s)
+        return run(y_hat.to(dtype), guide).float()
 
     def use_bfloat16(self) -> TCM:
         """Turn the transforms' weights to bfloat16; a stream still decodes with float32 ones."""
         self.g_a.bfloat16()
         self.g_s.bfloat16()
+        return self
+
+    def use_runtime(self, compile_: Callable[[nn.Module], Transform]) -> TCM:
+        """Run g_a and g_s through another runtime, for instance `nn.openvino.Compiled`."""
+        self._runtimes = {"g_a": compile_(self.g_a), "g_s": compile_(self.g_s)}
         return self
 
     def decoder_tensors(self) -> dict[str, Tensor]:
