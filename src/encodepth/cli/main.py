@@ -27,8 +27,10 @@ VERBS = {
     "models": "List the models that are installed.",
     "eval": "Measure codecs on frames.",
     "compare": "Compare measured codecs.",
+    "report": "Build one page from measured results.",
     "view": "Show a picture pair as an interactive page or a PNG.",
     "train": "Train a model from a recipe.",
+    "data": "Check the pairs of a dataset.",
     "profile": "Count and time what a model costs.",
 }
 
