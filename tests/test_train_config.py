@@ -7,6 +7,8 @@ import pytest
 from encodepth.errors import EncodepthError
 from encodepth.train.config import Recipe
 from encodepth.train.recipe import load_recipe, make_recipe, resolved
+from encodepth.train.run import split
+from encodepth.train.schedule import length, rate
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 SMALL = {
@@ -91,3 +93,64 @@ def test_a_missing_file_and_a_broken_file_are_one_line_each(tmp_path):
     (tmp_path / "bad.toml").write_text("name = ")
     with pytest.raises(EncodepthError, match=r"bad.toml is no TOML"):
         load_recipe(tmp_path / "bad.toml")
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda p: p.stem)
+def test_every_recipe_that_ships_is_one(path):
+    recipe = load_recipe(path)
+    assert recipe.name == path.stem
+    assert make_recipe(resolved(recipe)) == recipe
+
+
+THESIS = {  # thesis Tables 2 to 7
+    "rgb": ("mse", (0.0025, 0.0130, 0.0500)),
+    "rgb-attn": ("mse", (0.0025, 0.0130, 0.0500)),
+    "rgb-4c": ("mse", (0.0025, 0.0130, 0.0500)),
+    "depth": ("comprehensive", (0.0001, 0.001, 0.005)),
+    "depth-conv": ("comprehensive", (0.0001, 0.001, 0.005)),
+    "depth-4c": ("comprehensive", (0.0001, 0.001, 0.005)),
+}
+
+
+@pytest.mark.parametrize("name", THESIS)
+def test_the_thesis_recipes_are_those_of_section_3_5(name):
+    recipe = load_recipe(RECIPES / f"{name}.toml")
+    assert recipe.model.row == name
+    assert (recipe.loss.distortion, recipe.loss.lambdas) == THESIS[name]
+    assert recipe.loss.gamma == 0.1
+    assert (recipe.data.crop, recipe.optimiser.batch, recipe.optimiser.lr) == (256, 8, 1e-4)
+    assert (recipe.schedule.milestones, recipe.schedule.factor) == ((45, 48), 0.1)
+    assert (recipe.schedule.warmup, recipe.schedule.decay, recipe.optimiser.ema) == (0, 0, 0)
+    assert recipe.model.row == "depth-conv" or not recipe.model.init
+
+
+def test_the_ms_ssim_variant_has_its_lambdas_and_no_255_squared():
+    loss = load_recipe(RECIPES / "rgb-ms-ssim.toml").loss
+    assert (loss.lambdas, loss.factor) == ((3, 5, 8, 16, 36, 64), 1.0)
+
+
+def test_learning_rate_falls_by_ten_at_epochs_45_and_48():
+    schedule = load_recipe(RECIPES / "rgb.toml").schedule
+    steps = length(schedule, epoch=100)
+    rates = [rate(schedule, step, steps, epoch=100) for step in range(steps)]
+    assert steps == 5000
+    assert rates[:4500] == [1.0] * 4500
+    assert rates[4500:4800] == pytest.approx([0.1] * 300)
+    assert rates[4800:] == pytest.approx([0.01] * 200)
+
+
+def test_learning_rate_warms_up_stays_and_decays_to_its_floor():
+    schedule = make_recipe(SMALL, ["schedule.steps=1000", "schedule.warmup=10",
+                                   "schedule.decay=100"]).schedule  # fmt: skip
+    rates = [rate(schedule, step, 1000, epoch=7) for step in range(1000)]
+    assert rates[0] == pytest.approx(0.1)
+    assert set(rates[9:900]) == {1.0}
+    assert rates[950] == pytest.approx(0.5)
+    assert rates[-1] == pytest.approx(0.01)
+
+
+def test_a_thesis_recipe_is_one_run_per_lambda_each_from_its_own_baseline():
+    runs = split(load_recipe(RECIPES / "depth-conv.toml", ["output=o"]))
+    assert [r.loss.lambdas for r in runs] == [(0.0001,), (0.001,), (0.005,)]
+    assert [r.folder for r in runs] == ["o/lambda-0.0001", "o/lambda-0.001", "o/lambda-0.005"]
+    assert runs[1].model.init == "out/depth/lambda-0.001/checkpoint.safetensors"

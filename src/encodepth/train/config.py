@@ -59,11 +59,12 @@ class Source:
             `encodepth data check` knows; "generated", random rooms made when training starts.
         path: below `data.root`; may hold * and ?. For "generated": photographs used as textures.
         share: weight of this source in the mix; shares need not sum to one.
-        exclude: sequences or files left out, patterns matched against the path below `data.root`.
-        every: take every n-th frame only; neighbours are near duplicates.
-        limit: take at most so many pictures of each sequence, 0 for all.
+        exclude: files left out, patterns matched against the colour file's path below `data.root`.
+        every: take every n-th picture of a folder only; neighbours are near duplicates.
+        limit: take at most so many pictures of each folder, 0 for all.
         count: "generated": how many scenes.
         seed: "generated": of the first scene.
+        size: "generated": height and width.
         sensors: "generated": taken in turn; "none" is exact depth.
     """
 
@@ -75,6 +76,7 @@ class Source:
     limit: int = 0
     count: int = 0
     seed: int = 0
+    size: tuple[int, int] = (480, 640)
     sensors: tuple[Literal["none", "kinect", "realsense"], ...] = ("none",)
 
     def __post_init__(self) -> None:

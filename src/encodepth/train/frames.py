@@ -1,0 +1,282 @@
+"""Opening a recipe's sources: photographs, RGB-D pairs, generated rooms; bad files by name."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from ..data import Pair, open_dataset
+from ..data.synthetic import scene
+from ..data.training import may_train
+from ..errors import EncodepthError, InvalidImageError
+from ..image import RgbdImage, fill_holes, read
+from .batches import Frame, Frames
+from .config import Data, Recipe, Source
+from .loop import Validation
+from .pack import Pack, make_pack
+
+T = TypeVar("T")
+Say = Callable[[str], None]
+PICTURES = (".png", ".webp", ".jpg", ".jpeg", ".tif", ".tiff")
+_MEMORY = 4 << 30  # bytes of decoded photographs that are kept
+
+
+def open_training(recipe: Recipe, say: Say) -> list[Frames]:
+    """Open the training sources, in the recipe's order.
+
+    Raises:
+        EncodepthError: a source has nothing usable, or a file is bad and the recipe refuses that.
+    """
+    return [
+        _open(recipe, source, recipe.data.crop, say, training=True) for source in recipe.data.train
+    ]
+
+
+def open_validation(recipe: Recipe, say: Say) -> list[Validation]:
+    """Read the validation pictures, cut from their centres to multiples of 64."""
+    found = []
+    left = recipe.validation.frames or 1 << 30
+    for source in recipe.data.validation:
+        frames = _open(recipe, source, 64, say)
+        cuts = [centre(frames[i], recipe.data.validation_size) for i in range(len(frames))][:left]
+        cuts = [c for c in cuts if c.valid is None or c.valid.any()]
+        left -= len(cuts)
+        if cuts:
+            found.append(Validation(frames.label, cuts))
+    return found
+
+
+def fingerprint(sources: Sequence[Frames]) -> str:
+    """Return a hash over every source: names and sizes of files, seeds of what is generated."""
+    text = "\n".join(f"{s.label} {len(s)} {s.fingerprint}" for s in sources)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def centre(frame: Frame, most: tuple[int, int]) -> Frame:
+    """Cut the middle out of a frame, at most of this size, sides multiples of 64."""
+    sides = [min(n, m) // 64 * 64 for n, m in zip(frame.size, most, strict=True)]
+    starts = [(n - s) // 2 for n, s in zip(frame.size, sides, strict=True)]
+    rows, columns = (slice(a, a + s) for a, s in zip(starts, sides, strict=True))
+    return Frame(
+        None if frame.color is None else frame.color[rows, columns],
+        None if frame.depth is None else frame.depth[rows, columns],
+        None if frame.valid is None else frame.valid[rows, columns],
+        frame.low,
+        frame.high,
+        frame.unit,
+    )
+
+
+def to_frame(image: RgbdImage, data: Data) -> Frame:
+    """Prepare a pair: holes filled, the range that becomes 0..1 found.
+
+    Raises:
+        InvalidImageError: colour or depth is missing, they differ in size, or too little of depth
+            was measured.
+    """
+    color, depth = image.color, image.depth
+    if color is None or depth is None:
+        raise InvalidImageError("it lacks color or depth")
+    if color.shape[:2] != depth.shape:
+        raise InvalidImageError(
+            f"color is {color.shape[1]}x{color.shape[0]} but depth is"
+            f" {depth.shape[1]}x{depth.shape[0]}"
+        )
+    valid = depth > 0
+    share = float(valid.mean())
+    if share < max(data.min_valid, 1e-9):
+        raise InvalidImageError(f"{share:.0%} of its depth was measured")
+    filled = np.rint(fill_holes(depth)).astype(np.uint16)
+    return Frame(color, filled, valid, *depth_limits(depth, data), image.depth_unit)
+
+
+def depth_limits(depth: np.ndarray, data: Data) -> tuple[int, int]:
+    """Return the steps that become 0 and 1 in the network."""
+    if data.depth_range == "65535":
+        return 0, 65535
+    valid = depth[depth > 0]
+    return int(valid.min()), int(valid.max())
+
+
+class Photos:
+    """Colour pictures of a folder, decoded once and kept as long as memory allows.
+
+    Every picture that is kept is checked on opening. One beyond that is checked when it is drawn;
+    a bad one is then named and its neighbour takes its place.
+    """
+
+    def __init__(self, label: str, paths: Sequence[Path], smallest: int, data: Data, say: Say):
+        self.label, self._smallest, self._data, self._say = label, smallest, data, say
+        self._kept: dict[Path, np.ndarray] = {}
+        self._paths, room = [], _MEMORY
+        for path in paths:
+            if room <= 0:
+                self._paths.append(path)
+                continue
+            picture = self._read(path)
+            if picture is not None:
+                self._paths.append(path)
+                self._kept[path] = picture
+                room -= picture.nbytes
+        if not self._paths:
+            raise EncodepthError(f"{label}: no usable picture")
+        self.fingerprint = _hash(f"{p.name} {p.stat().st_size}" for p in self._paths)
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def __getitem__(self, i: int) -> Frame:
+        for n in range(len(self)):
+            path = self._paths[(i + n) % len(self)]
+            picture = self._kept.get(path)
+            if picture is None:
+                picture = self._read(path)
+            if picture is not None:
+                return Frame(picture)
+        raise EncodepthError(f"{self.label}: no usable picture is left")
+
+    def _read(self, path: Path) -> np.ndarray | None:
+        """Return a picture, or None for a bad one, which has then been named."""
+        try:
+            picture = read(path).color
+            assert picture is not None
+            if min(picture.shape[:2]) < self._smallest:
+                raise InvalidImageError(
+                    f"{path} is {picture.shape[1]}x{picture.shape[0]}; a crop has"
+                    f" {self._smallest} pixels a side"
+                )
+            return picture
+        except InvalidImageError as error:
+            complain(str(error), self._data, self._say)
+            return None
+
+
+def complain(reason: str, data: Data, say: Say) -> None:
+    """Name a bad file, and end the run if the recipe refuses bad files."""
+    if data.bad == "refuse":
+        raise EncodepthError(f'{reason} (data.bad = "refuse")')
+    say(f"skipped: {reason}")
+
+
+def find(source: Source, root: Path) -> list[Path]:
+    """Return what a source's path matches below root, sorted.
+
+    Raises:
+        EncodepthError: nothing.
+    """
+    whole = root / source.path
+    found = [whole] if whole.exists() else sorted(root.glob(source.path))
+    if not found:
+        raise EncodepthError(f"no data at {whole}")
+    return found
+
+
+def _open(
+    recipe: Recipe, source: Source, smallest: int, say: Say, *, training: bool = False
+) -> Frames:
+    root, data = Path(recipe.data.root), recipe.data
+    if source.kind == "photos":
+        return Photos(source.path, _photos(source, root), smallest, data, say)
+    if source.kind == "generated":
+        textures = _textures(source, root, data, say) if source.path else None
+        seen = "noise" if textures is None else textures.fingerprint
+        made = (source.count, source.seed, source.size, source.sensors, seen)
+        label = f"generated {source.seed}..{source.seed + source.count - 1}"
+        return _packed(label, made, lambda: _generate(source, textures, data), data, say)
+    pairs = [p for p in _pairs(source, root) if not training or may_train(p)]
+    facts = [
+        f"{p.color} {p.color.stat().st_size} {p.depth} {p.depth.stat().st_size}" for p in pairs
+    ]
+    return _packed(source.path, facts, lambda: _load(pairs, smallest, data), data, say)
+
+
+def _packed(
+    label: str, facts: object, make: Callable[[], Iterator[Frame | str]], data: Data, say: Say
+) -> Pack:
+    """Open the pack that holds these frames, made first if there is none yet."""
+    key = _hash([label, repr(facts), data.depth_range, str(data.min_valid)])
+    folder = Path(data.packs) / key
+    if not folder.exists():
+        say(f"packing {label} into {folder}")
+        make_pack(folder, make())
+    pack = Pack(folder, label)
+    for reason in pack.skipped:
+        complain(reason, data, say)
+    if not len(pack):
+        raise EncodepthError(f"{label}: no usable pair")
+    return pack
+
+
+def _generate(source: Source, textures: Photos | None, data: Data) -> Iterator[Frame | str]:
+    pictures = None
+    if textures is not None:
+        pictures = [np.asarray(textures[i].color) for i in range(len(textures))]
+    for i in range(source.count):
+        sensor = source.sensors[i % len(source.sensors)]
+        made = scene(
+            source.seed + i, *source.size, sensor=None if sensor == "none" else sensor,
+            textures=pictures,
+        )  # fmt: skip
+        yield _frame_or_reason(RgbdImage(made.color, made.depth), f"scene {source.seed + i}", data)
+
+
+def _load(pairs: Sequence[Pair], smallest: int, data: Data) -> Iterator[Frame | str]:
+    for pair in pairs:
+        name = f"{pair.sequence}/{pair.frame}"
+        try:
+            image = pair.load()
+        except InvalidImageError as error:
+            yield str(error)
+            continue
+        frame = _frame_or_reason(image, name, data)
+        if isinstance(frame, Frame) and min(frame.size) < smallest:
+            frame = f"{name} is {frame.size[1]}x{frame.size[0]}; a crop has {smallest} a side"
+        yield frame
+
+
+def _frame_or_reason(image: RgbdImage, name: str, data: Data) -> Frame | str:
+    try:
+        return to_frame(image, data)
+    except InvalidImageError as error:
+        return f"{name}: {error}"
+
+
+def _pairs(source: Source, root: Path) -> list[Pair]:
+    groups: dict[str, list[Pair]] = {}
+    for path in find(source, root):
+        for pair in open_dataset(path):
+            if not _excluded(pair.color, root, source):
+                groups.setdefault(f"{path}/{pair.sequence}", []).append(pair)
+    return [pair for group in groups.values() for pair in _thin(group, source)]
+
+
+def _photos(source: Source, root: Path) -> list[Path]:
+    """Return the picture files of the folders, or those that the pattern matches."""
+    groups: dict[Path, list[Path]] = {}
+    for path in find(source, root):
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if file.suffix.lower() in PICTURES and not _excluded(file, root, source):
+                groups.setdefault(file.parent, []).append(file)
+    return [file for group in groups.values() for file in _thin(group, source)]
+
+
+def _textures(source: Source, root: Path, data: Data, say: Say) -> Photos:
+    return Photos(source.path, _photos(replace(source, every=2, limit=0), root), 256, data, say)
+
+
+def _thin(group: list[T], source: Source) -> list[T]:
+    return group[:: source.every][: source.limit or None]
+
+
+def _excluded(path: Path, root: Path, source: Source) -> bool:
+    return any(fnmatch(str(path.relative_to(root)), pattern) for pattern in source.exclude)
+
+
+def _hash(lines: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]

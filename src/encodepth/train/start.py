@@ -1,0 +1,163 @@
+"""Where weights come from: checkpoints, `.pt` states, shipped files, the thesis's baselines."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import json
+import os
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from ..errors import ModelNotFoundError
+from ..models.config import COLOR, DEPTH, TINY_COLOR, TINY_DEPTH
+from ..models.plane import PlaneModel
+from ..models.tcm import TCM, add_guide
+from ..models.tcm_rows import TcmConfig
+from ..models.weights import find_weights, load_weights
+from . import checkpoint
+from .config import Model
+
+State = dict[str, Tensor]
+SIZES = {
+    "default": {"color": COLOR, "depth": DEPTH},
+    "tiny": {"color": TINY_COLOR, "depth": TINY_DEPTH},
+}
+TCM_FORMAT = "encodepth-tcm-1"
+
+
+def load_plane(plane: PlaneModel, name: str, source: str, *, averaged: bool = True) -> None:
+    """Load one modality's weights from a checkpoint, a `.pt` state, a weights file or a name.
+
+    Raises:
+        ModelNotFoundError: there are none, or they fit another model.
+    """
+    state = {k.removeprefix("planes."): v for k, v in _plane_tensors(source, averaged).items()}
+    own = {k.removeprefix(f"{name}."): v for k, v in state.items() if k.startswith(f"{name}.")}
+    start_from(plane, own or state, source)
+
+
+def frozen_color(model: Model) -> PlaneModel:
+    """Return the colour model that guides depth, averaged weights where there are some."""
+    plane = PlaneModel(SIZES[model.size]["color"])
+    load_plane(plane, "color", model.context)
+    return plane.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def tcm_model(config: TcmConfig, init: str) -> TCM:
+    """Return a model of the thesis's family: fresh, from weights, or round a frozen baseline.
+
+    Raises:
+        ModelNotFoundError: no such weights, or convolutional fusion was given none.
+    """
+    if config.fusion == "conv" and not init:
+        raise ModelNotFoundError(
+            f"{config.name} adds fusion to a trained, frozen codec (thesis section 3.5); set"
+            " model.init to that codec's weights"
+        )
+    if config.fusion == "conv":
+        plain = dataclasses.replace(config, name="baseline", guide=0, fusion="none")
+        baseline = TCM(plain)
+        start_from(baseline, _tcm_tensors(init), init)
+        return add_guide(baseline, config)
+    model = TCM(config)
+    if init:
+        start_from(model, _tcm_tensors(init), init)
+    return model
+
+
+def save_tcm(path: Path, model: TCM) -> None:
+    """Write a model of the thesis's family with its tables and its row, atomically."""
+    model = copy.deepcopy(model).cpu()
+    model.update_tables()
+    config = {"format": TCM_FORMAT, "config": json.dumps(dataclasses.asdict(model.config))}
+    state = {k: v.detach().contiguous() for k, v in model.state_dict().items()}
+    temporary = path.with_suffix(".tmp")
+    safetensors.torch.save_file(state, temporary, config)
+    os.replace(temporary, path)
+
+
+def read_weights(path: str | Path, *, averaged: bool = True) -> State:
+    """Read tensors by name.
+
+    Args:
+        path: a checkpoint of ours, a `.pt` file with a `model` (and `ema`) state, or a
+            safetensors file of plain tensors.
+        averaged: take the averaged weights where there are some.
+
+    Raises:
+        ModelNotFoundError: no such file, or nothing usable in it.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ModelNotFoundError(f"no weights at {path}")
+    if path.suffix in (".pt", ".pth"):
+        return _torch_state(path, averaged)
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("format") != checkpoint.FORMAT:
+                return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, safetensors.SafetensorError) as error:
+        raise ModelNotFoundError(f"cannot read weights {path}: {error}") from None
+    stored = checkpoint.load(path)
+    return stored.model | (stored.ema if averaged else {})
+
+
+def start_from(module: nn.Module, state: State, where: str) -> None:
+    """Load tensors into a model, all of them and nothing else.
+
+    Raises:
+        ModelNotFoundError: names or shapes differ; says which.
+    """
+    own = module.state_dict()
+    missing, extra = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
+    if missing or extra:
+        parts = [
+            f"{word} {names[0]}" + (f" and {len(names) - 1} more" if len(names) > 1 else "")
+            for word, names in (("lacks", missing), ("also has", extra))
+            if names
+        ]
+        raise ModelNotFoundError(f"{where} is of another model: it {' and '.join(parts)}")
+    try:
+        module.load_state_dict(state)
+    except RuntimeError as error:
+        reason = str(error).splitlines()[-1].strip().rstrip(".")
+        raise ModelNotFoundError(f"{where} is of another size: {reason}") from None
+
+
+def _plane_tensors(source: str, averaged: bool) -> State:
+    """Return tensors named "<plane>.<tensor>", or plainly for a file of one plane."""
+    path = Path(source)
+    if path.suffix in (".pt", ".pth") or path.name == checkpoint.NAME:
+        return read_weights(path, averaged=averaged)
+    planes, _ = load_weights(find_weights(source))
+    state: State = {}
+    for name, coder in planes.items():
+        anchors = coder.model.config.anchors
+        # A weights file keeps z's tables per quality only: read them at the anchors.
+        at = torch.linspace(0, 100, anchors).round().long()
+        tensors = coder.model.state_dict()
+        tensors["context.z_index"] = torch.from_numpy(coder.rates.z_index).float()[at]
+        state |= {f"{name}.{k}": v for k, v in tensors.items()}
+    return state
+
+
+def _tcm_tensors(source: str) -> State:
+    return {k.removeprefix("model."): v for k, v in read_weights(source).items()}
+
+
+def _torch_state(path: Path, averaged: bool) -> State:
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds for a file that is not its own
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ModelNotFoundError(f"cannot read weights {path}: {reason}") from None
+    for key in ("ema", "model") if averaged else ("model",):
+        if isinstance(content, dict) and key in content:
+            return dict(content[key])
+    raise ModelNotFoundError(f'{path} has no "model" state')

@@ -1,0 +1,287 @@
+"""What a step computes: for the default family and for the thesis's, a batch in, costs out.
+
+The loop knows neither family. It asks a `Task` for costs, for validation figures and for a file
+of weights; data-parallel training wraps the task as any other module.
+"""
+
+from __future__ import annotations
+
+import abc
+import copy
+import dataclasses
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from .. import metrics
+from ..errors import EncodepthError
+from ..models.context import Guide
+from ..models.plane import PlaneModel, Reconstruction
+from ..models.tcm_rows import config_of
+from ..models.weights import save_weights
+from . import losses
+from .batches import Batch, Frame, collate
+from .config import Recipe
+from .start import SIZES, frozen_color, load_plane, save_tcm, tcm_model
+
+Costs = dict[str, Tensor]
+"""Per picture, (B,): "loss", and "<plane>_bpp", "<plane>_distortion" for what is trained."""
+
+_STEP_MM = 1000.0
+_TEND = 100  # steps
+
+
+class Task(nn.Module, abc.ABC):
+    """A model in training."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        super().__init__()
+        self.recipe = recipe
+        self.qualities: tuple[int, ...] = recipe.validation.qualities
+        self.context_quality: float | None = 50.0  # in validation; None: that of the picture
+
+    @abc.abstractmethod
+    def forward(self, batch: Batch) -> Costs:
+        """Return the costs of a batch."""
+
+    @abc.abstractmethod
+    def reconstruct(self, batch: Batch) -> dict[str, tuple[Tensor, Tensor]]:
+        """Return for every plane trained (picture, bits of each picture)."""
+
+    @abc.abstractmethod
+    def export(self, path: Path) -> None:
+        """Write the weights as users load them."""
+
+    def calibrate(self, batch: Batch) -> None:
+        """Prepare fresh weights from a first batch."""
+
+    def tend(self, step: int) -> None:
+        """Keep what is solved rather than trained in line with the weights."""
+
+    @contextmanager
+    def autocast(self, device: torch.device) -> Iterator[None]:
+        """Low precision where the recipe asks for it."""
+        low = self.recipe.optimiser.precision == "bf16"
+        with torch.autocast(device.type, torch.bfloat16, enabled=low):
+            yield
+
+    def freeze(self, prefixes: tuple[str, ...]) -> None:
+        """Stop training every tensor whose name starts with one of the prefixes.
+
+        Raises:
+            EncodepthError: a prefix fits no tensor.
+        """
+        names = dict(self.named_parameters())
+        for prefix in prefixes:
+            found = [p for name, p in names.items() if name.startswith(prefix)]
+            if not found:
+                raise EncodepthError(f'model.frozen: no tensor starts with "{prefix}"')
+            for parameter in found:
+                parameter.requires_grad_(False)
+
+    @torch.no_grad()
+    def measure(self, frame: Frame, quality: float, device: torch.device) -> dict[str, float]:
+        """Return rate and distortion of one picture of the validation set.
+
+        Colour: `color_bpp`, `color_psnr` in dB. Depth: `depth_bpp`, `depth_psnr` (peak: the
+        frame's range), `depth_rmse_mm`, `depth_edge_bad` (share of flying pixels), all over valid
+        pixels.
+        """
+        other = quality if self.context_quality is None else self.context_quality
+        batch = collate([frame], np.array([quality]), np.array([other]), True, 0).to(device)
+        figures = {}
+        for name, (picture, bits) in self.reconstruct(batch).items():
+            pixels = picture.shape[-1] * picture.shape[-2]
+            figures[f"{name}_bpp"] = float(bits[0]) / pixels
+            decoded = picture[0].float().clamp(0, 1).cpu()
+            figures |= _color(decoded, batch) if name == "color" else _depth(decoded, frame)
+        return figures
+
+    def _cost(self, name: str, x_hat: Tensor, x: Tensor, bits: Tensor, lmbda: Tensor,
+              valid: Tensor | None) -> Costs:  # fmt: skip
+        """Return one plane's costs."""
+        loss = self.recipe.loss
+        bpp = bits / (x.shape[-1] * x.shape[-2])
+        distortion = losses.distortion(x_hat.float(), x, loss, valid)
+        cost = losses.rate_distortion(bpp, distortion, lmbda, loss)
+        return {"loss": cost, f"{name}_bpp": bpp, f"{name}_distortion": distortion}
+
+
+class BaseTask(Task):
+    """The default family: colour, depth guided by frozen colour, or both in one step.
+
+    Trained together, depth learns from colour's decoded symbols but sends no gradient back, as if
+    colour were frozen.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        super().__init__(recipe)
+        model = recipe.model
+        self.planes = nn.ModuleDict(
+            {name: PlaneModel(SIZES[model.size][name]) for name in model.planes}
+        )
+        self.fresh = not model.init
+        self.context_quality = None if len(model.planes) > 1 else 50.0
+        for name in model.planes:
+            if model.init:
+                load_plane(self._plane(name), name, model.init, averaged=False)
+        # Outside the module tree: it is no part of what is trained, averaged or checkpointed.
+        self._context = (frozen_color(model),) if model.context else ()
+        self.freeze(tuple(f"planes.{prefix}" for prefix in model.frozen))
+
+    def forward(self, batch: Batch) -> Costs:
+        costs: Costs = {}
+        for name, result, x, quality, valid in self._run(batch):
+            plane = self._plane(name)
+            low, high = plane.config.lambdas
+            lmbda = low * (high / low) ** (quality / 100)
+            own = self._cost(name, result.picture, x, result.bits, lmbda, valid)
+            costs |= {**own, "loss": costs["loss"] + own["loss"] if costs else own["loss"]}
+        return costs
+
+    def reconstruct(self, batch: Batch) -> dict[str, tuple[Tensor, Tensor]]:
+        return {name: (r.picture, r.bits) for name, r, *_ in self._run(batch)}
+
+    def calibrate(self, batch: Batch) -> None:
+        if self.fresh:
+            for name in self.planes:
+                valid = batch.valid if name == "depth" else None
+                self._plane(name).calibrate(_picture(batch, name), valid)
+
+    def export(self, path: Path) -> None:
+        """Write the planes trained and, beside depth, the frozen colour it was trained with."""
+        planes = {name: self._plane(name) for name in self.planes}
+        if self._context:
+            planes["color"] = self._context[0]
+        save_weights(path, {name: copy.deepcopy(p).cpu() for name, p in planes.items()})
+
+    def _run(
+        self, batch: Batch
+    ) -> Iterator[tuple[str, Reconstruction, Tensor, Tensor, Tensor | None]]:
+        """Yield (plane, result, original, quality, valid) of every plane trained."""
+        device = batch.quality.device
+        guide = self._guide(batch)
+        for name in self.planes:
+            together = name == "color" and len(self.planes) > 1
+            quality = batch.context_quality if together else batch.quality
+            x, valid = _picture(batch, name), batch.valid if name == "depth" else None
+            with self.autocast(device):
+                result = self._plane(name)(x, quality, valid, guide if name == "depth" else None)
+            yield name, result, x, quality, valid
+            if together and batch.context:
+                guide = Guide(result.guide.latent.detach(), result.guide.symbols.detach())
+
+    @torch.no_grad()
+    def _guide(self, batch: Batch) -> Guide | None:
+        if not self._context or not batch.context or batch.color is None:
+            return None
+        color = self._context[0].to(batch.color.device)
+        with self.autocast(batch.color.device):
+            return color(batch.color, batch.context_quality).guide
+
+    def _plane(self, name: str) -> PlaneModel:
+        plane = self.planes[name]
+        assert isinstance(plane, PlaneModel)
+        return plane
+
+
+class TcmTask(Task):
+    """One row of the thesis's table at one lambda."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        super().__init__(recipe)
+        self.qualities = (0,)
+        (lmbda,) = recipe.loss.lambdas
+        config = dataclasses.replace(config_of(recipe.model.row), lmbda=lmbda)
+        self.config = config
+        self.model = tcm_model(config, recipe.model.init)
+        for transform in (self.model.g_a, self.model.g_s):
+            self._lower(transform)
+        self.freeze(tuple(f"model.{prefix}" for prefix in recipe.model.frozen))
+
+    def forward(self, batch: Batch) -> Costs:
+        x, guide = self._planes(batch)
+        out = self.model(x, guide)
+        masked = self.config.target == 1 and self.recipe.loss.holes == "ignore"
+        lmbda = torch.full((len(x),), self.config.lmbda, device=x.device)
+        valid = batch.valid if masked else None
+        return self._cost(self._name, out.x_hat, x, out.bits.float(), lmbda, valid)
+
+    def reconstruct(self, batch: Batch) -> dict[str, tuple[Tensor, Tensor]]:
+        """As `compress` would code it, in float32."""
+        training = self.training
+        self.eval()
+        out = self.model(*self._planes(batch))
+        self.train(training)
+        return {self._name: (out.x_hat, out.bits)}
+
+    def tend(self, step: int) -> None:
+        """Solve now and then for what z is rounded around; a frozen codec keeps its own."""
+        if step % _TEND == 0 and self.model.z_prior.matrices[0].requires_grad:
+            self.model.z_prior.solve_quantiles()
+
+    def export(self, path: Path) -> None:
+        save_tcm(path, self.model)
+
+    def _lower(self, transform: nn.Module) -> None:
+        """Run a transform in low precision in training; the entropy model stays in float32."""
+        full = transform.forward
+
+        def forward(x: Tensor, guide: Tensor | None = None) -> Tensor:
+            if not self.training:
+                return full(x, guide)
+            with self.autocast(x.device):
+                return full(x, guide)
+
+        transform.forward = forward
+
+    @property
+    def _name(self) -> str:
+        return "color" if self.config.target == 3 else "depth"
+
+    def _planes(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
+        """Return (target, guide)."""
+        color, depth = batch.color, batch.depth
+        if depth is not None and self.recipe.loss.holes == "zero":
+            assert batch.valid is not None
+            depth = depth * batch.valid
+        target, other = (color, depth) if self.config.target == 3 else (depth, color)
+        assert target is not None
+        return target, other if self.config.guide else None
+
+
+def make_task(recipe: Recipe) -> Task:
+    """Build what a recipe trains, its weights where the recipe says they start."""
+    return BaseTask(recipe) if recipe.model.family == "base" else TcmTask(recipe)
+
+
+def _picture(batch: Batch, name: str) -> Tensor:
+    picture = batch.color if name == "color" else batch.depth
+    assert picture is not None
+    return picture
+
+
+def _color(decoded: Tensor, batch: Batch) -> dict[str, float]:
+    assert batch.color is not None
+    pictures = ((x * 255).round().byte().cpu().numpy() for x in (decoded, batch.color[0]))
+    return {"color_psnr": metrics.psnr(*pictures)}
+
+
+def _depth(decoded: Tensor, frame: Frame) -> dict[str, float]:
+    assert frame.depth is not None
+    assert frame.valid is not None
+    plane, original = decoded[0].numpy(), np.where(frame.valid, frame.depth, 0)
+    steps = np.rint(frame.low + plane.astype(np.float64) * (frame.high - frame.low))
+    mine = np.where(frame.valid, steps.clip(1, 65535), 0).astype(np.uint16)
+    errors = metrics.depth_errors(mine, original.astype(np.uint16), depth_unit=frame.unit)
+    span = (frame.high - frame.low) * frame.unit * _STEP_MM
+    return {
+        "depth_psnr": -20 * math.log10(max(errors.rmse_mm / max(span, 1e-9), 1e-6)),
+        "depth_rmse_mm": errors.rmse_mm,
+        "depth_edge_bad": errors.edge_bad,
+    }

@@ -1,0 +1,245 @@
+"""The loop: resuming, freezing, failing, and what a run leaves behind."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from encodepth.errors import CorruptFileError, EncodepthError
+from encodepth.models.base import load_model
+from encodepth.train import checkpoint
+from encodepth.train.batches import Batches
+from encodepth.train.recipe import make_recipe
+from train_tools import TCM, TINY, Shapes, loop_of
+
+
+def after(steps):
+    """Return a stop that lets so many steps pass."""
+    left = iter(range(steps))
+    return lambda: next(left, None) is None
+
+
+def tensors(folder):
+    state = checkpoint.load(folder / checkpoint.NAME)
+    found = {f"model/{k}": v for k, v in state.model.items()}
+    found |= {f"ema/{k}": v for k, v in state.ema.items()}
+    for name, moments in state.moments.items():
+        found |= {f"{name}/{k}": v for k, v in moments.items()}
+    return found
+
+
+@pytest.mark.parametrize(
+    ("table", "settings"),
+    [(TINY, ["optimiser.accumulate=2"]), (TCM, [])],
+    ids=["base", "tcm"],
+)
+def test_a_resumed_run_equals_an_unbroken_one_bit_for_bit(tmp_path, table, settings):
+    whole = loop_of(tmp_path / "whole", table, settings).run()
+    first = loop_of(tmp_path / "cut", table, settings).run(after(2))
+    assert (first.step, first.done) == (2, False)
+    torch.manual_seed(12345)  # whatever went on in between
+    second = loop_of(tmp_path / "cut", table, settings).run()
+    assert whole.done
+    assert second.done
+    a, b = tensors(tmp_path / "whole"), tensors(tmp_path / "cut")
+    assert a.keys() == b.keys()
+    assert all(torch.equal(a[k], b[k]) for k in a)
+
+
+def test_training_lowers_the_loss(tmp_path):
+    loop = loop_of(tmp_path, settings=["schedule.steps=25", "model.planes=['color']"])
+    batch, costs = loop.batches[1000], []
+    for _ in range(2):
+        torch.manual_seed(0)
+        costs.append(float(loop.task(batch)["loss"].detach().mean()))
+        loop.run()
+    assert costs[1] < 0.98 * costs[0]
+
+
+def test_frozen_tensors_stay_and_the_others_move(tmp_path):
+    loop = loop_of(tmp_path, settings=["model.frozen=['color.', 'depth.g_s']"])
+    before = {n: p.detach().clone() for n, p in loop.task.named_parameters()}
+    loop.run()
+    frozen = ("planes.color.", "planes.depth.g_s")
+    moved = {n for n, p in loop.task.named_parameters() if not torch.equal(p, before[n])}
+    assert moved
+    assert not any(n.startswith(frozen) for n in moved)
+    assert {n for n in before if not n.startswith(frozen)} >= moved
+    assert "planes.depth.g_a.down.0.weight" in moved
+
+
+def test_a_prefix_that_freezes_nothing_is_an_error(tmp_path):
+    with pytest.raises(EncodepthError, match=r'no tensor starts with "planes\.dept\.g_s"'):
+        loop_of(tmp_path, settings=["model.frozen=['dept.g_s']"])
+
+
+def test_convolutional_fusion_starts_at_exactly_the_baselines_loss_and_keeps_its_codec(tmp_path):
+    settings = ["schedule.steps=2", "loss.distortion=mse"]
+    baseline = loop_of(tmp_path / "depth", TCM, settings)
+    baseline.run()
+    init = f"model.init={tmp_path / 'depth' / checkpoint.NAME}"
+    fused = loop_of(tmp_path / "conv", TCM, [*settings, "model.row=depth-conv-small", init])
+    batch = fused.batches[0]
+    costs = []
+    for task in (baseline.task, fused.task):
+        torch.manual_seed(0)
+        with torch.no_grad():  # with gradients torch chooses its kernels by what is frozen
+            costs.append(task(batch)["loss"])
+    assert torch.equal(*costs)
+    own = baseline.task.state_dict()
+    fused.run()
+    after_training = fused.task.state_dict()
+    assert all(torch.equal(after_training[k], v) for k, v in own.items())
+    added = [k for k in after_training if k not in own]
+    assert added
+    assert all(".side_" in k or ".spf." in k for k in added)
+
+
+class Broken(torch.nn.Module):
+    """Makes the loss of some steps no number."""
+
+    def __init__(self, task, steps):
+        super().__init__()
+        self.task, self.left, self.steps = task, -1, steps
+
+    def forward(self, batch):
+        self.left += 1
+        costs = self.task(batch)
+        if self.left in self.steps:
+            costs["loss"] = costs["loss"] * float("nan")
+        return costs
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_batch(tmp_path):
+    loop = loop_of(tmp_path, settings=["log.checkpoint=2"])
+    loop.module = Broken(loop.task, {3})
+    with pytest.raises(EncodepthError, match=r"step 3: the loss .* no number; batch kept in .*"):
+        loop.run()
+    kept = tmp_path / "bad-batch-3-0.safetensors"
+    with checkpoint.safetensors.safe_open(kept, "pt") as file:
+        expected = loop.batches[3]
+        assert torch.equal(file.get_tensor("depth"), expected.depth)
+        assert int(file.metadata()["seed"]) == expected.seed
+    state = checkpoint.load(tmp_path / checkpoint.NAME)
+    assert state.step == 2
+    assert all(torch.isfinite(v).all() for v in state.model.values())
+
+
+def test_a_patient_run_skips_such_a_step_and_goes_on(tmp_path):
+    loop = loop_of(tmp_path, settings=["optimiser.nan_patience=1"])
+    loop.module = Broken(loop.task, {3})
+    assert loop.run().done
+    assert all(torch.isfinite(p).all() for p in loop.task.parameters())
+
+
+def test_two_such_steps_in_a_row_are_more_than_a_patience_of_one(tmp_path):
+    loop = loop_of(tmp_path, settings=["optimiser.nan_patience=1"])
+    loop.module = Broken(loop.task, {1, 2})
+    with pytest.raises(EncodepthError, match="step 2"):
+        loop.run()
+
+
+def test_a_kill_while_saving_leaves_the_checkpoint_before(tmp_path, monkeypatch):
+    loop = loop_of(tmp_path)
+    loop.run(after(2))
+
+    def die(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(checkpoint.os, "replace", die)
+    with pytest.raises(KeyboardInterrupt):
+        loop.save()
+    monkeypatch.undo()
+    assert checkpoint.load(tmp_path / checkpoint.NAME).step == 2
+    assert loop_of(tmp_path).step == 2
+
+
+def test_a_damaged_checkpoint_and_one_of_another_model_are_named(tmp_path):
+    loop_of(tmp_path).run(after(1))
+    with pytest.raises(EncodepthError, match="is of another model than this recipe's"):
+        loop_of(tmp_path, settings=["model.planes=['color']"])
+    path = tmp_path / checkpoint.NAME
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(CorruptFileError, match="cannot read checkpoint"):
+        loop_of(tmp_path)
+
+
+def test_metrics_are_whole_lines_and_resuming_repeats_none(tmp_path):
+    settings = ["log.checkpoint=2", "validation.every=2"]
+    loop_of(tmp_path, settings=settings).run(after(3))
+    path = tmp_path / "metrics.jsonl"
+    path.write_text(path.read_text() + '{"kind": "train", "step": 4}\n{"kind": "tra')
+    loop_of(tmp_path, settings=settings).run()
+    records = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [r["step"] for r in records if r["kind"] == "train"] == [1, 2, 3, 4]
+    assert [r["step"] for r in records if r["kind"] == "validation"] == [2, 4]
+    last = records[-1]
+    for name in ("color_bpp", "color_psnr", "depth_bpp", "depth_rmse_mm", "depth_edge_bad"):
+        assert last[name] >= 0
+    assert {"loss", "lr", "gradient_norm", "data_share", "steps_per_second"} <= records[0].keys()
+
+
+def test_validation_and_averages_leave_the_weights_as_they_were(tmp_path):
+    loop = loop_of(tmp_path)
+    loop.run(after(3))
+    before = {k: v.clone() for k, v in loop.task.state_dict().items()}
+    torch.manual_seed(5)
+    expected = torch.rand(1)
+    torch.manual_seed(5)
+    first = loop.validate()
+    assert torch.equal(torch.rand(1), expected)
+    assert loop.validate() == first
+    assert all(torch.equal(v, before[k]) for k, v in loop.task.state_dict().items())
+    with loop.averaged():
+        assert not torch.equal(loop.task.planes["color"].log_gain, before["planes.color.log_gain"])
+
+
+def test_depth_trains_with_and_without_a_frozen_color_model(tmp_path):
+    loop_of(tmp_path / "color", settings=["model.planes=['color']"]).run()
+    context = f"model.context={tmp_path / 'color' / checkpoint.NAME}"
+    loop = loop_of(tmp_path / "depth", settings=["model.planes=['depth']", context])
+    (color,) = loop.task._context
+    before = {k: v.clone() for k, v in color.state_dict().items()}
+    stored = checkpoint.load(tmp_path / "color" / checkpoint.NAME)
+    assert torch.equal(color.log_gain, stored.ema["planes.color.log_gain"])
+    loop.run()
+    assert all(torch.equal(v, before[k]) for k, v in color.state_dict().items())
+    assert all(not k.startswith("planes.color") for k in loop.names)
+    assert loop.task.planes["depth"].g_a.guide.weight.abs().max() > 0  # the context was seen
+    loop.task.export(tmp_path / "w.safetensors")
+    model = load_model(tmp_path / "w.safetensors")
+    frame = Shapes()[0]
+    coded = model.encode_color(frame.color, 50)
+    guided = model.encode_depth(frame.valid.astype(np.float32), frame.valid, 50, coded.context)
+    assert coded.payload
+    assert guided.payload
+
+
+def test_context_is_dropped_as_often_as_the_recipe_says():
+    recipe = make_recipe(TINY, ["loss.context_dropout=0.25", "data.crop=64"])
+    batches = Batches(recipe, [Shapes()])
+    with_context = np.mean([batches[n].context for n in range(400)])
+    assert with_context == pytest.approx(0.75, abs=0.06)
+
+
+def test_exported_weights_code_what_the_task_coded(tmp_path):
+    loop = loop_of(tmp_path, settings=["schedule.steps=10"])
+    loop.run()
+    with loop.averaged():
+        loop.task.export(tmp_path / "w.safetensors")
+    model = load_model(tmp_path / "w.safetensors")
+    frame = Shapes()[1]
+    color = model.encode_color(frame.color, 50)
+    rgb, context = model.decode_color(color.payload, 80, 96, 50, color.check)
+    plane = ((frame.depth - 1000.0) / 2000).astype(np.float32)
+    depth = model.encode_depth(plane, frame.valid, 50, color.context)
+    decoded = model.decode_depth(depth.payload, 80, 96, 50, depth.check, frame.valid, context)
+    assert np.mean((rgb.astype(float) - frame.color) ** 2) < 100
+    assert np.abs(decoded - plane)[frame.valid].mean() < 0.05
+
+
+def test_a_run_stops_after_its_minutes(tmp_path):
+    outcome = loop_of(tmp_path, settings=["log.minutes=1e-9"]).run()
+    assert outcome.step == 0
+    assert not outcome.done
