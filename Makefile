@@ -31,12 +31,12 @@ clean:
 	find src tests examples runs -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Torch comes first and pinned: resolved along with the rest it may bring gigabytes that are not
-# needed. An environment whose Python is gone or was never finished is made again.
+# needed. An environment that was never finished, or whose Python is gone, is made again.
 .venv/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "encodepth needs Python 3.11 or later; say make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@echo "setting up .venv (once; torch alone takes a minute or more)"
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
 	$(PIP) torch
 	$(PIP) -e .
 	touch $@
