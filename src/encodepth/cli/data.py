@@ -67,7 +67,7 @@ def check_command(
         sound.append(report.broken == 0 and report.usable > 0)
 
     sound: list[bool] = []
-    status = attempt_all(paths, one, quiet=True)
+    status = attempt_all(paths, one)
     click.get_current_context().exit(status or int(not all(sound)))
 
 

@@ -83,7 +83,7 @@ def command(
         if not quiet:
             click.echo(f"{path}: {', '.join(map(str, targets.values()))}", err=True)
 
-    click.get_current_context().exit(attempt_all(files, work, quiet=quiet))
+    click.get_current_context().exit(attempt_all(files, work))
 
 
 def _check_fit(

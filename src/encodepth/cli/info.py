@@ -58,7 +58,7 @@ def command(files: tuple[str, ...], as_json: bool) -> None:
         found = describe(path, read_bytes(path))
         click.echo(found.json() if as_json else _text(found))
 
-    click.get_current_context().exit(attempt_all(files, show, quiet=True))
+    click.get_current_context().exit(attempt_all(files, show))
 
 
 def describe(name: str, data: bytes) -> FileInfo:

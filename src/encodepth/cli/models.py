@@ -46,7 +46,7 @@ def command(name: str | None, check: bool, as_json: bool) -> None:
                 f"{record.bytes / 1e6:6.2f} MB  weights {facts['weights']}"
             )
 
-    click.get_current_context().exit(attempt_all(list(records), show, quiet=True))
+    click.get_current_context().exit(attempt_all(list(records), show))
 
 
 def _facts(record: ModelRecord) -> dict[str, Any]:

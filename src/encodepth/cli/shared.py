@@ -60,8 +60,13 @@ def explain(error: Exception) -> str | None:
     return None
 
 
-def attempt(path: str, work: Callable[[str], None]) -> bool:
-    """Do `work` for one input of several; name its failure and return False."""
+def attempt_all(paths: Sequence[str], work: Callable[[str], None]) -> int:
+    """Do `work` for every input; name each failure, do the rest, and return the exit status."""
+    done = [_attempt(path, work) for path in paths]
+    return 0 if all(done) else 1
+
+
+def _attempt(path: str, work: Callable[[str], None]) -> bool:
     try:
         work(path)
     except BrokenPipeError:
@@ -73,12 +78,6 @@ def attempt(path: str, work: Callable[[str], None]) -> bool:
         fail(reason if reason.startswith(path) else f"{path}: {reason}")
         return False
     return True
-
-
-def attempt_all(paths: Sequence[str], work: Callable[[str], None], *, quiet: bool) -> int:
-    """Do `work` for every input, with a progress bar on a terminal; return the exit status."""
-    done = [attempt(path, work) for path in _shown(paths, quiet)]
-    return 0 if all(done) else 1
 
 
 def read_bytes(path: str) -> bytes:
@@ -161,15 +160,6 @@ def open_codec(model: str, device: str) -> Codec:
         if not torch.cuda.is_available():
             raise EncodepthError("--device cuda, but torch sees no GPU here; try --device cpu")
     return Codec(model, device)
-
-
-def _shown(paths: Sequence[str], quiet: bool) -> Any:
-    if quiet or len(paths) < 2 or not sys.stderr.isatty():
-        return paths
-    from rich.console import Console
-    from rich.progress import track
-
-    return track(paths, description="", console=Console(stderr=True), transient=True)
 
 
 def _reason(error: OSError) -> str:

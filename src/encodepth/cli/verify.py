@@ -51,4 +51,4 @@ def command(
         elif not quiet:
             click.echo(f"{path}: whole, and decodes here" if decode else f"{path}: whole")
 
-    click.get_current_context().exit(attempt_all(files, check, quiet=quiet))
+    click.get_current_context().exit(attempt_all(files, check))
