@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +17,8 @@ from PIL import Image
 import encodepth
 from encodepth.metrics import psnr
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
+ROOT = Path(__file__).parents[1]
+EXAMPLES = ROOT / "examples"
 
 
 @pytest.mark.parametrize(
@@ -60,3 +63,39 @@ def test_the_demo_reports_the_files_it_writes(tmp_path, monkeypatch, capsys, sam
     drawn = np.asarray(Image.open(tmp_path / "livingroom.png"))
     assert drawn.shape == (3 * 480, 2 * 640, 3)
     assert np.array_equal(drawn[200:480, :640], original[200:])  # below the label
+
+
+PAGES = ("README.md", "docs/quickstart.md")
+
+
+def blocks(page: str, language: str) -> list[str]:
+    """Return the code blocks of a page in one language."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture
+def at_hand(tmp_path, monkeypatch, samples):
+    """Run where the pages' names exist: samples/, color.jpg and depth.png."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "samples").symlink_to(samples)
+    for name in ("color.jpg", "depth.png"):
+        shutil.copy(samples / "livingroom" / name, name)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_python_on_a_page_runs(page, at_hand):
+    found = blocks(page, "python")
+    assert found
+    for block in found:
+        exec(compile(block, page, "exec"), {})
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_commands_on_a_page_run(page, at_hand, run):
+    lines = "\n".join(blocks(page, "sh")).replace("\\\n", " ").splitlines()
+    commands = [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("encode")]
+    assert [command for command in commands if command[0] == "decode"]
+    for command in commands:
+        done = run(*command, *(["-f"] if command[0] == "encode" else []))
+        assert done.status == 0, done.err
