@@ -6,17 +6,20 @@ are computed afterwards, once for each visible pixel.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from .solids import HIT, Array, Solid, normal, room
+from .solids import HIT, Array, Solid, largest, normal, room
 
 NEAR = 0.05  # metres: edges are clipped here when a bounding rectangle is found
 _CORNERS = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], np.float64)
 _EDGES = [(a, b) for a in range(8) for b in range(a) if (a ^ b).bit_count() == 1]
+_WALL_NORMALS = np.array(  # of the faces -x +x -y +y -z +z, seen from inside
+    [[1, -1, 0, 0, 0, 0], [0, 0, 1, -1, 0, 0], [0, 0, 0, 0, 1, -1]], np.float32
+)
 _A, _B = (np.array(e) for e in zip(*_EDGES, strict=True))
 
 
@@ -58,6 +61,18 @@ class Surfaces:
     v: Array
     serial: npt.NDArray[np.int16]
 
+    def rows(self, rows: slice) -> Surfaces:
+        """Return a strip of rows, a view."""
+        return Surfaces(
+            self.depth[rows],
+            self.material[rows],
+            self.normal[:, rows],
+            self.point[:, rows],
+            self.u[rows],
+            self.v[rows],
+            self.serial[rows],
+        )
+
 
 def cast(
     camera: Camera,
@@ -79,7 +94,7 @@ def cast(
     depth, serial = room(origin, _directions(local, x, y))
     for i, solid in enumerate(solids):
         _draw(camera, solid, 6 + i, depth, serial)
-    return _attributes(camera, shell, walls, solids, depth, serial)
+    return _attributes(camera, walls, solids, depth, serial)
 
 
 def _draw(
@@ -135,52 +150,62 @@ def _directions(local: Array, x: Array, y: Array) -> Array:
 
 def _attributes(
     camera: Camera,
-    shell: Solid,
     walls: Sequence[int],
     solids: Sequence[Solid],
     depth: Array,
     serial: npt.NDArray[np.int16],
 ) -> Surfaces:
-    flat = serial.ravel()
-    order = np.argsort(flat, kind="stable")
-    ends = np.cumsum(np.bincount(flat, minlength=6 + len(solids)))
     x, y = camera.rays(slice(None), slice(None))
-    seen = np.stack(np.broadcast_arrays(x * depth, y * depth, depth)).reshape(3, -1)
-    count = flat.size
-    n, u, v = (
-        np.empty((3, count), np.float32),
-        np.empty(count, np.float32),
-        np.empty(count, np.float32),
-    )
-    material = np.empty(count, np.int16)
-    begin = 0
-    for i, end in enumerate(ends):
-        pixels, begin = order[begin:end], end
-        if pixels.size == 0:
-            continue
-        solid = shell if i < 6 else solids[i - 6]
-        local, origin = _to_local(solid, camera)
-        p = local @ seen[:, pixels] + origin[:, None]
-        size = np.linalg.norm(solid.axes, axis=0).astype(np.float32)
-        face = normal(solid.shape, p, solid.params) / size[:, None]
-        axis = np.abs(face).sum(axis=1).argmax() if i < 6 else np.abs(face).argmax(axis=0)
-        p *= size[:, None]
-        u[pixels] = np.where(axis == 0, p[1], p[0])
-        v[pixels] = np.where(axis == 2, p[1], p[2])
-        turned = (solid.axes / size).astype(np.float32) @ face
-        turned /= np.sqrt((turned * turned).sum(axis=0)) + np.float32(1e-12)
-        n[:, pixels] = turned
-        material[pixels] = walls[i] if i < 6 else solid.material
-    shape = depth.shape
-    point = camera.rotation.astype(np.float32) @ seen + camera.position.astype(np.float32)[:, None]
-    towards = (n * (camera.position.astype(np.float32)[:, None] - point)).sum(axis=0)
-    n *= np.where(towards < 0, np.float32(-1), np.float32(1))
-    return Surfaces(
-        depth,
-        material.reshape(shape),
-        n.reshape(3, *shape),
-        point.reshape(3, *shape),
-        u.reshape(shape),
-        v.reshape(shape),
-        serial,
-    )
+    turn, eye = camera.rotation.astype(np.float32), camera.position.astype(np.float32)
+    point = _directions(turn, x, y)
+    point *= depth
+    point += eye[:, None, None]
+    on_wall = np.minimum(serial, 5)  # things are written over below
+    across, up = serial < 2, serial < 4
+    u, v = np.where(across, point[1], point[0]), np.where(up, point[2], point[1])
+    normals = _WALL_NORMALS.take(on_wall, axis=1)
+    material = np.array([*walls, *(s.material for s in solids)], np.int16).take(serial)
+    flat = (point.reshape(3, -1), normals.reshape(3, -1), u.reshape(-1), v.reshape(-1))
+    for solid, pixels in _by_solid(serial, solids):
+        _paint(solid, pixels, eye, *flat)
+    return Surfaces(depth, material, normals, point, u, v, serial)
+
+
+def _by_solid(
+    serial: npt.NDArray[np.int16], solids: Sequence[Solid]
+) -> Iterator[tuple[Solid, npt.NDArray[np.intp]]]:
+    """Yield every solid that is seen and the flat indices of its pixels."""
+    pixels = np.flatnonzero(serial > 5)
+    which = serial.ravel()[pixels] - np.int16(6)
+    pixels = pixels[np.argsort(which, kind="stable")]
+    ends = np.cumsum(np.bincount(which, minlength=len(solids)))
+    for solid, begin, end in zip(solids, [0, *ends], ends, strict=False):
+        if end > begin:
+            yield solid, pixels[begin:end]
+
+
+def _paint(
+    solid: Solid,
+    pixels: npt.NDArray[np.intp],
+    eye: Array,
+    point: Array,
+    normals: Array,
+    u: Array,
+    v: Array,
+) -> None:
+    """Write a solid's normals and surface positions into its pixels."""
+    size = np.linalg.norm(solid.axes, axis=0)
+    turn = (solid.axes / size).astype(np.float32)
+    size = size.astype(np.float32)[:, None]
+    there = point.take(pixels, axis=1)
+    p = turn.T @ (there - solid.center.astype(np.float32)[:, None])  # metres, along its axes
+    p_unit = p / size
+    face = normal(solid.shape, p_unit, solid.params) / size
+    axis = largest(face)
+    u[pixels] = np.where(axis == 0, p[1], p[0])
+    v[pixels] = np.where(axis == 2, p[1], p[2])
+    turned = turn @ face
+    length = np.sqrt((turned * turned).sum(axis=0)) + np.float32(1e-12)
+    towards = (turned * (eye[:, None] - there)).sum(axis=0)
+    turned /= np.where(towards < 0, -length, length)
+    normals[:, pixels] = turned

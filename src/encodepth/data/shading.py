@@ -13,7 +13,11 @@ from .solids import Array
 
 TILE = 256  # texels a side at the finest level; a power of two
 _LEVELS = 5
+_STRIP = 24  # rows shaded at a time
+_SHRINK = np.float32(0.5) ** np.arange(_LEVELS, dtype=np.float32)
+_EVEN, _TWO = np.uint32(0x00FF00FF), np.uint32(0x00020002)
 Image = npt.NDArray[np.uint8]
+Words = npt.NDArray[np.uint32]
 
 
 @dataclass(frozen=True)
@@ -45,24 +49,22 @@ class Light:
     color: tuple[float, float, float]
 
 
-def tiles(rng: np.random.Generator, count: int, photographs: Sequence[Image] | None) -> list[Image]:
-    """Return `count` tiles (TILE, TILE, 3): random crops of photographs, or noise without any."""
-    if not photographs:
-        return [noise_tile(rng) for _ in range(count)]
-    chosen = []
-    for _ in range(count):
-        photo = photographs[int(rng.integers(len(photographs)))]
-        if min(photo.shape[:2]) < TILE:
-            chosen.append(noise_tile(rng))
-            continue
-        step = 2 if min(photo.shape[:2]) >= 2 * TILE and rng.random() < 0.5 else 1
-        y = int(rng.integers(photo.shape[0] - step * TILE + 1))
-        x = int(rng.integers(photo.shape[1] - step * TILE + 1))
-        crop = photo[y : y + step * TILE, x : x + step * TILE, :3]
-        if step == 2:
-            crop = _halve(crop[None])[0]
-        chosen.append(crop[:, ::-1] if rng.random() < 0.5 else crop)
-    return chosen
+def tiles(rng: np.random.Generator, count: int, photographs: Sequence[Image] | None) -> list[Words]:
+    """Return `count` tiles (TILE, TILE), packed: crops of photographs, or noise without any."""
+    large = [p for p in photographs or () if min(p.shape[:2]) >= TILE]
+    if not large:
+        return [_pack(noise_tile(rng)) for _ in range(count)]
+    return [_crop(rng, large[int(rng.integers(len(large)))]) for _ in range(count)]
+
+
+def _crop(rng: np.random.Generator, photo: Image) -> Words:
+    step = 2 if min(photo.shape[:2]) >= 2 * TILE and rng.random() < 0.5 else 1
+    y = int(rng.integers(photo.shape[0] - step * TILE + 1))
+    x = int(rng.integers(photo.shape[1] - step * TILE + 1))
+    crop = _pack(photo[y : y + step * TILE, x : x + step * TILE, :3])
+    if step == 2:
+        crop = _halve(crop)
+    return crop[:, ::-1] if rng.random() < 0.5 else crop
 
 
 def noise_tile(rng: np.random.Generator) -> Image:
@@ -83,19 +85,17 @@ def noise_tile(rng: np.random.Generator) -> Image:
 
 
 class Atlas:
-    """Tiles with their halvings, one flat array of RGBA words; tiles repeat mirrored."""
+    """Tiles with their halvings, one flat array of words; tiles repeat mirrored."""
 
-    def __init__(self, tiles: Sequence[Image]) -> None:
+    def __init__(self, tiles: Sequence[Words]) -> None:
         level = np.stack(tiles)
-        words, self._begins, begin = [], [], 0
+        words, begins = [], [0]
         for _ in range(_LEVELS):
-            rgba = np.zeros((*level.shape[:3], 4), np.uint8)
-            rgba[..., :3] = level
-            words.append(rgba.view(np.uint32).ravel())
-            self._begins.append(begin)
-            begin += words[-1].size
+            words.append(level.ravel())
+            begins.append(begins[-1] + level.size)
             level = _halve(level)
         self._words = np.concatenate(words)
+        self._begins = np.array(begins[:-1], np.int32)
 
     def sample(self, slot: npt.NDArray[np.int32], u: Array, v: Array, footprint: Array) -> Array:
         """Return bilinear samples (H, W, 3), 0..255, of texel positions `u`, `v` (H, W).
@@ -105,20 +105,19 @@ class Atlas:
         level = np.zeros(u.shape, np.int32)
         for i in range(1, _LEVELS):
             level += footprint > 1.4 * 2 ** (i - 1)
-        side = np.right_shift(TILE, level)
-        shrink = np.ldexp(np.float32(1), -level)
+        side = np.right_shift(np.int32(TILE), level)
+        shrink = _SHRINK.take(level)
         u, v = u * shrink - np.float32(0.5), v * shrink - np.float32(0.5)
         iu, iv = np.floor(u).astype(np.int32), np.floor(v).astype(np.int32)
-        fu, fv = (u - iu)[..., None], (v - iv)[..., None]
-        base = np.asarray(self._begins, np.int32)[level] + slot * side * side
+        fu, fv = _fraction(u, iu), _fraction(v, iv)
+        base = self._begins.take(level) + slot * side * side
         x0, x1 = _mirror(iu, side), _mirror(iu + 1, side)
         y0, y1 = base + _mirror(iv, side) * side, base + _mirror(iv + 1, side) * side
-        top = _mix(self._fetch(y0 + x0), self._fetch(y0 + x1), fu)
-        return _mix(top, _mix(self._fetch(y1 + x0), self._fetch(y1 + x1), fu), fv)
-
-    def _fetch(self, index: npt.NDArray[np.int32]) -> Array:
-        words = self._words.take(index)
-        return words.view(np.uint8).reshape(*index.shape, 4)[..., :3].astype(np.float32)
+        words = self._words
+        top = _mix(words.take(y0 + x0), words.take(y0 + x1), fu)
+        bottom = _mix(words.take(y1 + x0), words.take(y1 + x1), fu)
+        mixed = _mix(top, bottom, fv).view(np.uint8).reshape(*u.shape, 4)
+        return mixed[..., :3].astype(np.float32)
 
 
 def shade(
@@ -131,36 +130,80 @@ def shade(
     ambient: float,
 ) -> Image:
     """Return the picture (H, W, 3) of cast surfaces, as a hand-held camera would record it."""
-    albedo = _albedo(camera, seen, materials, atlas)
-    light = np.full((*seen.depth.shape, 3), np.float32(ambient))
+    height, width = seen.depth.shape
+    linear = np.empty((height, width, 3), np.float32)
+    crease = _creases(seen.depth)
+    table = _Table.of(materials)
+    for top in range(0, height, _STRIP):  # a strip stays in the processor's cache
+        rows = slice(top, top + _STRIP)
+        part = seen.rows(rows)
+        albedo = _albedo(camera, part, table, atlas)
+        light, glow = _light(part, table, lights, ambient)
+        light *= crease[rows]
+        np.multiply(albedo, light[..., None], out=linear[rows])
+        linear[rows] += glow[..., None]
+    tint = np.mean([lamp.color for lamp in lights], axis=0)
+    linear *= (tint / tint.mean()).astype(np.float32)
+    return _develop(rng, linear)
+
+
+@dataclass(frozen=True)
+class _Table:
+    """The materials' numbers, one array each."""
+
+    slot: npt.NDArray[np.int32]
+    scale: Array
+    offset_u: Array
+    offset_v: Array
+    contrast: Array
+    tint: Array
+    gloss: Array
+
+    @classmethod
+    def of(cls, materials: Sequence[Material]) -> _Table:
+        contrast = np.array([m.contrast for m in materials], np.float32)
+        tint = np.array([m.tint for m in materials], np.float32)
+        return cls(
+            np.array([m.slot for m in materials], np.int32),
+            np.array([m.scale for m in materials], np.float32),
+            np.array([m.offset[0] for m in materials], np.float32),
+            np.array([m.offset[1] for m in materials], np.float32),
+            contrast * np.float32(1 / 255**2),
+            tint * (1 - contrast)[:, None],
+            np.array([m.gloss for m in materials], np.float32) * np.float32(0.2),
+        )
+
+
+def _light(
+    seen: Surfaces, table: _Table, lights: Sequence[Light], ambient: float
+) -> tuple[Array, Array]:
+    """Return diffuse light and highlights, both (h, w)."""
+    light = np.full(seen.depth.shape, np.float32(ambient))
     glow = np.zeros_like(seen.depth)
-    gloss = np.array([m.gloss for m in materials], np.float32)[seen.material]
+    gloss = table.gloss.take(seen.material)
     for lamp in lights:
         way = np.asarray(lamp.position, np.float32)[:, None, None] - seen.point
         square = way[0] * way[0] + way[1] * way[1] + way[2] * way[2]
-        facing = (way[0] * seen.normal[0] + way[1] * seen.normal[1]) + way[2] * seen.normal[2]
+        facing = way[0] * seen.normal[0] + way[1] * seen.normal[1] + way[2] * seen.normal[2]
         facing = np.maximum(facing, 0) / np.sqrt(square + np.float32(1e-6))
-        strength = facing / (square + np.float32(0.15))
-        light += strength[..., None] * np.asarray(lamp.color, np.float32)
-        glow += gloss * facing**24 * np.float32(0.2)
-    light *= _creases(seen.depth)[..., None]
-    return _develop(rng, albedo * light + glow[..., None])
+        light += facing / (square + np.float32(0.15)) * np.float32(np.mean(lamp.color))
+        fourth = facing * facing
+        fourth *= fourth
+        glow += gloss * (fourth * fourth) * (fourth * fourth) * (fourth * fourth)
+    return light, glow
 
 
-def _albedo(camera: Camera, seen: Surfaces, materials: Sequence[Material], atlas: Atlas) -> Array:
+def _albedo(camera: Camera, seen: Surfaces, table: _Table, atlas: Atlas) -> Array:
     pick = seen.material
-    scale = np.array([m.scale for m in materials], np.float32)[pick]
-    offsets = np.array([m.offset for m in materials], np.float32)
+    scale = table.scale.take(pick)
     shift = seen.serial.astype(np.float32)  # two things of one material show different parts
-    u = seen.u * scale + offsets[:, 0][pick] + shift * np.float32(37)
-    v = seen.v * scale + offsets[:, 1][pick] + shift * np.float32(59)
-    slot = np.array([m.slot for m in materials], np.int32)[pick]
-    texels = atlas.sample(slot, u, v, seen.depth * scale * np.float32(1 / camera.focal))
-    texels *= texels * np.float32(1 / 255**2)  # to linear light, gamma 2
-    contrast = np.array([m.contrast for m in materials], np.float32)
-    tint = np.array([m.tint for m in materials], np.float32) * (1 - contrast)[:, None]
-    texels *= contrast[pick][..., None]
-    texels += tint[pick]
+    u = seen.u * scale + table.offset_u.take(pick) + shift * np.float32(37)
+    v = seen.v * scale + table.offset_v.take(pick) + shift * np.float32(59)
+    footprint = seen.depth * scale * np.float32(1 / camera.focal)
+    texels = atlas.sample(table.slot.take(pick), u, v, footprint)
+    texels *= texels  # to linear light, gamma 2
+    texels *= table.contrast.take(pick)[..., None]
+    texels += table.tint.take(pick, axis=0)
     return texels
 
 
@@ -209,11 +252,16 @@ def _blur(plane: Array, radius: int) -> Array:
     return plane
 
 
-def _mix(a: Array, b: Array, share: Array) -> Array:
-    b -= a
-    b *= share
-    b += a
-    return b
+def _fraction(position: Array, whole: npt.NDArray[np.int32]) -> Words:
+    return ((position - whole) * np.float32(256)).astype(np.uint32)
+
+
+def _mix(a: Words, b: Words, share: Words) -> Words:
+    """Return a + (b - a) * share / 256 of every byte; share 0..256."""
+    rest = np.uint32(256) - share
+    even = ((a & _EVEN) * rest + (b & _EVEN) * share) >> np.uint32(8)
+    odd = ((a >> np.uint32(8)) & _EVEN) * rest + ((b >> np.uint32(8)) & _EVEN) * share
+    return (even & _EVEN) | (odd & ~_EVEN)
 
 
 def _mirror(i: npt.NDArray[np.int32], side: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
@@ -221,7 +269,19 @@ def _mirror(i: npt.NDArray[np.int32], side: npt.NDArray[np.int32]) -> npt.NDArra
     return folded & (side - 1)
 
 
-def _halve(tiles: npt.NDArray[np.uint8]) -> Image:
-    wide = tiles.astype(np.uint16)
-    total = wide[:, ::2, ::2] + wide[:, 1::2, ::2] + wide[:, ::2, 1::2] + wide[:, 1::2, 1::2]
-    return ((total + 2) >> 2).astype(np.uint8)
+def _pack(tiles: Image) -> Words:
+    """Return (..., 3) bytes as words 0x00BBGGRR."""
+    rgba = np.zeros((*tiles.shape[:-1], 4), np.uint8)
+    rgba[..., :3] = tiles
+    return rgba.view("<u4")[..., 0]
+
+
+def _halve(words: Words) -> Words:
+    """Return means of 2x2 texels, (..., h, w) -> (..., h / 2, w / 2); two bytes at a time."""
+    quarters = [words[..., y::2, x::2] for y in (0, 1) for x in (0, 1)]
+    even = np.full(quarters[0].shape, _TWO)
+    odd = even.copy()
+    for quarter in quarters:
+        even += quarter & _EVEN
+        odd += (quarter >> np.uint32(8)) & _EVEN
+    return ((even >> np.uint32(2)) & _EVEN) | ((odd << np.uint32(6)) & ~_EVEN)

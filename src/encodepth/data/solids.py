@@ -18,8 +18,8 @@ Array = npt.NDArray[np.floating]
 
 MISS = np.float32(1e9)  # depth of a ray that hits nothing
 _TINY = np.float32(1e-9)
-_MARCH_STEPS = 28
-_REFINE_STEPS = 7
+_MARCH_STEPS = 20
+_REFINE_STEPS = 8
 
 
 @dataclass(frozen=True)
@@ -176,11 +176,9 @@ def normal(shape: str, p: Array, params: tuple[float, ...]) -> Array:
     if shape == "sphere":
         return p
     if shape in ("box", "room"):
-        axis = np.abs(p).argmax(axis=0)
-        sign = np.sign(np.take_along_axis(p, axis[None], axis=0)[0])
-        n = np.zeros_like(p)
-        np.put_along_axis(n, axis[None], (sign if shape == "box" else -sign)[None], axis=0)
-        return n
+        axis = largest(p)
+        n = np.sign(p) * (axis == np.arange(3)[:, None])
+        return n if shape == "box" else -n
     if shape == "frustum":
         slope = np.float32((params[1] - params[0]) / 2)
         radius = np.float32((params[0] + params[1]) / 2) + slope * p[2]
@@ -202,6 +200,12 @@ HIT: dict[str, Callable[[Array, Array, tuple[float, ...]], Array]] = {
     "torus": torus,
     "terrain": terrain,
 }
+
+
+def largest(p: Array) -> npt.NDArray[np.intp]:
+    """Return which of the three coordinates of `p`, (3, n), is the largest in size."""
+    a = np.abs(p)
+    return np.where(a[2] > np.maximum(a[0], a[1]), 2, (a[1] > a[0]).astype(np.intp))
 
 
 def _nonzero(d: Array) -> Array:
