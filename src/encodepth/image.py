@@ -25,6 +25,8 @@ MAX_PIXELS = 1 << 27  # 16384x8192; larger pictures are refused before anything 
 MAX_SIDE = 65535
 MILLIMETRE = 0.001
 
+_STRIP = 1 << 20  # pixels worked on at a time where whole pictures would need much memory
+
 PathLike = str | os.PathLike[str]
 
 
@@ -198,14 +200,17 @@ def _halve(values: np.ndarray, holes: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def _fill_from(fine: np.ndarray, holes: np.ndarray, coarse: np.ndarray) -> None:
-    """Set the holes of `fine` to the bilinear enlargement of `coarse`, in place."""
-    ys, xs = np.nonzero(holes)
-    y0, x0 = ys >> 1, xs >> 1
-    y1 = np.clip(y0 + (ys & 1) * 2 - 1, 0, coarse.shape[0] - 1)
-    x1 = np.clip(x0 + (xs & 1) * 2 - 1, 0, coarse.shape[1] - 1)
-    near = coarse[y0, x0] * np.float32(0.75) + coarse[y0, x1] * np.float32(0.25)
-    far = coarse[y1, x0] * np.float32(0.75) + coarse[y1, x1] * np.float32(0.25)
-    fine[ys, xs] = near * np.float32(0.75) + far * np.float32(0.25)
+    """Set the holes of `fine` to the bilinear enlargement of `coarse`, in place, strip by strip."""
+    rows = max(1, _STRIP // fine.shape[1])
+    for top in range(0, len(fine), rows):
+        ys, xs = np.nonzero(holes[top : top + rows])
+        ys += top
+        y0, x0 = ys >> 1, xs >> 1
+        y1 = np.clip(y0 + (ys & 1) * 2 - 1, 0, coarse.shape[0] - 1)
+        x1 = np.clip(x0 + (xs & 1) * 2 - 1, 0, coarse.shape[1] - 1)
+        near = coarse[y0, x0] * np.float32(0.75) + coarse[y0, x1] * np.float32(0.25)
+        far = coarse[y1, x0] * np.float32(0.75) + coarse[y1, x1] * np.float32(0.25)
+        fine[ys, xs] = near * np.float32(0.75) + far * np.float32(0.25)
 
 
 def _check_array(name: str, array: np.ndarray, dtype: type, dims: int) -> None:
