@@ -51,6 +51,8 @@ class FakeModel:
     """What codec.py asks of a model: bytes out, the same arrays back, context handed through."""
 
     fingerprint = 0xFEEDF00D
+    codes = ("color", "depth")
+    guide = None
 
     def encode_color(self, rgb, quality):
         return FakeCoded(rgb.tobytes(), 7, ("symbols", rgb.shape[:2]))

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 import torch
 
+from encodepth.codec import Codec
 from encodepth.errors import DesyncError, InvalidImageError, ModelNotFoundError
+from encodepth.image import RgbdImage
 from encodepth.models.tcm import TCM, add_guide
 from encodepth.models.tcm_model import TcmModel
 from encodepth.models.tcm_random import random_tcm
@@ -246,3 +248,44 @@ def test_a_real_frame_of_odd_size(name):
     (coded,) = model.compress(x, guide)
     assert torch.allclose(model.decompress([coded], 241, 251), expected.x_hat, atol=1e-4)
     assert abs(len(coded.payload) - expected.bits.item() / 8) <= expected.bits.item() / 800 + 40
+
+
+# Inside .rgbd files ----------------------------------------------------------------------------
+
+
+def frame(height=60, width=70):
+    rng = np.random.default_rng(3)
+    depth = np.add.outer(np.arange(height), np.arange(width)).astype(np.uint16) * 9 + 900
+    depth[5:12, 8:30] = 0
+    return RgbdImage(rng.integers(0, 256, (height, width, 3), dtype=np.uint8), depth)
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_every_row_codes_inside_a_file(name, tmp_path):
+    save_tcm(tmp_path / "w.safetensors", model_of(name))
+    codec, image = Codec(tmp_path / "w.safetensors"), frame()
+    kind, other = ("color", "depth") if name.startswith("rgb") else ("depth", "color")
+    data = codec.encode(image, coder={kind: "learned", other: "jxl"})
+    back = codec.decode(data)
+    assert np.array_equal(getattr(back, other), getattr(image, other))
+    assert getattr(back, kind).shape == getattr(image, kind).shape
+    assert np.array_equal(back.depth == 0, image.depth == 0)
+    alone = codec.decode(data, streams=kind)  # a decoder never sees the guide
+    assert np.array_equal(getattr(alone, kind), getattr(back, kind))
+
+
+def test_a_file_of_the_fused_model_decodes_with_the_baselines_weights():
+    depth, image = model_of("depth"), frame()
+    fused = add_guide(depth, small(ROWS["depth-conv"])).eval()
+    with torch.no_grad():
+        fused.g_a.spf[0].merge.weight.add_(0.01)
+    data = Codec(TcmModel(fused)).encode(image, coder={"color": "avif", "depth": "learned"})
+    assert data != Codec(TcmModel(depth)).encode(image, coder={"color": "avif", "depth": "learned"})
+    one, other = (Codec(TcmModel(m)).decode(data, streams="depth") for m in (fused, depth))
+    assert np.array_equal(one.depth, other.depth)
+
+
+def test_a_fusion_model_without_its_guide_says_so():
+    image = RgbdImage(frame().color, None)
+    with pytest.raises(InvalidImageError, match="encodes color with depth; there is none"):
+        Codec(TcmModel(model_of("rgb-attn"))).encode(image, coder="learned")

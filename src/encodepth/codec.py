@@ -22,6 +22,9 @@ from .mask import decode_mask, encode_mask
 if TYPE_CHECKING:
     from .models.base import BaseModel
     from .models.context import Guide
+    from .models.tcm_model import TcmModel
+
+    Model = BaseModel | TcmModel
 
 DEFAULT_MODEL = "base"
 DEFAULT_QUALITY = 50
@@ -47,10 +50,10 @@ class Codec:
     """
 
     def __init__(
-        self, model: str | os.PathLike[str] | BaseModel = DEFAULT_MODEL, device: str = "auto"
+        self, model: str | os.PathLike[str] | Model = DEFAULT_MODEL, device: str = "auto"
     ) -> None:
         self._device = device
-        self._loaded: dict[str, BaseModel] = {}
+        self._loaded: dict[str, Model] = {}
         if isinstance(model, str | os.PathLike):
             self._name = os.fspath(model)
         else:
@@ -93,7 +96,7 @@ class Codec:
         guide = None
         if image.color is not None:
             choice = "jxl" if "color" in exact else coders["color"]
-            stream, guide = self._encode_color(image.color, choice, quality, effort)
+            stream, guide = self._encode_color(image, choice, quality, effort)
             streams.append(stream)
         if image.depth is not None:
             if image.color is not None and image.color.shape[:2] != image.depth.shape:
@@ -103,7 +106,7 @@ class Codec:
                 choice = "jxl"
                 if "depth" not in exact and max_depth_error is not None:
                     error = _steps(max_depth_error, image.depth_unit)
-            streams += self._encode_depth(image.depth, choice, depth_quality, effort, error, guide)
+            streams += self._encode_depth(image, choice, depth_quality, effort, error, guide)
         return Container(
             tuple(streams),
             _size(image.color),
@@ -147,8 +150,10 @@ class Codec:
         return RgbdImage(pixels, steps, container.depth_unit, container.intrinsics)
 
     def _encode_color(
-        self, color: np.ndarray, coder: str, quality: int, effort: int
+        self, image: RgbdImage, coder: str, quality: int, effort: int
     ) -> tuple[Stream, Guide | None]:
+        color = image.color
+        assert color is not None
         coder = self._choose("color", coder, quality)
         if coder == "jxl":
             payload = lossless.encode_color(color, effort)
@@ -157,7 +162,7 @@ class Codec:
             payload = avif.encode_color(color, quality, effort)
             return Stream(Kind.COLOR, Coding.AVIF, payload, quality=quality), None
         model = self._own_model()
-        coded = model.encode_color(np.ascontiguousarray(color), quality)
+        coded = model.encode_color(np.ascontiguousarray(color), quality, *_seen(model, image))
         stream = Stream(
             Kind.COLOR,
             Coding.LEARNED,
@@ -170,13 +175,15 @@ class Codec:
 
     def _encode_depth(
         self,
-        depth: np.ndarray,
+        image: RgbdImage,
         coder: str,
         quality: int,
         effort: int,
         error: int,
         guide: Guide | None,
     ) -> list[Stream]:
+        depth = image.depth
+        assert depth is not None
         coder = self._choose("depth", coder, quality)
         valid = depth > 0
         low, high = int(depth[valid].min(initial=65535)), int(depth.max())
@@ -184,14 +191,13 @@ class Codec:
             payload = lossless.encode_depth(depth, error, effort)
             return [Stream(Kind.DEPTH, Coding.EXACT, payload, max_error=error)]
         streams = [] if valid.all() else [Stream(Kind.MASK, Coding.EXACT, encode_mask(valid))]
-        plane = (fill_holes(depth) - np.float32(low)) / np.float32(high - low)
-        plane = np.clip(plane, 0, 1)
+        plane = _plane(depth, low, high)
         if coder == "avif":
             payload = avif.encode_plane(plane, quality, effort)
             stream = Stream(Kind.DEPTH, Coding.AVIF, payload, quality=quality, low=low, high=high)
         else:
             model = self._own_model()
-            coded = model.encode_depth(plane, valid, quality, guide)
+            coded = model.encode_depth(plane, valid, quality, guide, *_seen(model, image))
             stream = Stream(
                 Kind.DEPTH,
                 Coding.LEARNED,
@@ -218,7 +224,7 @@ class Codec:
             stream.payload, height, width, stream.quality, stream.check
         )
 
-    def _color_context(self, stream: Stream, size: tuple[int, int] | None) -> Guide:
+    def _color_context(self, stream: Stream, size: tuple[int, int] | None) -> Guide | None:
         assert size is not None
         return self._model_of(stream).decode_color_context(
             stream.payload, size[1], size[0], stream.quality, stream.check
@@ -235,8 +241,9 @@ class Codec:
         width, height = size
         if stream.coding == Coding.EXACT:
             return lossless.decode_depth(stream.payload, height, width)
-        valid = np.ones((height, width), bool)
-        if mask is not None:
+        if mask is None:
+            valid = np.ones((height, width), bool)
+        else:
             valid = decode_mask(mask.payload, height, width)
         if stream.coding == Coding.AVIF:
             plane = avif.decode_plane(stream.payload, height, width)
@@ -244,8 +251,10 @@ class Codec:
             plane = self._model_of(stream).decode_depth(
                 stream.payload, height, width, stream.quality, stream.check, valid, guide
             )
-        steps = np.rint(plane * np.float32(stream.high - stream.low)).astype(np.int32) + stream.low
-        return np.where(valid, np.clip(steps, stream.low, stream.high), 0).astype(np.uint16)
+        steps = np.rint(plane * np.float32(stream.high - stream.low))
+        steps += np.float32(stream.low)
+        np.clip(steps, stream.low, stream.high, out=steps)
+        return np.where(valid, steps.astype(np.uint16), np.uint16(0))
 
     def _choose(self, modality: str, coder: str, quality: int) -> str:
         """Resolve `auto`: the table's coder, or AVIF where that needs weights nobody has."""
@@ -254,15 +263,16 @@ class Codec:
         choice = next(name for start, name in reversed(AUTO[modality]) if quality >= start)
         if choice == "learned":
             try:
-                self._own_model()
+                if modality not in self._own_model().codes:
+                    return "avif"
             except ModelNotFoundError:
                 return "avif"
         return choice
 
-    def _own_model(self) -> BaseModel:
+    def _own_model(self) -> Model:
         return self._load(self._name)
 
-    def _model_of(self, stream: Stream) -> BaseModel:
+    def _model_of(self, stream: Stream) -> Model:
         """Return the model whose weights a stream was made with: ours, or any that is installed."""
         from .models.weights import list_models
 
@@ -280,7 +290,7 @@ class Codec:
             "not installed (encodepth models lists all)" + (f"; {missing}" if missing else "")
         )
 
-    def _load(self, name: str) -> BaseModel:
+    def _load(self, name: str) -> Model:
         if name not in self._loaded:
             import torch
 
@@ -331,6 +341,26 @@ def inspect(data: bytes) -> Container:
         CorruptFileError: the bytes are not a whole, valid .rgbd file.
     """
     return Container.parse(data)
+
+
+def _seen(model: Model, image: RgbdImage) -> tuple[np.ndarray, ...]:
+    """Return what the encoder of a fusion model sees beside its target: one array or none."""
+    if model.guide == "color" and image.color is not None:
+        return (image.color,)
+    if model.guide == "depth" and image.depth is not None:
+        valid = image.depth > 0
+        low, high = int(image.depth[valid].min(initial=65535)), int(image.depth.max())
+        return (_plane(image.depth, low, max(high, low + 1)),)
+    return ()
+
+
+def _plane(depth: np.ndarray, low: int, high: int) -> np.ndarray:
+    """Map depth to 0..1 over low..high, holes filled."""
+    plane = fill_holes(depth)
+    plane -= np.float32(low)
+    plane /= np.float32(high - low)
+    np.clip(plane, 0, 1, out=plane)
+    return plane
 
 
 def _names(value: str | Iterable[str]) -> tuple[str, ...]:

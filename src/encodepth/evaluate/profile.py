@@ -173,6 +173,7 @@ def _subject(name: str, width: int, height: int, device: str, precision: str) ->
 
         return _tcm_subject(config, build, "random", width, height, precision)
     base = load_model(name, device)
+    assert isinstance(base, BaseModel)  # the other family was taken above
     base.use_low_precision(precision == "bf16")
     return _base_subject(base, width, height)
 
@@ -203,13 +204,13 @@ def _tcm_subject(
     def encode() -> Any:
         model = at_work()
         guide = seen.get(model.guide)
-        if model.codes == "color":
+        if model.kind == "color":
             return model.encode_color(rgb, 50, guide=guide)
         return model.encode_depth(plane, valid, 50, guide=guide)
 
     def decode(coded: Any) -> object:
         model = at_work()
-        if model.codes == "color":
+        if model.kind == "color":
             return model.decode_color(coded.payload, height, width, 50, coded.check)
         return model.decode_depth(coded.payload, height, width, 50, coded.check, valid)
 

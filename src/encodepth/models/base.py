@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from ..errors import ModelNotFoundError
 from .context import Guide
 from .plane_coder import Coded, PlaneCoder
+from .tcm_model import TcmModel
+from .tcm_weights import is_tcm, load_tcm
 from .weights import find_weights, load_weights
 
 
@@ -21,8 +23,15 @@ class BaseModel:
         fingerprint: first 32 bits of the hash of the decoder-side weights and tables.
     """
 
+    guide = None  # its encoders see nothing beside their target and the context
+
     def __init__(self, coders: dict[str, PlaneCoder], fingerprint: int) -> None:
         self.coders, self.fingerprint = coders, fingerprint
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """Modalities that it codes."""
+        return tuple(self.coders)
 
     def use_low_precision(self, on: bool) -> None:
         """Run the float networks in bfloat16, or not; symbols decode the same either way."""
@@ -92,10 +101,13 @@ class BaseModel:
         return self.coders[kind]
 
 
-def load_model(name_or_path: str | Path = "base", device: str = "cpu") -> BaseModel:
-    """Load a shipped model by name, or a weights file.
+def load_model(name_or_path: str | Path = "base", device: str = "cpu") -> BaseModel | TcmModel:
+    """Load a shipped model by name, or a weights file of either family.
 
     Raises:
         ModelNotFoundError: no model of that name, or the file cannot be used.
     """
-    return BaseModel(*load_weights(find_weights(name_or_path), device))
+    path = find_weights(name_or_path)
+    if is_tcm(path):
+        return TcmModel(load_tcm(path, device))
+    return BaseModel(*load_weights(path, device))

@@ -25,7 +25,7 @@ class TcmModel:
     """One row of the table, loaded.
 
     Attributes:
-        codes: "color" or "depth".
+        kind: what it codes, "color" or "depth".
         guide: what the encoder wants to see besides, "color", "depth" or None.
         fingerprint: first 32 bits of the hash of the decoder-side weights and tables; a model of
             convolutional fusion shares it with the baseline it was built on.
@@ -38,10 +38,15 @@ class TcmModel:
                 f"{config.name} needs its guide at the decoder (l_s), which a file cannot promise"
             )
         self.model, self.device = model.eval(), model.borders.device
-        self.codes = "color" if config.target == 3 else "depth"
+        self.kind = "color" if config.target == 3 else "depth"
         self.guide = {0: None, 1: "depth", 3: "color"}.get(config.guide, "other")
         tensors = model.decoder_tensors()
         self.fingerprint = fingerprint({f"tcm/{k}": v.cpu().numpy() for k, v in tensors.items()})
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """Modalities that it codes."""
+        return (self.kind,)
 
     def use_low_precision(self, on: bool) -> None:
         """Run g_a and g_s in bfloat16; symbols stay those of the float32 entropy model."""
@@ -116,9 +121,9 @@ class TcmModel:
         return picture[0].clamp(0, 1).permute(1, 2, 0).contiguous().cpu().numpy()
 
     def _refuse_other(self, kind: str) -> None:
-        if kind != self.codes:
+        if kind != self.kind:
             raise ModelNotFoundError(
-                f"model {self.model.config.name} codes {self.codes}, not {kind}"
+                f"model {self.model.config.name} codes {self.kind}, not {kind}"
             )
 
     def _tensor(self, picture: NDArray[Any]) -> Tensor:
