@@ -181,6 +181,10 @@ def test_the_commands_measure_then_compare(tmp_path):
     assert done.stderr == f"{records}: 14 records written, 0 already there\n"
     done = CliRunner().invoke(eval_command, arguments)
     assert done.stderr == f"{records}: 0 records written, 14 already there\n"
+    before = records.read_bytes()
+    wrong = [*arguments[:-1], "jpeg,jpg", "--force"]
+    assert CliRunner().invoke(eval_command, wrong).exit_code == 1
+    assert records.read_bytes() == before
     done = CliRunner().invoke(
         compare_command, [str(records), "--anchor", "jpeg-turbo-420", "--plot", str(plot)]
     )

@@ -80,3 +80,12 @@ def test_an_infinite_value_becomes_null():
 def test_only_picks_by_fields():
     rows = [ROW, {**ROW, "codec": "d"}]
     assert only(rows, codec="d", setting=5) == [rows[1]]
+
+
+@pytest.mark.parametrize("text", ["my notes", "one\ntwo\n", '{"a": 1}\n'])
+def test_a_file_of_something_else_is_left_alone(tmp_path, text):
+    path = tmp_path / "notes.txt"
+    path.write_text(text)
+    with pytest.raises(EncodepthError, match=r"notes\.txt"):
+        RecordFile(path)
+    assert path.read_text() == text

@@ -68,11 +68,13 @@ def command(
     conventional codec's full name: webp-m6@15/70.
     """
     from ..evaluate.frames import find_frames
-    from ..evaluate.runner import evaluate
+    from ..evaluate.runner import evaluate, find_codecs
 
     names = [name for name in codecs.split(",") if name]
     asked = _numbers(qualities) if qualities else None
     found = [(folder, list(find_frames(folder))[:limit]) for folder in data]
+    for name in names:
+        find_codecs(name, asked)  # a wrong name is said before anything is deleted
     if force:
         output.unlink(missing_ok=True)
     failures: list[str] = []

@@ -74,8 +74,9 @@ class RecordFile:
         self.done: set[Key] = set()
         self.weights: dict[str, set[str]] = {}
         if self.path.exists():
+            found = read_records(self.path).records
             self._cut_torn_line()
-            for record in read_records(self.path).records:
+            for record in found:
                 self.done.add(key(record))
                 if record.get("weights"):
                     self.weights.setdefault(record["codec"], set()).add(record["weights"])
@@ -108,6 +109,8 @@ class RecordFile:
         if not data or data.endswith(b"\n"):
             return
         whole, last = data[: data.rfind(b"\n") + 1], data[data.rfind(b"\n") + 1 :]
+        if not last.startswith(b"{"):
+            raise EncodepthError(f"{self.path} is no record file; its last line is no JSON object")
         with open(self.path, "r+b") as file:
             if _is_json(last):  # only its newline is missing
                 file.seek(0, os.SEEK_END)
