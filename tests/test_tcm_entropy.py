@@ -111,7 +111,8 @@ def test_decoding_walks_back_to_the_encoders_latent():
     assert not tape
 
 
-def test_training_reaches_every_parameter_and_lowers_the_loss():
+@pytest.mark.parametrize("low", [False, True])
+def test_training_reaches_every_parameter_and_lowers_the_loss(low):
     torch.manual_seed(0)
     model = TCM(small(ROWS["rgb-attn"])).train()
     x, guide = torch.rand(1, 3, 128, 128), torch.rand(1, 1, 128, 128)
@@ -119,7 +120,8 @@ def test_training_reaches_every_parameter_and_lowers_the_loss():
     losses = []
     for _ in range(3):
         optimiser.zero_grad()
-        out = model(x, guide)
+        with torch.autocast("cpu", torch.bfloat16, enabled=low):
+            out = model(x, guide)
         loss = out.bits.mean() / 128**2 + 100 * (out.x_hat - x).square().mean()
         loss.backward()
         losses.append(loss.item())

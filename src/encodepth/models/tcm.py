@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import binascii
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,7 +95,8 @@ class TCM(nn.Module):
         """Code and decode without bytes.
 
         In training mode the rate sees uniform noise and the rest sees rounding with a
-        straight-through gradient; in evaluation mode both see what `compress` would send.
+        straight-through gradient; in evaluation mode both see what `compress` would send. Autocast
+        reaches the transforms only.
 
         Args:
             x: (B, target, H, W) in [0, 1], any size.
@@ -104,8 +105,14 @@ class TCM(nn.Module):
         height, width = x.shape[-2:]
         x, guide = pad(x), self._check_guide(x, guide)
         y = self.analyse(x, guide)
-        z = self.h_a(y).float()
-        medians = self.z_prior.medians[:, None, None]
+        with _full_precision(x.device):
+            y_hat, y_bits, z_bits = self._estimate(y)
+        x_hat = self.synthesise(y_hat, guide)[..., :height, :width]
+        return TcmOutput(x_hat, y_bits, z_bits)
+
+    def _estimate(self, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return (y_hat, bits of y, bits of z) of a latent (B, M, h, w), without coding it."""
+        z, medians = self.h_a(y), self.z_prior.medians[:, None, None]
         z_bits = _bits(self.z_prior.likelihood(self._quantise(z - medians) + medians))
         z_hat = _round(z - medians) + medians
         spent = []
@@ -116,8 +123,7 @@ class TCM(nn.Module):
             return _round(residual) + mean
 
         y_hat = walk(self.slices, self._side(z_hat), code)
-        x_hat = self.synthesise(y_hat, guide)[..., :height, :width]
-        return TcmOutput(x_hat, torch.stack(spent).sum(0), z_bits)
+        return y_hat, torch.stack(spent).sum(0), z_bits
 
     def update_tables(self) -> None:
         """Make the integer tables from the priors: once, after training, before saving.
@@ -361,11 +367,16 @@ def _bits(p: Tensor) -> Tensor:
     return -torch.log2(p).flatten(1).sum(1)
 
 
+def _full_precision(device: torch.device) -> AbstractContextManager[object]:
+    """Leave autocast."""
+    return nullcontext() if device.type == "meta" else torch.autocast(device.type, enabled=False)
+
+
 @contextmanager
 def _exact(device: torch.device) -> Iterator[None]:
     """Compute in float32 and in the same order each time, as far as the device allows."""
     cudnn = torch.backends.cudnn
-    with torch.autocast(device.type, enabled=False):
+    with _full_precision(device):
         if device.type == "cuda":
             with cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
                 yield
