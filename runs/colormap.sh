@@ -1,6 +1,6 @@
 #!/bin/sh
 # Thesis section 5.4, finished: depth as a jet, turbo or hue picture against depth as depth.
-# Time: about 10 minutes on two cores (6 frames of data/test). Needs ../shared.
+# Time: about 8 minutes on two idle cores (5 frames of data/test). Needs ../shared.
 # Writes results/colormap.jsonl and docs/figures/colormap.png; prints the tables of docs/evaluation.md.
 set -e
 cd "$(dirname "$0")/.."
