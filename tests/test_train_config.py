@@ -50,6 +50,7 @@ def test_settings_never_reach_the_callers_table():
     [
         (["optimiser.learning=1"], 'unknown key "optimiser.learning"; did you mean "opt'),
         (["steps=5"], 'unknown key "steps"; did you mean "schedule.steps"?'),
+        (["lr=5"], 'unknown key "lr"; did you mean "optimiser.lr"?'),
         (["nonsense"], '"nonsense" is no setting; expected key=value'),
         (["schedule.steps=many"], "schedule.steps is 'many'; expected a whole number"),
         (["schedule.steps=1.5"], r"schedule.steps is 1.5; expected a whole number"),

@@ -6,7 +6,13 @@ from PIL import Image
 
 from encodepth.errors import EncodepthError
 from encodepth.train.batches import Frame
-from encodepth.train.frames import centre, fingerprint, open_training, open_validation
+from encodepth.train.frames import (
+    centre,
+    fingerprint,
+    open_training,
+    open_validation,
+    source_files,
+)
 from encodepth.train.recipe import make_recipe
 from train_tools import TINY
 
@@ -174,3 +180,34 @@ def test_validation_pictures_are_cut_from_the_centre(tmp_path):
     frame = centre(Frame(depth=(y * 300 + x).astype(np.uint16)), (448, 128))
     assert frame.size == (64, 128)
     assert frame.depth[0, 0] == 18 * 300 + 86
+
+
+def test_the_files_of_a_recipe_taken_elsewhere_are_the_same_data(tmp_path):
+    here, there = tmp_path / "here", tmp_path / "there"
+    for i in range(7):
+        pair_folder(here / f"osd_mosd_test{i}" / "x", 1)
+    pair_folder(here / "osd_mosd_test", 1)
+    for kind in ("color", "depth"):  # a frame that may not be trained on, in the middle
+        folder = here / "osd_mosd_test" / "scene" / kind
+        folder.rename(here / "osd_mosd_test" / kind)
+        picture = here / "osd_mosd_test" / kind / "0.png"
+        for name in ("000063", "000064", "000065"):
+            (picture.parent / f"{name}.png").write_bytes(picture.read_bytes())
+    source = {"kind": "pairs", "path": "osd*", "every": 2}
+    recipe = recipe_of(here, source)
+    for file in source_files(recipe):
+        copy = there / file.relative_to(here)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(file.read_bytes())
+    kept = open_training(recipe, lambda _: None)
+    moved = open_training(recipe_of(there, source), lambda _: None)
+    assert fingerprint(kept) == fingerprint(moved)
+    assert len(list((there / "osd_mosd_test").rglob("*.png"))) >= 6
+
+
+def test_frames_kept_for_judging_are_never_trained_on(tmp_path):
+    pair_folder(tmp_path, 3)
+    (tmp_path / "scene").rename(tmp_path / "tum_fr1_desk_9")
+    source = {"kind": "pairs", "path": "tum_fr1_desk_9"}
+    with pytest.raises(EncodepthError, match=r"tum_fr1_desk_9: no usable pair"):
+        open_training(recipe_of(tmp_path, source), lambda _: None)

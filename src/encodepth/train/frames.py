@@ -52,6 +52,27 @@ def open_validation(recipe: Recipe, say: Say) -> list[Validation]:
     return found
 
 
+def source_files(recipe: Recipe) -> list[Path]:
+    """Return the files below `data.root` that a recipe chooses from, for taking them elsewhere.
+
+    Raises:
+        EncodepthError: a source has none.
+    """
+    root = Path(recipe.data.root)
+    found: set[Path] = set()
+    for training, sources in ((True, recipe.data.train), (False, recipe.data.validation)):
+        for source in sources:
+            whole = replace(source, every=1, limit=0)  # thinned there, or the choice would differ
+            if source.kind == "pairs":
+                pairs = _pairs(whole, root, training)
+                found.update(_on_disk(f) for p in pairs for f in (p.color, p.depth))
+                folders = {_on_disk(p.color).parents[1] for p in pairs}
+                found.update(f for folder in folders for f in folder.glob("*.*") if f.is_file())
+            elif source.path:
+                found.update(_photos(whole, root))
+    return sorted(found)
+
+
 def fingerprint(sources: Sequence[Frames]) -> str:
     """Return a hash over every source: names and sizes of files, seeds of what is generated."""
     text = "\n".join(f"{s.label} {len(s)} {s.fingerprint}" for s in sources)
@@ -189,11 +210,9 @@ def _open(
         made = (source.count, source.seed, source.size, source.sensors, seen)
         label = f"generated {source.seed}..{source.seed + source.count - 1}"
         return _packed(label, made, lambda: _generate(source, textures, data), data, say)
-    pairs = [p for p in _pairs(source, root) if not training or may_train(p)]
-    facts = [
-        f"{p.color} {p.color.stat().st_size} {p.depth} {p.depth.stat().st_size}" for p in pairs
-    ]
-    return _packed(source.path, facts, lambda: _load(pairs, smallest, data), data, say)
+    pairs = _pairs(source, root, training)
+    stamps = [pair.stamp for pair in pairs]
+    return _packed(source.path, (smallest, stamps), lambda: _load(pairs, smallest, data), data, say)
 
 
 def _packed(
@@ -247,11 +266,12 @@ def _frame_or_reason(image: RgbdImage, name: str, data: Data) -> Frame | str:
         return f"{name}: {error}"
 
 
-def _pairs(source: Source, root: Path) -> list[Pair]:
+def _pairs(source: Source, root: Path, training: bool) -> list[Pair]:
     groups: dict[str, list[Pair]] = {}
     for path in find(source, root):
         for pair in open_dataset(path):
-            if not _excluded(pair.color, root, source):
+            allowed = not training or may_train(pair)
+            if allowed and not _excluded(pair.color, root, source):
                 groups.setdefault(f"{path}/{pair.sequence}", []).append(pair)
     return [pair for group in groups.values() for pair in _thin(group, source)]
 
@@ -268,6 +288,11 @@ def _photos(source: Source, root: Path) -> list[Path]:
 
 def _textures(source: Source, root: Path, data: Data, say: Say) -> Photos:
     return Photos(source.path, _photos(replace(source, every=2, limit=0), root), 256, data, say)
+
+
+def _on_disk(path: Path) -> Path:
+    """Return the file itself, or the archive it lies in."""
+    return next(p for p in (path, *path.parents) if p.is_file())
 
 
 def _thin(group: list[T], source: Source) -> list[T]:

@@ -57,6 +57,8 @@ def _set(table: dict[str, Any], setting: str) -> None:
     if key not in known:
         leaf = key.rsplit(".", 1)[-1]
         same = [k for k in known if k.rsplit(".", 1)[-1] == leaf]
+        if len(same) == 1:
+            raise ValueError(f'unknown key "{key}"; did you mean "{same[0]}"?')
         raise ValueError(_unknown(key, same or known))
     *groups, leaf = key.split(".")
     for group in groups:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import torch
 
@@ -94,8 +95,10 @@ def stored_recipe(folder: str | Path, settings: tuple[str, ...] = ()) -> Recipe:
     path = Path(folder) / RUN
     try:
         table = json.loads(path.read_text(encoding="utf-8"))["recipe"]
-    except (OSError, json.JSONDecodeError, KeyError) as error:
-        raise EncodepthError(f"{folder} holds no run to resume: {error}") from None
+    except OSError as error:
+        raise EncodepthError(f"no run to resume: {path}: {error.strerror}") from None
+    except (json.JSONDecodeError, KeyError, TypeError):
+        raise EncodepthError(f"no run to resume: {path} is damaged") from None
     return make_recipe({**table, "output": str(folder)}, settings, where=str(path))
 
 
@@ -124,6 +127,9 @@ def _train_one(recipe: Recipe, devices: Devices, quiet: bool, told: list[int]) -
         "started": stamp(),
     }
     if devices.main:
+        before = _facts(folder).get("data", facts["data"])
+        if loop.step and before != facts["data"]:
+            progress.say(f"note: the data changed since this run began: {before['pictures']}")
         write_run(folder, resolved(recipe), facts)
     progress.say(
         f"{recipe.name}: {facts['parameters']:,} parameters, {sum(pictures.values())} pictures,"
@@ -140,6 +146,15 @@ def _train_one(recipe: Recipe, devices: Devices, quiet: bool, told: list[int]) -
             task.export(folder / WEIGHTS)
         write_card(folder, recipe, facts, outcome)
     return outcome
+
+
+def _facts(folder: Path) -> dict[str, Any]:
+    """Return what run.json said so far."""
+    try:
+        found = json.loads((folder / RUN).read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 @contextmanager
