@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from encodepth.data.raycast import Camera, cast
-from encodepth.data.solids import Solid
+from encodepth.data.solids import Solid, terrain_height
 from encodepth.data.synthetic import scene
 
 AHEAD = Camera(np.zeros(3), np.array([[0.0, 0, 1], [-1, 0, 0], [0, -1, 0]]), 100.0, 61, 81)
@@ -46,6 +46,19 @@ def test_a_terrain_that_faces_the_camera_is_hit_at_its_height():
     waves = (0.6, 0.0, 0.0, np.pi / 2)  # a constant 0.6, so the ground is at 0.6 of the half size
     seen = depth_of(Solid("terrain", np.array([2.0, 0, 0]), axes, 0, waves))
     assert seen[30, 40] == pytest.approx(2.0 - 0.6 * 0.5, abs=1e-3)
+
+
+def test_marched_surfaces_are_met_within_the_rounding_to_millimetres():
+    axes = np.array([[0, 0, -0.2], [0.8, 0, 0], [0, 0.8, 0]])
+    waves = (0.7, 9.0, 4.0, 1.0, 0.3, -3.0, 12.0, 2.0)
+    solid = Solid("terrain", np.array([2.0, 0, 0]), axes, 0, waves)
+    seen = cast(AHEAD, HALF, (0,) * 6, (solid,))
+    hit = (seen.serial == 6) & (seen.normal[0] < -0.5)  # not its steep rim
+    assert hit.sum() > 1000
+    local = np.linalg.inv(axes) @ (seen.point[:, hit] - [[2.0], [0], [0]])
+    error = (local[2] - terrain_height(local, waves)) * 0.2
+    assert np.abs(error).max() < 1e-3
+    assert np.quantile(np.abs(error), 0.99) < 3e-4
 
 
 def test_depth_is_the_z_coordinate_so_a_wall_ahead_is_flat():

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from .solids import HIT, Array, Solid, largest, normal, room
 
+_STRIP = 32  # rows cast at a time: they stay in the processor's cache
 NEAR = 0.05  # metres: edges are clipped here when a bounding rectangle is found
 _CORNERS = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], np.float64)
 _EDGES = [(a, b) for a in range(8) for b in range(a) if (a ^ b).bit_count() == 1]
@@ -90,30 +91,45 @@ def cast(
     """
     shell = Solid("room", np.zeros(3), np.diag(half), 0)
     local, origin = _to_local(shell, camera)
-    x, y = camera.rays(slice(None), slice(None))
-    depth, serial = room(origin, _directions(local, x, y))
-    for i, solid in enumerate(solids):
-        _draw(camera, solid, 6 + i, depth, serial)
+    depth = np.empty((camera.height, camera.width), np.float32)
+    serial = np.empty((camera.height, camera.width), np.int16)
+    for top in range(0, camera.height, _STRIP):
+        rows = slice(top, top + _STRIP)
+        d = _directions(local, *camera.rays(rows, slice(None)))
+        depth[rows], serial[rows] = room(origin, d)
+    forward = camera.rotation[:, 2]
+    far = [float((s.center - camera.position) @ forward) for s in solids]
+    for i in np.argsort(far, kind="stable"):  # near first, so that much of the rest is hidden
+        _draw(camera, solids[i], 6 + int(i), depth, serial)
     return _attributes(camera, walls, solids, depth, serial)
 
 
 def _draw(
     camera: Camera, solid: Solid, serial: int, depth: Array, serials: npt.NDArray[np.int16]
 ) -> None:
-    window = _window(camera, solid)
+    corners = (_CORNERS @ solid.axes.T + solid.center - camera.position) @ camera.rotation
+    window = _window(camera, corners)
     if window is None:
         return
     local, origin = _to_local(solid, camera)
-    x, y = camera.rays(*window)
-    t = HIT[solid.shape](origin, _directions(local, x, y), solid.params)
-    seen = t < depth[window]
-    np.copyto(depth[window], t, where=seen)
-    np.copyto(serials[window], np.int16(serial), where=seen)
+    rows, columns = window
+    nearest = corners[:, 2].min()
+    for top in range(rows.start, rows.stop, _STRIP):
+        part = slice(top, min(top + _STRIP, rows.stop)), columns
+        behind = depth[part]
+        if behind.max() < nearest:
+            continue
+        t = HIT[solid.shape](origin, _directions(local, *camera.rays(*part)), solid.params)
+        seen = t < behind
+        np.copyto(behind, t, where=seen)
+        np.copyto(serials[part], np.int16(serial), where=seen)
 
 
-def _window(camera: Camera, solid: Solid) -> tuple[slice, slice] | None:
-    """Return the rows and columns the solid's bounding box may cover, or None if unseen."""
-    corners = (_CORNERS @ solid.axes.T + solid.center - camera.position) @ camera.rotation
+def _window(camera: Camera, corners: npt.NDArray[np.float64]) -> tuple[slice, slice] | None:
+    """Return the rows and columns a box may cover, or None if unseen.
+
+    `corners` (8, 3) are in camera coordinates, in the order of `_CORNERS`.
+    """
     z = corners[:, 2]
     if z.max() <= NEAR:
         return None
@@ -135,7 +151,7 @@ def _window(camera: Camera, solid: Solid) -> tuple[slice, slice] | None:
 
 
 def _to_local(solid: Solid, camera: Camera) -> tuple[Array, Array]:
-    inverse = np.linalg.inv(solid.axes)
+    inverse = (solid.axes / (solid.axes * solid.axes).sum(axis=0)).T  # axes are orthogonal
     local = (inverse @ camera.rotation).astype(np.float32)
     origin = (inverse @ (camera.position - solid.center)).astype(np.float32)
     return local, origin

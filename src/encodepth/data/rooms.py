@@ -19,7 +19,7 @@ from .solids import Solid
 Vector = npt.NDArray[np.float64]
 Point = Sequence[float] | Vector
 _MATERIALS = 18
-TILES = 10
+TILES = 8
 _CLEAR = 0.32  # metres around the camera that stay empty
 
 

@@ -108,10 +108,12 @@ def _dropout(view: View, rng: np.random.Generator, *, grazing: float, lost: floa
     """
     depth = view.depth
     height, width = depth.shape
-    slope = np.zeros_like(depth)
-    slope[:, 1:-1] = np.abs(depth[:, 2:] - depth[:, :-2])
-    slope[1:-1] = np.maximum(slope[1:-1], np.abs(depth[2:] - depth[:-2]))
-    doubt = slope / (depth * np.float32(grazing) + np.float32(1e-3))
+    slope = np.zeros_like(depth)  # of surfaces; an edge is steep to one side only
+    steps = np.abs(np.diff(depth, axis=1))
+    np.minimum(steps[:, 1:], steps[:, :-1], out=slope[:, 1:-1])
+    steps = np.abs(np.diff(depth, axis=0))
+    np.maximum(slope[1:-1], np.minimum(steps[1:], steps[:-1]), out=slope[1:-1])
+    doubt = slope / (depth * np.float32(grazing / 2) + np.float32(1e-3))
     patches = _smooth_noise(rng, height, width, 11) + _smooth_noise(rng, height, width, 40)
     doubt += np.float32(0.12) * patches
     things = int(view.serial.max()) + 1

@@ -58,7 +58,7 @@ def tiles(rng: np.random.Generator, count: int, photographs: Sequence[Image] | N
 
 
 def _crop(rng: np.random.Generator, photo: Image) -> Words:
-    step = 2 if min(photo.shape[:2]) >= 2 * TILE and rng.random() < 0.5 else 1
+    step = 2 if min(photo.shape[:2]) >= 2 * TILE and rng.random() < 0.3 else 1
     y = int(rng.integers(photo.shape[0] - step * TILE + 1))
     x = int(rng.integers(photo.shape[1] - step * TILE + 1))
     crop = _pack(photo[y : y + step * TILE, x : x + step * TILE, :3])

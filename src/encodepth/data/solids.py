@@ -18,8 +18,7 @@ Array = npt.NDArray[np.floating]
 
 MISS = np.float32(1e9)  # depth of a ray that hits nothing
 _TINY = np.float32(1e-9)
-_MARCH_STEPS = 20
-_REFINE_STEPS = 8
+_TORUS_STEPS, _TERRAIN_STEPS, _REFINE_STEPS = 20, 12, 4
 
 
 @dataclass(frozen=True)
@@ -116,7 +115,7 @@ def sheet(o: Array, d: Array, params: tuple[float, ...]) -> Array:
 
 def torus(o: Array, d: Array, params: tuple[float, ...]) -> Array:
     """Return where rays enter the ring around z; `params` is (tube radius,), in 0..0.5."""
-    return _march(o, d, lambda p: torus_value(p, params[0]))
+    return _march(o, d, lambda p: torus_value(p, params[0]), _TORUS_STEPS)
 
 
 def torus_value(p: Array, tube: float) -> Array:
@@ -131,7 +130,7 @@ def terrain(o: Array, d: Array, params: tuple[float, ...]) -> Array:
 
     `params` holds waves of (amplitude, kx, ky, phase), amplitudes adding to at most 1.
     """
-    return _march(o, d, lambda p: p[2] - terrain_height(p, params))
+    return _march(o, d, lambda p: p[2] - terrain_height(p, params), _TERRAIN_STEPS)
 
 
 def terrain_height(p: Array, params: tuple[float, ...]) -> Array:
@@ -139,9 +138,16 @@ def terrain_height(p: Array, params: tuple[float, ...]) -> Array:
     h = np.zeros_like(p[0])
     for i in range(0, len(params), 4):
         amplitude, kx, ky, phase = (np.float32(v) for v in params[i : i + 4])
-        h += amplitude * np.sin(kx * p[0] + ky * p[1] + phase)
-    rim = np.maximum(np.abs(p[0]), np.abs(p[1]))
-    return (h * np.float32(0.5) + np.float32(0.5)) * (1 - rim**8) * 2 - 1
+        wave = kx * p[0]
+        wave += ky * p[1]
+        wave += phase
+        np.sin(wave, out=wave)
+        wave *= amplitude
+        h += wave
+    rim = np.maximum(p[0] * p[0], p[1] * p[1])
+    rim *= rim
+    rim *= rim  # 0 inside, 1 at the rim
+    return (h + 1) * (1 - rim) - 1
 
 
 def room(o: Array, d: Array) -> tuple[Array, npt.NDArray[np.int16]]:
@@ -222,35 +228,56 @@ def _slabs(o: Array, d: Array) -> tuple[Array, Array]:
     return near, far
 
 
-def _march(o: Array, d: Array, value: Callable[[Array], Array]) -> Array:
-    """Find the first sign change of `value` along each ray inside the cube, then bisect it."""
+def _march(o: Array, d: Array, value: Callable[[Array], Array], steps: int) -> Array:
+    """Find where `value` first turns negative along each ray inside the cube.
+
+    `steps` equal steps look for the change of sign, false position (Illinois) closes in on it.
+    """
     near, far = _slabs(o, d)
     t = np.full(near.shape, MISS, np.float32)
     hits = (near < far) & (near > 0)
-    near, far, d = near[hits], far[hits], d[:, hits]
-    step = (far - near) / _MARCH_STEPS
+    low, d = near[hits], d[:, hits]
+    step = (far[hits] - low) / steps
     origin = o[:, None]
-    low, alive = near.copy(), np.ones(near.shape, bool)
-    enters = value(origin + near * d) <= 0
-    for _ in range(_MARCH_STEPS):
-        idx = np.flatnonzero(alive & ~enters)
-        if idx.size == 0:
+    at_low = value(origin + low * d)
+    high, at_high = low.copy(), at_low.copy()
+    todo = np.flatnonzero(at_low > 0)
+    for _ in range(steps):
+        if todo.size == 0:
             break
-        ahead = low[idx] + step[idx]
-        inside = value(origin + ahead * d[:, idx]) <= 0
-        alive[idx] = ~inside
-        low[idx[~inside]] = ahead[~inside]
-    found = ~alive & ~enters
-    low, high, d = low[found], (low + step)[found], d[:, found]
-    for _ in range(_REFINE_STEPS):
-        middle = (low + high) / 2
-        inside = value(origin + middle * d) <= 0
-        low, high = np.where(inside, low, middle), np.where(inside, middle, high)
-    result = np.full(found.shape, MISS, np.float32)
-    result[enters] = near[enters]
-    result[found] = high
+        ahead = low[todo] + step[todo]
+        at_ahead = value(origin + ahead * d[:, todo])
+        high[todo], at_high[todo] = ahead, at_ahead
+        outside = at_ahead > 0
+        todo = todo[outside]
+        low[todo], at_low[todo] = ahead[outside], at_ahead[outside]
+    crossed = (at_low > 0) & (at_high <= 0)
+    ray = d[:, crossed]
+    result = np.where(at_low <= 0, low, MISS)
+    result[crossed] = _close_in(
+        lambda s: value(origin + s * ray),
+        (low[crossed], at_low[crossed]),
+        (high[crossed], at_high[crossed]),
+    )
     t[hits] = result
     return t
+
+
+def _close_in(
+    value: Callable[[Array], Array], low: tuple[Array, Array], high: tuple[Array, Array]
+) -> Array:
+    """Return where `value` is zero between two places (t, value), outside and inside."""
+    (a, at_a), (b, at_b) = low, high
+    for _ in range(_REFINE_STEPS):
+        middle = b - at_b * (b - a) / np.minimum(at_b - at_a, -_TINY)
+        at_middle = value(middle)
+        inside = at_middle <= 0
+        at_a, at_b = (
+            np.where(inside, at_a / 2, at_middle),
+            np.where(inside, at_middle, at_b / 2),
+        )
+        a, b = np.where(inside, a, middle), np.where(inside, middle, b)
+    return np.where(np.abs(at_a) < np.abs(at_b), a, b)
 
 
 def _gradient(value: Callable[[Array], Array], p: Array) -> Array:
