@@ -51,7 +51,7 @@ class PlaneModel(nn.Module):
         valid: Tensor | None = None,
         guide: Guide | None = None,
     ) -> Reconstruction:
-        """Code and decode as in training: noise in the rate, rounding in the reconstruction.
+        """Code and decode: in training with noise in the rate, else with what rounding costs.
 
         Args:
             picture: (B, components, H, W) in [0, 1], sides multiples of 32.
@@ -68,7 +68,8 @@ class PlaneModel(nn.Module):
         y = self.g_a(x, blend, latent_guide) * gain
         z = self.context.hyper.analyse(pad_latent(y))
         z_index = round_clamp(blend @ self.context.z_index, 1, SCALES - 1)[:, :, None, None]
-        bits = _gaussian_bits(_noisy(z), z_index.expand_as(z)).flatten(1).sum(1)
+        relax = _noisy if self.training else torch.round
+        bits = _gaussian_bits(relax(z), z_index.expand_as(z)).flatten(1).sum(1)
         z_hat = round_clamp(z, -32767, 32767)
         features = self.context.features(z_hat, blend, y.shape[-2:], holes, guide)
         offset = round_clamp(blend @ self.context.y_index / INDEX_SHIFT, -(2**22), 2**22)
@@ -76,7 +77,7 @@ class PlaneModel(nn.Module):
 
         def code(step: int, mean: Tensor, index: Tensor) -> Tensor:
             residual = take(y, step) - mean
-            spent.append(_gaussian_bits(_noisy(residual), index).flatten(1).sum(1))
+            spent.append(_gaussian_bits(relax(residual), index).flatten(1).sum(1))
             return round_clamp(residual, -32767, 32767)
 
         y_hat, symbols = self.context.walk(features, gain, offset[:, :, None, None], code)
