@@ -71,7 +71,7 @@ def check(model, image, width: int, height: int) -> dict[str, object]:
 def check_file(model, image) -> dict[str, object]:
     """Code and decode an .rgbd file; the learned stream must come back as the model decodes it."""
     at_work = TcmModel(model)
-    kind, other = ("color", "depth") if at_work.codes == "color" else ("depth", "color")
+    kind, other = ("color", "depth") if at_work.kind == "color" else ("depth", "color")
     codec = Codec(at_work)
     data = codec.encode(image, coder={kind: "learned", other: "jxl"})
     back = codec.decode(data)
