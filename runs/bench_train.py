@@ -50,8 +50,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         loop = Loop(make_task(recipe), sources, [], Path(folder), Devices(), quiet=True)
         loop.task.train()
-        figures = {"recipe": recipe.name, "batch": recipe.optimiser.batch} | measure(loop)
+        figures: dict[str, object] = {"recipe": recipe.name, "batch": recipe.optimiser.batch}
+        figures |= measure(loop)
     figures |= {"device": str(loop.devices.device), "threads": torch.get_num_threads()}
+    figures |= {"settings": arguments.settings, "pictures": sum(len(s) for s in sources)}
     figures |= {"machine": platform.machine(), "cores": os.cpu_count() or 0}
     figures |= {"load": round(os.getloadavg()[0], 1), "torch": torch.__version__}
     print(json.dumps(figures, indent=2))
