@@ -10,7 +10,6 @@ import dataclasses
 import difflib
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from torch import Tensor
 from ..entropy.coder import Tables
 from ..entropy.tables import SCALES, gaussian_tables
 from ..errors import ModelNotFoundError
+from ..image import write_file
 from ..nn.blocks import blend_weights
 from ..nn.integer import EXACT, HIDDEN_BITS, WEIGHT_BITS, IntegerConv
 from .config import PlaneConfig
@@ -48,11 +48,8 @@ def save_weights(path: str | Path, planes: dict[str, PlaneModel]) -> None:
     arrays = stored_arrays(planes)
     configs = {k: dataclasses.asdict(m.config) for k, m in planes.items()}
     metadata = {"format": FORMAT, "config": json.dumps(configs)}
-    temporary = Path(f"{path}.tmp")
-    safetensors.numpy.save_file(
-        {n: np.ascontiguousarray(a) for n, a in arrays.items()}, temporary, metadata
-    )
-    os.replace(temporary, path)
+    whole = {n: np.ascontiguousarray(a) for n, a in arrays.items()}
+    write_file(Path(path), safetensors.numpy.save(whole, metadata))
 
 
 def load_weights(path: str | Path, device: str = "cpu") -> tuple[dict[str, PlaneCoder], int]:

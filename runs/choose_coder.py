@@ -1,0 +1,92 @@
+"""What `auto` should take: the learned coder against AVIF at equal error on data/val.
+
+python runs/choose_coder.py [--model NAME] [--data DIR]      about 10 minutes on two cores
+
+For each quality: the learned coder's mean error and bytes, and the geometric mean over frames of
+its bytes over AVIF's at the same error. Below 1, learned is smaller. Fills AUTO in codec.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from encodepth import avif
+from encodepth.data import open_dataset
+from encodepth.image import fill_holes
+from encodepth.models.base import BaseModel, load_model
+
+DATA = Path(__file__).parents[2] / "shared" / "data" / "val"
+QUALITIES = range(5, 100, 10)
+FLOOR = range(5, 100, 6)  # AVIF's
+Curve = np.ndarray  # (settings, 2): decibels, log bytes
+
+
+def main() -> int:
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--model", default="base")
+    arguments.add_argument("--data", type=Path, default=DATA)
+    arguments.add_argument("--every", type=int, default=3, help="take every Nth frame")
+    options = arguments.parse_args()
+    model = load_model(options.model)
+    curves: dict[str, list[tuple[Curve, Curve]]] = {"color": [], "depth": []}
+    for pair in list(open_dataset(options.data))[:: options.every]:
+        image = pair.load()
+        curves["color"].append(_color_curves(model, image.color))
+        curves["depth"].append(_depth_curves(model, image.depth))
+        print(f"{pair.sequence}/{pair.frame} done", file=sys.stderr)
+    for kind, both in curves.items():
+        print(f"{kind}: quality, mean dB, mean bytes, learned / AVIF bytes at equal error, frames")
+        ours, ratios = np.array([a for a, _ in both]), np.array([_ratios(a, b) for a, b in both])
+        for i, quality in enumerate(QUALITIES):
+            shared = ratios[:, i][np.isfinite(ratios[:, i])]
+            ratio = np.exp(shared.mean()) if len(shared) else np.nan
+            decibels, size = ours[:, i, 0].mean(), np.exp(ours[:, i, 1]).mean()
+            print(f"  {quality:3} {decibels:7.2f} {size:9.0f} {ratio:7.3f} {len(shared):4}")
+    return 0
+
+
+def _color_curves(model: BaseModel, color: np.ndarray) -> tuple[Curve, Curve]:
+    size = color.shape[:2]
+    ours, floor = [], []
+    for quality in QUALITIES:
+        coded = model.encode_color(color, quality)
+        decoded, _ = model.decode_color(coded.payload, *size, quality, coded.check)
+        ours.append(_point(coded.payload, (decoded / 255.0 - color / 255.0)))
+    for quality in FLOOR:
+        payload = avif.encode_color(color, quality)
+        floor.append(_point(payload, avif.decode_color(payload, *size) / 255.0 - color / 255.0))
+    return np.array(ours), np.array(floor)
+
+
+def _depth_curves(model: BaseModel, depth: np.ndarray) -> tuple[Curve, Curve]:
+    valid = depth > 0
+    low, high = int(depth[valid].min()), int(depth.max())
+    plane = ((fill_holes(depth) - low) / max(high - low, 1)).astype(np.float32)
+    ours, floor = [], []
+    for quality in QUALITIES:
+        coded = model.encode_depth(plane, valid, quality)
+        decoded = model.decode_depth(coded.payload, *depth.shape, quality, coded.check, valid)
+        ours.append(_point(coded.payload, (decoded - plane)[valid]))
+    for quality in FLOOR:
+        payload = avif.encode_plane(plane, quality)
+        floor.append(_point(payload, (avif.decode_plane(payload, *depth.shape) - plane)[valid]))
+    return np.array(ours), np.array(floor)
+
+
+def _point(payload: bytes, error: np.ndarray) -> tuple[float, float]:
+    return -10 * float(np.log10(np.mean(np.square(error)) + 1e-12)), float(np.log(len(payload)))
+
+
+def _ratios(ours: Curve, floor: Curve) -> np.ndarray:
+    """Return log(bytes / AVIF's bytes at the same error), NaN outside AVIF's range."""
+    floor = floor[np.argsort(floor[:, 0])]
+    size = np.interp(ours[:, 0], floor[:, 0], floor[:, 1], left=np.nan, right=np.nan)
+    return ours[:, 1] - size
+
+
+if __name__ == "__main__":
+    sys.exit(main())
