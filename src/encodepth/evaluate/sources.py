@@ -1,0 +1,132 @@
+"""Record files with where each record comes from, so that a page can name a source for any number.
+
+A file gets a letter; what its header lines say (day, machine, versions) is kept beside its digest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..errors import EncodepthError
+from .records import Record, key, read_records
+
+SOURCE = "_source"  # field that names a record's file, by its letter
+
+
+@dataclass(frozen=True)
+class Source:
+    """One record file (`.jsonl`) or profile (`.json`).
+
+    Attributes:
+        letter: its short name on the page.
+        path: as given.
+        digest: first 12 hex digits of its SHA-256.
+        count: records in it.
+        used: of these, how many no earlier file held already.
+        headers: what it says about machines, in order, repeats left out.
+    """
+
+    letter: str
+    path: str
+    digest: str
+    count: int
+    used: int
+    headers: tuple[Record, ...] = ()
+
+
+@dataclass
+class Material:
+    """All records (each with SOURCE), all profiles, and their files."""
+
+    records: list[Record] = field(default_factory=list)
+    profiles: list[Record] = field(default_factory=list)
+    sources: list[Source] = field(default_factory=list)
+
+
+def load_material(paths: Iterable[str | os.PathLike[str]]) -> Material:
+    """Read record files and profiles; folders stand for what lies in them.
+
+    Of a result that several files hold, the first counts, as in `compare`.
+
+    Raises:
+        EncodepthError: a file is missing or is neither, or there is no record at all.
+    """
+    found, seen, named = Material(), set(), [Path(path) for path in paths]
+    files = list(_expand(named))
+    for path in files:
+        letter = _letter(len(found.sources))
+        data = _bytes(path)
+        digest = hashlib.sha256(data).hexdigest()[:12]
+        if path.suffix == ".json":
+            profiles = _profiles(path, data)
+            if not profiles and Path(path) not in named:
+                continue  # some other JSON file in a folder of results
+            found.profiles += [{**p, SOURCE: letter} for p in profiles]
+            count = len(profiles)
+            found.sources.append(Source(letter, str(path), digest, count, count))
+            continue
+        whole, used = read_records(path), 0
+        for record in whole.records:
+            name = key({**record, "set": ""})
+            if name not in seen:
+                seen.add(name)
+                used += 1
+                found.records.append({**record, SOURCE: letter})
+        found.sources.append(
+            Source(letter, str(path), digest, len(whole.records), used, _distinct(whole.headers))
+        )
+    if not found.records:
+        names = ", ".join(map(str, files or named)) or "no file"
+        raise EncodepthError(f"no records in {names}")
+    return found
+
+
+def letters_of(records: Iterable[Record]) -> tuple[str, ...]:
+    """Return the letters of the files that some records come from, in order."""
+    return tuple(sorted({r[SOURCE] for r in records if SOURCE in r}, key=lambda s: (len(s), s)))
+
+
+def _expand(paths: Iterable[str | os.PathLike[str]]) -> Iterable[Path]:
+    for path in map(Path, paths):
+        if path.is_dir():
+            yield from sorted(f for f in path.iterdir() if f.suffix in (".jsonl", ".json"))
+        else:
+            yield path
+
+
+def _letter(number: int) -> str:
+    turn, place = divmod(number, 26)
+    return chr(ord("A") + place) + (str(turn) if turn else "")
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise EncodepthError(f"record file {path} does not exist") from None
+    except OSError as error:
+        raise EncodepthError(f"record file {path} cannot be read: {error.strerror}") from None
+
+
+def _profiles(path: Path, data: bytes) -> list[dict[str, Any]]:
+    """Return what `encodepth profile --json` printed; other JSON files hold nothing for us."""
+    try:
+        value = json.loads(data)
+    except ValueError:
+        raise EncodepthError(f"{path} is no JSON file") from None
+    entries = value if isinstance(value, list) else [value]
+    return [e for e in entries if isinstance(e, dict) and {"model", "macs", "parameters"} <= set(e)]
+
+
+def _distinct(headers: Sequence[Record]) -> tuple[Record, ...]:
+    kept: list[Record] = []
+    for header in headers:
+        if header not in kept:
+            kept.append(header)
+    return tuple(kept)

@@ -1,0 +1,62 @@
+"""Small pieces of HTML: tables, source letters, numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+NONE = "–"
+
+
+def sup(letters: Iterable[str]) -> str:
+    """Return links to record files, as small letters."""
+    links = ",".join(f'<a href="#source-{letter}">{letter}</a>' for letter in letters)
+    return f'<sup class="source">{links}</sup>' if links else ""
+
+
+def table(
+    caption: str, head: Sequence[str], rows: Iterable[Sequence[str]], *, classes: str = ""
+) -> str:
+    """Return a table that scrolls sideways on a narrow screen. Cells are HTML, not plain text.
+
+    A cell may begin with "|class|" to name its class.
+    """
+    header = "".join(f'<th scope="col">{name}</th>' for name in head)
+    body = "".join(
+        "<tr>"
+        + "".join(_cell(cell, "th" if i == 0 else "td") for i, cell in enumerate(row))
+        + "</tr>"
+        for row in rows
+    )
+    return (
+        f'<div class="wide"><table class="{classes}"><caption>{caption}</caption>'
+        f"<thead><tr>{header}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """Write a number, or a dash where there is none."""
+    return NONE if value is None else f"{value:.{digits}f}"
+
+
+def percent(value: float | None) -> str:
+    """Write a signed percentage with a true minus sign."""
+    return NONE if value is None else f"{value:+.1f}".replace("-", "−")
+
+
+def rate(value: float) -> str:
+    """Write bits per pixel with three figures that count."""
+    return f"{value:.3f}" if value >= 0.01 else f"{value:.4f}"
+
+
+def text(value: object) -> str:
+    """Escape anything."""
+    return escape(str(value))
+
+
+def _cell(cell: str, tag: str) -> str:
+    classes = ""
+    if cell.startswith("|"):
+        _, classes, cell = cell.split("|", 2)
+    scope = ' scope="row"' if tag == "th" else ""
+    return f"<{tag}{scope}{f' class={classes}' if classes else ''}>{cell}</{tag}>"
