@@ -1,0 +1,159 @@
+"""Generated scenes: how fast they are made, how like real frames they are, and what they look like.
+
+    python runs/scenes.py                  (a minute on two idle cores; needs ../shared)
+
+Writes results/scenes.json and docs/figures/scenes.webp.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from encodepth.data import open_dataset
+from encodepth.data.synthetic import scene
+from encodepth.image import RgbdImage, read, write_file
+from encodepth.view.colormap import depth_map, paint, shown_range
+
+SENSORS = (None, "kinect", "realsense")
+FACTS = ("holes", "distinct values", "equal neighbours", "edges", "hole rims", "roughness")
+_photographs: list[NDArray[np.uint8]] = []
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--shared", type=Path, default=Path("../shared"))
+    parser.add_argument("--scenes", type=int, default=60, help="scenes timed for each sensor")
+    parser.add_argument("-j", "--jobs", type=int, default=2, help="processes")
+    parser.add_argument("--figure", type=Path, default=Path("docs/figures/scenes.webp"))
+    parser.add_argument("-o", "--output", type=Path, default=Path("results/scenes.json"))
+    options = parser.parse_args()
+    photographs = sorted((options.shared / "data" / "cid22").glob("training_*"))[::3]
+    if not photographs:
+        print(f"scenes: no photographs at {options.shared}/data/cid22", file=sys.stderr)
+        return 1
+    record: dict[str, object] = {"speed": speed(photographs, options.scenes, options.jobs)}
+    _open(photographs)
+    rows = {f"generated, {s or 'exact'}": facts(_made(s, range(1000, 1016))) for s in SENSORS}
+    for folder in sorted((options.shared / "data" / "train").iterdir()):
+        pairs = open_dataset(folder)
+        rows[folder.name] = facts(p.load() for p in pairs[:: max(1, len(pairs) // 8)])
+    record["facts"] = rows
+    _print(record["speed"], rows)
+    options.output.parent.mkdir(exist_ok=True)
+    write_file(options.output, (json.dumps(record, indent=1) + "\n").encode())
+    _draw(options.figure)
+    return 0
+
+
+def speed(photographs: Sequence[Path], count: int, jobs: int) -> dict[str, dict[str, float | None]]:
+    """Return, for each sensor, 640x480 pairs per second by the clock and CPU seconds per pair.
+
+    On a machine that is busy with other work the clock says nothing, and its rate is left out.
+    """
+    found = {}
+    with ProcessPoolExecutor(jobs, initializer=_open, initargs=(photographs,)) as pool:
+        list(pool.map(_cost, [None] * 4 * jobs, range(4 * jobs)))  # processes start, files are read
+        for sensor in SENSORS:
+            load = os.getloadavg()[0] - jobs
+            start = time.perf_counter()
+            cpu = list(pool.map(_cost, [sensor] * count, range(count)))
+            seconds = time.perf_counter() - start
+            found[sensor or "exact"] = {
+                "pairs_per_second": round(count / seconds, 2) if load < 0.5 else None,
+                "cpu_seconds_per_pair": round(sum(cpu) / count, 4),
+                "quickest_cpu_seconds": round(min(cpu), 4),
+                "processes": jobs,
+                "load_of_others": round(max(load, 0), 1),
+            }
+    return found
+
+
+def facts(images: Iterable[RgbdImage]) -> dict[str, float]:
+    """Return means over depth maps of what a codec notices (`FACTS`), and how many there were."""
+    rows = [_facts(image) for image in images]
+    means = np.mean(rows, axis=0)
+    return {
+        "frames": len(rows),
+        **{k: float(f"{m:.4g}") for k, m in zip(FACTS, means, strict=True)},
+    }
+
+
+def _facts(image: RgbdImage) -> list[float]:
+    assert image.depth is not None
+    z = image.depth * (image.depth_unit * 1000)
+    valid = (z > 0) & (z < 10000)
+    both = valid[:, 1:] & valid[:, :-1]
+    step = np.abs(z[:, 1:] - z[:, :-1])[both]
+    rims = np.count_nonzero(valid[:, 1:] ^ valid[:, :-1])
+    rims += np.count_nonzero(valid[1:] ^ valid[:-1])
+    three = valid[:, 2:] & valid[:, 1:-1] & valid[:, :-2]
+    bend = np.abs(z[:, 2:] - 2 * z[:, 1:-1] + z[:, :-2]) / np.maximum(z[:, 1:-1], 1) ** 2 * 1e6
+    bend = bend[three]
+    return [
+        1 - valid.mean(),
+        np.unique(image.depth[valid]).size,
+        np.mean(step == 0),
+        np.mean(step / z[:, :-1][both] > 0.02),
+        rims / z.size,
+        bend[bend < 60].mean(),  # mm at one metre; beyond is an edge
+    ]
+
+
+def _made(sensor: str | None, seeds: Iterable[int]) -> Iterable[RgbdImage]:
+    for seed in seeds:
+        yield scene(seed, sensor=sensor, textures=_photographs)  # type: ignore[arg-type]
+
+
+def _open(photographs: Sequence[Path]) -> None:
+    for path in photographs:
+        color = read(path).color
+        assert color is not None
+        _photographs.append(color)
+
+
+def _cost(sensor: str | None, seed: int) -> float:
+    start = time.process_time()
+    for _ in _made(sensor, (seed,)):
+        pass
+    return time.process_time() - start
+
+
+def _print(speeds: object, rows: dict[str, dict[str, float]]) -> None:
+    print(json.dumps(speeds, indent=1))
+    print(f"{'':28}" + "".join(f"{name:>18}" for name in FACTS))
+    for label, row in rows.items():
+        print(f"{label:28}" + "".join(f"{row[name]:18.4g}" for name in FACTS))
+
+
+def _draw(path: Path) -> None:
+    """Draw two scenes for each sensor, four below one another, colour beside depth."""
+    rows = []
+    for seed in range(20, 26):
+        parts = []
+        for image in _made(SENSORS[seed % 3], (seed,)):
+            assert image.color is not None
+            assert image.depth is not None
+            low, high = shown_range(image.depth, image.depth_unit)
+            metres = image.depth * image.depth_unit
+            parts += [image.color, paint(metres, low, high, depth_map(), image.depth > 0)]
+        rows.append(np.concatenate(parts, axis=1)[::2, ::2])
+    left, right = np.concatenate(rows[::2]), np.concatenate(rows[1::2])
+    from PIL import Image
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.concatenate([left, right], axis=1)).save(path, quality=80)
+    print(path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
