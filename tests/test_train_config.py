@@ -3,12 +3,13 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 from encodepth.errors import EncodepthError
-from encodepth.train.config import Recipe
+from encodepth.train.config import Optimiser, Rate, Recipe
 from encodepth.train.recipe import load_recipe, make_recipe, resolved
 from encodepth.train.run import split
-from encodepth.train.schedule import length, rate
+from encodepth.train.schedule import by_rate, length, rate
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 SMALL = {
@@ -155,3 +156,16 @@ def test_a_thesis_recipe_is_one_run_per_lambda_each_from_its_own_baseline():
     assert [r.loss.lambdas for r in runs] == [(0.0001,), (0.001,), (0.005,)]
     assert [r.folder for r in runs] == ["o/lambda-0.0001", "o/lambda-0.001", "o/lambda-0.005"]
     assert runs[1].model.init == "out/depth/lambda-0.001/checkpoint.safetensors"
+
+
+def test_a_tensor_learns_at_the_rate_of_the_first_pattern_that_fits():
+    tensors = {n: torch.nn.Parameter(torch.zeros(1)) for n in ("g_a.narrow", "g_a.down", "prior")}
+    rates = (Rate("*narrow*", 0.1), Rate("g_a.*", 0.5))
+    groups = {g["factor"]: g["params"] for g in by_rate(tensors, Optimiser(rates=rates))}
+    assert {f: [id(p) for p in ps] for f, ps in groups.items()} == {
+        0.1: [id(tensors["g_a.narrow"])],
+        0.5: [id(tensors["g_a.down"])],
+        1.0: [id(tensors["prior"])],
+    }
+    with pytest.raises(EncodepthError, match='no tensor is named like "g_b"'):
+        by_rate(tensors, Optimiser(rates=(Rate("g_b", 2.0),)))

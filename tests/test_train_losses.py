@@ -154,3 +154,9 @@ def test_edge_weight_raises_the_cost_of_errors_at_jumps_alone():
 def test_shapes_that_differ_are_named():
     with pytest.raises(ValueError, match=r"reconstruction is \(1, 1, 8, 8\), the original"):
         losses.distortion(torch.zeros(1, 1, 8, 8), torch.zeros(1, 3, 8, 8), Loss())
+
+
+def test_root_of_the_cost_weighs_rates_alike():
+    bpp, error, lmbda = torch.tensor([0.5]), torch.tensor([1e-3]), torch.tensor([0.01])
+    cost = losses.rate_distortion(bpp, error, lmbda, Loss(root=0.02))
+    assert cost.item() == pytest.approx((0.5 + 0.01 * 255**2 * 1e-3 + 0.02) ** 0.5)

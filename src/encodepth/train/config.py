@@ -148,6 +148,8 @@ class Loss:
         power: a picture's loss is weighted by (reference / lambda)^power, so that high rates do
             not drown low ones when lambda is drawn per picture.
         reference: lambda at which that weight is 1.
+        root: above 0, the loss is sqrt(cost + root): costly pictures and cheap ones, high rates
+            and low ones then weigh alike, and what costs nothing stays out of it.
         edge: extra weight of valid pixels at depth jumps in the squared error.
         context_dropout: share of steps in which depth trains without colour as context.
     """
@@ -160,6 +162,7 @@ class Loss:
     holes: Literal["ignore", "zero"] = "ignore"
     power: float = 0.0
     reference: float = 0.01
+    root: float = 0.0
     edge: float = 0.0
     context_dropout: float = 0.25
 
@@ -170,10 +173,25 @@ class Loss:
 
 
 @dataclass(frozen=True)
+class Rate:
+    """Tensors that learn at their own rate, for their values live on another scale.
+
+    Attributes:
+        match: pattern with * and ? for the tensor's name ("planes.depth.g_s.*"); the first that
+            fits decides.
+        factor: of the recipe's learning rate.
+    """
+
+    match: str
+    factor: float
+
+
+@dataclass(frozen=True)
 class Optimiser:
     """Adam and what surrounds it.
 
     Attributes:
+        rates: tensors with a learning rate of their own.
         batch: pictures per step and process.
         accumulate: batches whose gradients are averaged before a step.
         clip: largest gradient norm.
@@ -187,6 +205,7 @@ class Optimiser:
 
     lr: float = 1e-4
     betas: tuple[float, float] = (0.9, 0.999)
+    rates: tuple[Rate, ...] = ()
     batch: int = 8
     accumulate: int = 1
     clip: float = 1.0

@@ -23,7 +23,7 @@ from .batches import Batch, Batches, Frame, Frames, loader
 from .checkpoint import Checkpoint
 from .devices import Devices
 from .journal import Figures, Journal, Progress
-from .schedule import length, rate
+from .schedule import by_rate, length, rate
 from .tasks import Task
 
 Stop = Callable[[], bool]
@@ -85,7 +85,8 @@ class Loop:
         self.names = {n: p for n, p in task.named_parameters() if p.requires_grad}
         if not self.names:
             raise EncodepthError("every tensor is frozen; nothing to train")
-        self.optimiser = torch.optim.Adam(self.names.values(), settings.lr, betas=settings.betas)
+        groups = by_rate(self.names, settings)
+        self.optimiser = torch.optim.Adam(groups, settings.lr, betas=settings.betas)
         if settings.ema:
             self.averages = {n: p.detach().clone() for n, p in self.names.items()}
         if state is not None:
@@ -185,7 +186,7 @@ class Loop:
         settings = self.recipe.optimiser
         factor = rate(self.recipe.schedule, self.step, self.steps, self.epoch)
         for group in self.optimiser.param_groups:
-            group["lr"] = settings.lr * factor
+            group["lr"] = settings.lr * factor * group["factor"]
         self.optimiser.zero_grad()
         total: dict[str, Tensor] = {}
         waited = 0.0

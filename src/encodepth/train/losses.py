@@ -23,6 +23,8 @@ _TINY = 1e-8
 def rate_distortion(bpp: Tensor, distortion: Tensor, lmbda: Tensor, loss: Loss) -> Tensor:
     """Return rate + lambda * scale * distortion of each picture, (B,) (thesis eq. 16, 17).
 
+    The recipe may weigh it by lambda or take its root, where lambda is drawn per picture.
+
     Args:
         bpp: bits of y and z per pixel, (B,).
         distortion: (B,).
@@ -30,7 +32,9 @@ def rate_distortion(bpp: Tensor, distortion: Tensor, lmbda: Tensor, loss: Loss) 
         loss: the scale, and the weight that balances rates when lambda varies.
     """
     cost = bpp + lmbda * loss.factor * distortion
-    return cost * (loss.reference / lmbda) ** loss.power if loss.power else cost
+    if loss.power:
+        cost = cost * (loss.reference / lmbda) ** loss.power
+    return (cost + loss.root).sqrt() if loss.root else cost
 
 
 def distortion(x_hat: Tensor, x: Tensor, loss: Loss, valid: Tensor | None = None) -> Tensor:
