@@ -8,6 +8,7 @@ tokens. A guide is any (B, K, H, W) tensor of declared channels: depth, colour, 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -94,7 +95,8 @@ class PromptNetwork(nn.Module):
     def forward(self, x: Tensor) -> list[tuple[Tensor, Tensor]]:
         """Return, stage by stage in order of computation, two (B, h/2, w/2, half) pictures."""
         prompts = []
-        for block, (plain, shifted) in zip(self.blocks, self.heads, strict=True):  # type: ignore[misc]
+        for block, heads in zip(self.blocks, self.heads, strict=True):
+            plain, shifted = cast(nn.ModuleList, heads)
             x = block(x)
             prompts.append((plain(x).permute(0, 2, 3, 1), shifted(x).permute(0, 2, 3, 1)))
         return prompts

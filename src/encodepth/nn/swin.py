@@ -35,6 +35,8 @@ class SwinBlock(nn.Module):
         prompts: number of prompt pictures.
     """
 
+    _where: Tensor
+
     def __init__(
         self, dim: int, head_width: int, window: int, *, shifted: bool, prompts: int = 0
     ) -> None:

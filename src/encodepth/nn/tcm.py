@@ -24,7 +24,7 @@ class TcmHalf(nn.Module):
         self, half: int, head_width: int, window: int, *, shifted: bool, prompts: int = 0
     ) -> None:
         super().__init__()
-        self.half = half
+        self.width = half
         self.split = nn.Linear(2 * half, 2 * half)
         self.conv1 = conv(half, half)
         self.conv2 = conv(half, half)
@@ -38,7 +38,7 @@ class TcmHalf(nn.Module):
             The CNN half adds its input twice, once inside its residual block and once outside,
             as the published LIC-TCM weights expect; the figure shows one of the two.
         """
-        n = self.half
+        n = self.width
         near = F.linear(x, self.split.weight[:n], self.split.bias[:n])
         deep = F.leaky_relu(self.conv1(near.permute(0, 3, 1, 2)), SLOPE, inplace=True)
         deep = F.leaky_relu(self.conv2(deep), SLOPE, inplace=True).permute(0, 2, 3, 1)
