@@ -1,6 +1,6 @@
 #!/bin/sh
 # Thesis section 5.4, finished: depth as a jet, turbo or hue picture against depth as depth.
-# Time: about 8 minutes on two idle cores (5 frames of data/test). Needs ../shared.
+# Time: about 5 minutes on two idle cores (4 frames of data/test). Needs ../shared.
 # Writes results/colormap.jsonl and docs/figures/colormap.png; prints the tables of docs/evaluation.md.
 set -e
 cd "$(dirname "$0")/.."

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..errors import EncodepthError
 from .anchors import conventional
+from .colormap import parse as parse_painted
 from .compare import MeanPoint, Metric, means, scene_order
 from .records import Record
 
@@ -67,7 +68,8 @@ def _draw(
                 [p.bpp for p in points], [p.value for p in points], label=codec, **styles[codec]
             )
         frames = max(p.frames for points in curves.values() for p in points)
-        axes.set_title(f"{NAMES.get(kind, kind)}, {frames} frames", fontsize=10)
+        count = "1 frame" if frames == 1 else f"{frames} frames"
+        axes.set_title(f"{NAMES.get(kind, kind)}, {count}", fontsize=10)
         axes.set_xscale("log")
         axes.set_xlabel("rate (bits per pixel)")
         low, high = axes.get_xlim()
@@ -117,8 +119,9 @@ def _ticks() -> list[float]:
 def _styles(codecs: list[str]) -> dict[str, dict]:
     """Give every codec its look, the same in each panel: ours black and on top, others coloured."""
     anchors = {codec.name for codec in conventional()}
-    ours = [c for c in codecs if c not in anchors and not c.startswith("vvc")]
-    others = [c for c in codecs if c not in ours]
+    others = anchors | {c for c in codecs if c.startswith("vvc") or parse_painted(c)}
+    ours = [c for c in codecs if c not in others]
+    rest = [c for c in codecs if c in others]
     styles: dict[str, dict] = {}
     for i, codec in enumerate(ours):
         line = ("-", "--", ":", "-.")[i % 4]
@@ -126,7 +129,7 @@ def _styles(codecs: list[str]) -> dict[str, dict]:
             "color": "black", "linestyle": line, "linewidth": 2.2, "zorder": 5,
             "marker": "*X"[i % 2], "markersize": 7,
         }  # fmt: skip
-    for i, codec in enumerate(others):
+    for i, codec in enumerate(rest):
         styles[codec] = {
             "color": PALETTE[i % len(PALETTE)], "marker": MARKERS[i % len(MARKERS)],
             "markersize": 4, "linewidth": 1.3, "linestyle": "--" if i >= len(PALETTE) else "-",
