@@ -41,8 +41,11 @@ def encode_depth(depth: np.ndarray, error: int = 0, effort: int = DEFAULT_EFFORT
     if len(values := _used(fewest)) <= 2:
         best = _encode_indexed(fewest, values, effort)
     else:
+        step, low = 2 * error + 1, int(valid[0])
+        near = (low + error) // step * step or low
+        firsts = {near, step} if low + error >= step else {near}  # from the nearest, from zero
         best = _smallest(
-            lambda: _encode_stepped(depth, int(valid[0]), error, effort),
+            *(lambda f=f: _encode_stepped(depth, f, error, effort) for f in sorted(firsts)),
             lambda: _encode_indexed(fewest, values, effort),
         )
     _prove(depth, decode_depth(best, *depth.shape), error)
@@ -89,10 +92,9 @@ def _used(plane: np.ndarray) -> np.ndarray:
     return np.flatnonzero(seen)
 
 
-def _encode_stepped(depth: np.ndarray, low: int, error: int, effort: int) -> bytes:
+def _encode_stepped(depth: np.ndarray, first: int, error: int, effort: int) -> bytes:
     """Code k for the value first + (k - 1) * step, 0 for a hole."""
     step = 2 * error + 1
-    first = (low + error) // step * step or low
     table = np.maximum((np.arange(65536) - first + error) // step + 1, 0).astype(np.uint16)
     table[0] = 0
     head = step.to_bytes(_STEPS - 2, "little") + first.to_bytes(2, "little")
