@@ -80,7 +80,7 @@ def test_the_page_says_how_many_bits_ours_saves_and_where_that_was_measured(resu
     html = report.build([results])
     row = re.search(r'<tr><th scope="row"><abbr title="base">.*?</tr>', html, re.S)[0]
     assert '<a href="#source-B">B</a>' in row
-    assert re.search(r"<td class=good>−50\.0</td>", row)
+    assert re.search(r'<td class="good">−50\.0</td>', row)
     assert 'id="source-A"' in html
     assert "2026-01-02: a &lt;fast&gt; one, 2 cores" in html
     assert "numpy 9.9" in html
@@ -292,5 +292,5 @@ def test_the_command_refuses_to_overwrite_and_names_bad_files(results, tmp_path)
 
 def test_small_pieces_of_html():
     assert percent(-3.14) == "−3.1"
-    assert "<td class=good>1</td>" in table("c", ["a", "b"], [["x", "|good|1"]])
+    assert '<td class="good">1</td>' in table("c", ["a", "b"], [["x", "|good|1"]])
     assert sections.plain("webp-m6") == "WebP"

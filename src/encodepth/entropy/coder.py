@@ -107,4 +107,5 @@ def _by_table(index: NDArray[np.integer]) -> list[tuple[int, NDArray[np.intp]]]:
     order = np.argsort(index, kind="stable")
     counts = np.bincount(index)
     ends = np.cumsum(counts)
-    return [(k, order[ends[k] - counts[k] : ends[k]]) for k in np.flatnonzero(counts) if k > 0]
+    used = np.flatnonzero(counts).tolist()
+    return [(k, order[ends[k] - counts[k] : ends[k]]) for k in used if k > 0]

@@ -34,7 +34,7 @@ def gaussian_tables() -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     Table k covers the symbols -radius..radius, and one escape symbol comes last. Every frequency
     is at least 1 and the frequencies of a table sum to 2^PRECISION.
     """
-    scales = scale_of(np.arange(SCALES))
+    scales = scale_of(np.arange(SCALES, dtype=np.float64))
     radii = np.ceil(5 * scales).astype(np.int32) + 1
     tables = [_table(float(s), int(r)) for s, r in zip(scales, radii, strict=True)]
     return radii, np.concatenate(tables)

@@ -37,9 +37,10 @@ class Hyper(nn.Module):
         super().__init__()
         m, c, z = config.latent, config.mean, config.hyper
         self.enter = nn.Conv2d(m, c, 1)
-        self.down = nn.ModuleList([nn.Conv2d(4 * c, c, 1), nn.Conv2d(4 * c, z, 1)])
+        last = nn.Conv2d(4 * c, z, 1)
+        nn.init.normal_(last.weight, std=0.3 * (4 * c) ** -0.5)  # z starts near zero
+        self.down = nn.ModuleList([nn.Conv2d(4 * c, c, 1), last])
         self.encode = nn.ModuleList([Block(c), Block(c)])
-        nn.init.normal_(self.down[1].weight, std=0.3 * (4 * c) ** -0.5)  # z starts near zero
         self.up = nn.ModuleList([nn.Conv2d(z, 4 * c, 1), nn.Conv2d(c, 4 * c, 1)])
         self.tune = Modulation(c, config.anchors)
         self.decode = nn.ModuleList([Block(c), Block(c)])

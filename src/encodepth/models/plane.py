@@ -96,6 +96,9 @@ class PlaneModel(nn.Module):
         before = x.new_ones(0)
         for k, ratio in enumerate(self.g_a.ratios):
             down, up = self.g_a.down[k], self.g_s.up[k]
+            assert isinstance(down, nn.Conv2d)
+            assert isinstance(up, nn.Conv2d)
+            assert down.bias is not None
             if k:
                 inner = before.repeat_interleave(ratio * ratio)
                 down.weight.mul_(inner[:, None, None])

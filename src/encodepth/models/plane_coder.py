@@ -10,6 +10,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -89,7 +90,7 @@ class PlaneCoder:
     @torch.inference_mode()
     def encode(
         self,
-        picture: NDArray[np.generic],
+        picture: NDArray[Any],
         quality: int,
         valid: NDArray[np.bool_] | None = None,
         guide: Guide | None = None,
@@ -104,15 +105,15 @@ class PlaneCoder:
         """
         height, width = picture.shape[:2]
         size = _latent_size(height, width)
-        picture, valid = _pad(picture, "edge"), _pad(valid, "constant")
+        padded, mask = _pad(picture, "edge"), _pad_mask(valid)
         blend = self._blend(quality)
         gain = self.model.gain(blend)
         y = torch.empty(1, self.model.config.latent, *size, device=self.device)
         y_hat, symbols = torch.empty_like(y), torch.empty_like(y)
         for window in _windows(size, _halo(self.model.config)):
-            x = self._tensor(picture, window.wide) - 0.5
-            if valid is not None:
-                x = torch.cat([x, 1 - self._tensor(valid, window.wide)], dim=1)
+            x = self._tensor(padded, window.wide) - 0.5
+            if mask is not None:
+                x = torch.cat([x, 1 - self._tensor(mask, window.wide)], dim=1)
             with self._autocast():
                 wide = self.model.g_a(x, blend, _latent(guide, window.wide))
             y[(..., *window.core)] = wide[(..., *window.inner)]
@@ -120,7 +121,7 @@ class PlaneCoder:
         for window in _windows(size, 0):
             tile = y[(..., *window.core)] * gain
             y_hat[(..., *window.core)], symbols[(..., *window.core)] = self._write_tile(
-                writer, tile, quality, self._side(window, valid, guide)
+                writer, tile, quality, self._side(window, mask, guide)
             )
         payload = writer.encoder.finish()
         return Coded(payload, writer.check, writer.encoder.bits, Guide(y_hat, symbols))
@@ -143,14 +144,14 @@ class PlaneCoder:
             DesyncError: it decodes to other symbols than were encoded.
         """
         size = _latent_size(height, width)
-        valid = _pad(valid, "constant")
+        mask = _pad_mask(valid)
         y_hat = torch.empty(1, self.model.config.latent, *size, device=self.device)
         symbols = torch.empty_like(y_hat)
         reader = _Reader(self.tables, payload, self.device)
         for window in _windows(size, 0):
             tile = y_hat[(..., *window.core)]
             y_hat[(..., *window.core)], symbols[(..., *window.core)] = self._read_tile(
-                reader, tile, quality, self._side(window, valid, guide)
+                reader, tile, quality, self._side(window, mask, guide)
             )
         if reader.check != check:
             raise DesyncError(
@@ -171,9 +172,9 @@ class PlaneCoder:
         guide: Guide | None = None,
     ) -> Iterator[tuple[tuple[slice, slice], NDArray[np.float32]]]:
         """Yield (area of the picture, pixels (h, w, components) around [0, 1]), tile by tile."""
-        blend, valid = self._blend(quality), _pad(valid, "constant")
+        blend, mask = self._blend(quality), _pad_mask(valid)
         for window in _windows(_latent_size(height, width), _halo(self.model.config)):
-            holes = None if valid is None else 1 - self._tensor(valid, window.wide)
+            holes = None if mask is None else 1 - self._tensor(mask, window.wide)
             with self._autocast():
                 wide = self.model.g_s(
                     latent.latent[(..., *window.wide)], blend, holes, _latent(guide, window.wide)
@@ -219,11 +220,9 @@ class PlaneCoder:
             gain = self.model.gain(blend)
             return context.walk(features, gain, offset.view(1, -1, 1, 1), code)
 
-    def _side(
-        self, window: _Window, valid: NDArray[np.generic] | None, guide: Guide | None
-    ) -> _Side:
+    def _side(self, window: _Window, mask: NDArray[Any] | None, guide: Guide | None) -> _Side:
         """Cut what both ends already know of a tile out of the whole picture's."""
-        holes = None if valid is None else 1 - self._tensor(valid, window.core)
+        holes = None if mask is None else 1 - self._tensor(mask, window.core)
         if guide is None:
             return _Side(holes, None)
         here = (..., *window.core)
@@ -240,7 +239,7 @@ class PlaneCoder:
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.low_precision)
 
-    def _tensor(self, picture: NDArray[np.generic], area: tuple[slice, slice]) -> Tensor:
+    def _tensor(self, picture: NDArray[Any], area: tuple[slice, slice]) -> Tensor:
         """Cut a latent area out of a padded picture (H, W[, C]) as (1, C, h, w) in [0, 1]."""
         part = np.ascontiguousarray(picture[_pixels(area[0]), _pixels(area[1])])
         x = torch.from_numpy(part).to(self.device)
@@ -291,12 +290,15 @@ def _latent_size(height: int, width: int) -> tuple[int, int]:
     return tuple(-(-n // ALIGN) * (ALIGN // STRIDE) for n in (height, width))  # type: ignore[return-value]
 
 
-def _pad(picture: NDArray[np.generic] | None, mode: str) -> NDArray[np.generic] | None:
+def _pad(picture: NDArray[Any], mode: Literal["edge", "constant"]) -> NDArray[Any]:
     """Pad bottom and right to multiples of 32: the edge repeated, or zeros."""
-    if picture is None:
-        return None
     space = [(0, -n % ALIGN) for n in picture.shape[:2]] + [(0, 0)] * (picture.ndim - 2)
-    return np.pad(picture, space, mode=mode) if any(b for _, b in space) else picture  # type: ignore[call-overload]
+    return np.pad(picture, space, mode=mode) if any(b for _, b in space) else picture
+
+
+def _pad_mask(valid: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
+    """Pad a mask; what lies outside the picture is a hole."""
+    return None if valid is None else _pad(valid, "constant")
 
 
 def _halo(config: PlaneConfig) -> int:

@@ -60,12 +60,13 @@ class Synthesis(nn.Module):
             for w, n in zip(config.widths, config.blocks, strict=True)
         )
         if config.mask:
-            self.mask = nn.ModuleList(
+            masks = [
                 nn.Conv2d(p * p, w, 1, bias=False)
                 for p, w in zip(config.patches, config.widths, strict=True)
-            )
-            for conv in self.mask:
+            ]
+            for conv in masks:
                 nn.init.zeros_(conv.weight)
+            self.mask = nn.ModuleList(masks)
         if config.guide:
             self.guide = nn.Conv2d(config.guide, config.latent, 1, bias=False)
             self.fine_guide = nn.Conv2d(config.guide, 4 * config.widths[-2], 1, bias=False)
@@ -116,8 +117,9 @@ def _ratios(config: PlaneConfig) -> tuple[int, ...]:
     return tuple(p // q for p, q in zip(config.patches, before, strict=True))
 
 
-def _start(conv: nn.Conv2d, matrix: Tensor) -> None:
+def _start(conv: nn.Module, matrix: Tensor) -> None:
     """Put `matrix` into the top left of a 1x1 convolution; features beyond it start small."""
+    assert isinstance(conv, nn.Conv2d)
     nn.init.normal_(conv.weight, std=0.02)
     nn.init.zeros_(conv.bias)  # type: ignore[arg-type]
     rows, columns = matrix.shape

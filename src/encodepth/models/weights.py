@@ -67,9 +67,12 @@ def load_weights(path: str | Path, device: str = "cpu") -> tuple[dict[str, Plane
     except (OSError, safetensors.SafetensorError) as error:
         raise ModelNotFoundError(f"cannot read weights {path}: {error}") from None
     planes = {}
-    for kind, fields in json.loads(metadata["config"]).items():
+    configs: dict[str, dict[str, Any]] = json.loads(metadata["config"])
+    for kind, fields in configs.items():
         own = {n.split("/", 1)[1]: a for n, a in arrays.items() if n.startswith(f"{kind}/")}
-        values = {n: tuple(v) if isinstance(v, list) else v for n, v in fields.items()}
+        values: dict[str, Any] = {
+            n: tuple(v) if isinstance(v, list) else v for n, v in fields.items()
+        }
         planes[kind] = _plane(PlaneConfig(**values), own, device)
     return planes, fingerprint(arrays)
 
@@ -114,7 +117,8 @@ def _plane(config: PlaneConfig, arrays: Arrays, device: str) -> PlaneCoder:
     left = [n for n in missing.missing_keys if not n.endswith(_RATES)]
     if left or missing.unexpected_keys:
         raise ModelNotFoundError(f"weights do not fit the model: {left + missing.unexpected_keys}")
-    model = model.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
+    model = model.eval().requires_grad_(False).to(device)
+    model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     tables = Tables(*(arrays[n] for n in _TABLES))
     rates = RateTables(arrays["y_offset"], arrays["z_index"])
     return PlaneCoder(model, tables, rates)

@@ -55,10 +55,11 @@ def blend_weights(quality: Tensor, anchors: int) -> Tensor:
     return (1 - (position[:, None] - grid).abs()).clamp(min=0)
 
 
-def linear(x: Tensor, conv: nn.Conv2d) -> Tensor:
+def linear(x: Tensor, conv: nn.Module) -> Tensor:
     """Apply a 1x1 convolution in full precision, even under autocast."""
     with torch.autocast(x.device.type, enabled=False):
-        return conv(x.float())
+        result: Tensor = conv(x.float())
+    return result
 
 
 def dct_rows(patch: int, components: int, chroma: float = 4.0) -> Tensor:

@@ -19,12 +19,12 @@ def table(
 ) -> str:
     """Return a table that scrolls sideways on a narrow screen. Cells are HTML, not plain text.
 
-    A cell may begin with "|class|" to name its class.
+    A cell may begin with "|classes|" to name its classes.
     """
-    header = "".join(f'<th scope="col">{name}</th>' for name in head)
+    header = "".join(_cell(name, "th", "col") for name in head)
     body = "".join(
         "<tr>"
-        + "".join(_cell(cell, "th" if i == 0 else "td") for i, cell in enumerate(row))
+        + "".join(_cell(cell, "td" if i else "th", "row") for i, cell in enumerate(row))
         + "</tr>"
         for row in rows
     )
@@ -37,6 +37,11 @@ def table(
 def number(value: float | None, digits: int = 2) -> str:
     """Write a number, or a dash where there is none."""
     return NONE if value is None else f"{value:.{digits}f}"
+
+
+def times(value: float | None) -> str:
+    """Write a ratio: two digits after the point where it is small, one where it is not."""
+    return NONE if value is None else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
 def percent(value: float | None) -> str:
@@ -54,9 +59,9 @@ def text(value: object) -> str:
     return escape(str(value))
 
 
-def _cell(cell: str, tag: str) -> str:
-    classes = ""
+def _cell(cell: str, tag: str, scope: str) -> str:
+    attributes = f' scope="{scope}"' if tag == "th" else ""
     if cell.startswith("|"):
         _, classes, cell = cell.split("|", 2)
-    scope = ' scope="row"' if tag == "th" else ""
-    return f"<{tag}{scope}{f' class={classes}' if classes else ''}>{cell}</{tag}>"
+        attributes += f' class="{classes}"'
+    return f"<{tag}{attributes}>{cell}</{tag}>"

@@ -31,6 +31,7 @@ from ..evaluate.records import Record
 from ..evaluate.sources import SOURCE, Material, letters_of
 from .chart import Series, Style, chart, swatch
 from .html import NONE, number, percent, rate, sup, table, text
+from .html import times as ratio
 
 SCENES = {
     "icl": "ICL living room (rendered)",
@@ -353,7 +354,7 @@ def times_section(numbers: Numbers) -> str:
     rows = [
         [numbers.name(t.codec, t.modality), {"color": "colour"}.get(t.modality, t.modality),
          str(t.frames), number(t.encode_ms, 1), number(t.decode_ms, 1),
-         number(t.encode_ratio, 1), number(t.decode_ratio, 1)]
+         ratio(t.encode_ratio), ratio(t.decode_ratio)]
         for t in times(numbers.records) if not is_painted(t.codec)
     ]  # fmt: skip
     if not rows:
@@ -383,8 +384,7 @@ def sources_section(material: Material) -> str:
              f"|left|<code>{text(source.path)}</code>", f"|left|<code>{source.digest}</code>",
              used, f"|left wrap|{where}", f"|left wrap|{listed or NONE}"]
         )  # fmt: skip
-    head = ["", "|left|file", "SHA-256", "records used", "measured", "versions"]
-    head = [h.split("|")[-1] for h in head]
+    head = ["", "|left|file", "|left|SHA-256", "records used", "|left|measured", "|left|versions"]
     caption = "Of a result that several files hold, the first counts"
     return table(caption, head, rows, classes="sources")
 
@@ -521,7 +521,9 @@ def _thesis_figures(numbers: Numbers) -> str:
         (26, "depth", "psnr65535", "psnr", "PSNR, peak 65535 (dB)"),
         (27, "depth", "similarity", "structure", "comprehensive similarity (dB)"),
     )
-    order, styles = [], {}
+    order: list[str] = []
+    styles: dict[str, Style] = {}
+    letters: dict[str, tuple[str, ...]] = {}
     for figure, modality, name, attribute, y_title in asked:
         tables = [t for t in thesis.TABLES if t.modality == modality]
         for i, t in enumerate(tables):
@@ -540,11 +542,12 @@ def _thesis_figures(numbers: Numbers) -> str:
                 style = Style(i, ours=True) if is_ours(codec) else Style(3 + i % 5)
                 style = styles.setdefault(plain(codec), style)
                 series.append(_series(numbers, codec, curves[codec], METRICS[name], style))
+                letters[plain(codec)] = numbers.letters.get((codec, modality), ())
                 order += [plain(codec)] if plain(codec) not in order else []
         parts.append(chart(f"Figure {figure}", series, y_title))
     legend = "".join(
         f'<li><button type="button" aria-pressed="true" data-codec="{escape(n)}">'
-        f"{swatch(styles[n])} {escape(n)}</button></li>"
+        f"{swatch(styles[n])} {escape(n)}</button>{sup(letters.get(n, ()))}</li>"
         for n in order
     )
     return (
