@@ -164,6 +164,7 @@ def test_of_a_result_in_two_files_the_first_counts(tmp_path):
 
 def test_other_json_in_a_folder_is_passed_over_and_profiles_are_shown(results):
     (results / "other.json").write_text('{"a": 1}', encoding="utf-8")
+    (results / "other.jsonl").write_text('{"a": 1}\n', encoding="utf-8")
     profile = {
         "model": "base", "macs": 5e9, "parameters": 1234567, "encode": {"median": 0.25},
         "decode": None, "width": 640, "height": 480, "device": "cpu", "threads": 1,
@@ -171,6 +172,8 @@ def test_other_json_in_a_folder_is_passed_over_and_profiles_are_shown(results):
     (results / "profile.json").write_text(json.dumps([profile]), encoding="utf-8")
     html = report.build([results])
     assert "other.json" not in html
+    with pytest.raises(EncodepthError, match="no field"):
+        load_material([results / "other.jsonl"])  # named, so it must be a record file
     row = re.search(r"<tr><th scope=\"row\"><b>base</b>.*?</tr>", html, re.S)[0]
     assert re.findall(r"<td>([^<]*)</td>", row)[:4] == ["250", "–", "1.23", "5.0"]
 

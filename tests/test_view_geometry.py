@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from encodepth.errors import InvalidImageError
@@ -49,6 +49,7 @@ def test_intrinsics_of_the_depth_map_stay_beside_a_larger_colour_picture():
     assert g.depth_intrinsics(image) == (own, False)
 
 
+@settings(deadline=None)
 @given(ANGLE, ANGLE, st.floats(0.2, 3), st.floats(0.1, 20))
 def test_every_viewpoint_is_a_rotation_that_looks_at_the_centre(yaw, pitch, distance, centre):
     rotation, eye = g.pose(g.Viewpoint("", yaw, pitch, distance), centre)

@@ -50,7 +50,7 @@ class Material:
 
 
 def load_material(paths: Iterable[str | os.PathLike[str]]) -> Material:
-    """Read record files and profiles; folders stand for what lies in them.
+    """Read record files and profiles; folders stand for such files right in them.
 
     Of a result that several files hold, the first counts, as in `compare`.
 
@@ -65,12 +65,14 @@ def load_material(paths: Iterable[str | os.PathLike[str]]) -> Material:
         digest = hashlib.sha256(data).hexdigest()[:12]
         if path.suffix == ".json":
             profiles = _profiles(path, data)
-            if not profiles and Path(path) not in named:
+            if not profiles and path not in named:
                 continue  # some other JSON file in a folder of results
             found.profiles += [{**p, SOURCE: letter} for p in profiles]
             count = len(profiles)
             found.sources.append(Source(letter, str(path), digest, count, count))
             continue
+        if b'"codec"' not in data and path not in named:
+            continue  # lines of some other kind
         whole, used = read_records(path), 0
         for record in whole.records:
             name = key({**record, "set": ""})

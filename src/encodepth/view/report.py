@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from html import escape
 from pathlib import Path
 
@@ -54,7 +55,8 @@ def report(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise EncodepthError(f"{folder} cannot be made: {error.strerror}") from None
-    scenes = [decode_scene(name, image) for name, image in originals]
+    with ThreadPoolExecutor(2) as pool:  # codecs work outside Python's lock
+        scenes = list(pool.map(decode_scene, *zip(*originals, strict=True))) if originals else []
     own = folder / RECORDS
     own.unlink(missing_ok=True)
     if scenes:

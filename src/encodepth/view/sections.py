@@ -39,6 +39,7 @@ SCENES = {
     "test": "all of data/test",
     "kodak": "Kodak",
 }
+COLUMNS = {"icl": "ICL", "sensor": "sensors", "test": "data/test", "kodak": "Kodak"}
 PAINTED = ("turbo", "jet", "hue")  # colour maps of thesis section 5.4
 SHORT = {
     "jpeg-turbo-420": "JPEG",
@@ -220,7 +221,7 @@ def summary_section(numbers: Numbers) -> str:
                 f"Bits for the same quality, in % against {own}; mean of BD-rates per frame; "
                 "n/m: only n of its m frames could be compared"
             )
-            head = ["", *(f"{_metric(m)}<br>{SCENES[kind]}" for m, kind in asked)]
+            head = ["", *(f"{_metric(m)}<br>{COLUMNS[kind]}" for m, kind in asked)]
             parts.append(table(caption, head, rows, classes="bd"))
     return "".join(parts) or missing("two codecs on the same frames")
 
