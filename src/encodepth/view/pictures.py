@@ -69,6 +69,7 @@ class _Coder:
     whole: bool  # settings are whole numbers
     size: Callable[[float], int]
     decode: Callable[[float], NDArray]
+    halvings: int = _HALVINGS
 
 
 def own_codec() -> str:
@@ -103,17 +104,21 @@ def read_scene(folder: str | os.PathLike[str]) -> tuple[str, RgbdImage]:
     return place.name, image
 
 
-def decode_scene(name: str, image: RgbdImage) -> Scene:
-    """Code and decode the frame with every codec that is installed."""
+def decode_scene(name: str, image: RgbdImage, *, stop: Callable[[], bool] = lambda: False) -> Scene:
+    """Code and decode the frame with every codec that is installed, until told to stop."""
     scene = Scene(name, image)
     known = {codec.name: codec for codec in anchors.conventional()}
     own = _Own(own_codec(), image)
     assert image.color is not None
     assert image.depth is not None
-    for coder in (*_conventional(known, COLOR_CODECS, image), own.coder("color")):
-        scene.color.extend(_at_rates(scene, coder, (COLOR_RATE,), "color"))
-    for coder in (*_conventional(known, DEPTH_CODECS, image), own.coder("depth")):
-        scene.depth.extend(_at_rates(scene, coder, DEPTH_RATES, "depth"))
+    color = (*_conventional(known, COLOR_CODECS, image), own.coder("color"))
+    depth = (*_conventional(known, DEPTH_CODECS, image), own.coder("depth"))
+    for coder in color:
+        if not stop():
+            scene.color.extend(_at_rates(scene, coder, (COLOR_RATE,), "color"))
+    for coder in depth:
+        if not stop():
+            scene.depth.extend(_at_rates(scene, coder, DEPTH_RATES, "depth"))
     return scene
 
 
@@ -123,6 +128,7 @@ def near_rate(
     target: float,
     *,
     whole: bool = True,
+    halvings: int = _HALVINGS,
 ) -> float:
     """Return the setting whose bytes come nearest to `target`, by ratio.
 
@@ -142,7 +148,7 @@ def near_rate(
         middle = (low + high) // 2
         low, high = (middle, high) if bytes_of(settings[middle]) <= target else (low, middle)
     smaller, larger = settings[low], settings[high]
-    for _ in range(_HALVINGS if bytes_of(smaller) <= target <= bytes_of(larger) else 0):
+    for _ in range(halvings if bytes_of(smaller) <= target <= bytes_of(larger) else 0):
         between = (smaller + larger) / 2
         between = float(round(between)) if whole else between
         if between in tried:
@@ -160,7 +166,13 @@ def _at_rates(scene: Scene, coder: _Coder, rates: Iterable[float], modality: str
     pixels = original.shape[0] * original.shape[1]
     found: dict[float, Decoded] = {}
     for rate in rates:
-        setting = near_rate(coder.size, coder.settings, rate * pixels / 8, whole=coder.whole)
+        setting = near_rate(
+            coder.size,
+            coder.settings,
+            rate * pixels / 8,
+            whole=coder.whole,
+            halvings=coder.halvings,
+        )
         if setting in found:
             continue
         decoded, size = coder.decode(setting), coder.size(setting)
@@ -210,42 +222,49 @@ def _wrapped(codec: anchors.Conventional, image: RgbdImage) -> _Coder:
 
 
 class _Own:
-    """Our codec on a pair: one file per quality; depth is charged all but the colour's part."""
+    """Our codec on a pair: one file per quality; depth is charged all but the colour's part.
+
+    The colour stream never sees depth, so colour's rate is found with files of colour alone, and
+    depth's at few qualities: a learned file takes seconds.
+    """
 
     def __init__(self, name: str, image: RgbdImage) -> None:
         from ..codec import Codec
 
         self.name, self.image, self.codec = name, image, Codec("base")
         self.way = ours.parse(name).way
-        self.files: dict[int, bytes] = {}
+        self.files: dict[tuple[int, str], bytes] = {}
 
     def coder(self, modality: str) -> _Coder:
         """Return one modality of it."""
-        qualities = tuple(float(q) for q in (5, 20, 40, 60, 80, 95))
+        qualities = (5, 20, 40, 60, 80, 95) if modality == "color" else (5, 20, 35, 50, 65, 80)
         return _Coder(
             self.name,
-            qualities,
+            tuple(map(float, qualities)),
             whole=True,
             size=lambda setting: self._size(setting, modality),
             decode=lambda setting: self._decoded(setting, modality),
+            halvings=_HALVINGS if modality == "color" else 0,
         )
 
-    def _file(self, setting: float) -> bytes:
-        quality = round(setting)
-        if quality not in self.files:
-            self.files[quality] = self.codec.encode(self.image, quality=quality, coder=self.way)
-        return self.files[quality]
+    def _file(self, setting: float, modality: str) -> bytes:
+        name = (round(setting), modality)
+        if name not in self.files:
+            image = RgbdImage(self.image.color) if modality == "color" else self.image
+            self.files[name] = self.codec.encode(image, quality=name[0], coder=self.way)
+        return self.files[name]
 
     def _size(self, setting: float, modality: str) -> int:
-        data = self._file(setting)
+        data = self._file(setting, modality)
+        if modality == "color":
+            return len(data)
         whole = Container.parse(data)
         color = whole.stream(Kind.COLOR)
         assert color is not None
-        for_color = len(Container((color,), color_size=whole.color_size).serialize())
-        return for_color if modality == "color" else len(data) - for_color
+        return len(data) - len(Container((color,), color_size=whole.color_size).serialize())
 
     def _decoded(self, setting: float, modality: str) -> NDArray[Any]:
-        image = self.codec.decode(self._file(setting))
+        image = self.codec.decode(self._file(setting, modality))
         part = image.color if modality == "color" else image.depth
         assert part is not None
         return np.asarray(part)

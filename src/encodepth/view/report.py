@@ -12,12 +12,13 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from html import escape
 from pathlib import Path
+from threading import Event
 
 from .. import __version__
 from ..errors import EncodepthError
 from ..evaluate.records import RecordFile, machine_header
 from ..evaluate.sources import load_material
-from ..image import write_file
+from ..image import RgbdImage, write_file
 from . import sections as s
 from .embed import Json, color_tables
 from .page import fill, script_json, template
@@ -55,8 +56,7 @@ def report(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise EncodepthError(f"{folder} cannot be made: {error.strerror}") from None
-    with ThreadPoolExecutor(2) as pool:  # codecs work outside Python's lock
-        scenes = list(pool.map(decode_scene, *zip(*originals, strict=True))) if originals else []
+    scenes = _decode(originals)
     own = folder / RECORDS
     own.unlink(missing_ok=True)
     if scenes:
@@ -141,6 +141,19 @@ def _pictures(
         ("errors", "Where depth errs", _say(_ERRORS) + maps_section(scenes, letter)),
         ("clouds", "Point clouds", _say(_CLOUDS) + clouds),
     ], data
+
+
+def _decode(originals: Sequence[tuple[str, RgbdImage]]) -> list[Scene]:
+    """Decode two frames at a time: the codecs work outside Python's lock."""
+    ended = Event()
+    with ThreadPoolExecutor(2) as pool:
+        waiting = [pool.submit(decode_scene, *pair, stop=ended.is_set) for pair in originals]
+        try:
+            return [one.result() for one in waiting]
+        except BaseException:  # a failure, or ctrl-C: do not let the others finish first
+            ended.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def _write_records(path: Path, scenes: Sequence[Scene]) -> None:
