@@ -71,6 +71,19 @@ def test_transforms_in_bfloat16_write_streams_that_float32_reads():
     assert (low.decompress(coded, 128, 128) - high).abs().max() < 0.05 * high.abs().max()
 
 
+def test_bfloat16_can_be_left_again_and_touches_no_weight():
+    model = random_tcm(small(ROWS["rgb"]))
+    x, _ = pictures(model.config, 64, 64)
+    before, name = model.compress(x), TcmModel(model).fingerprint
+    at_work = TcmModel(model)
+    at_work.use_low_precision(True)
+    assert model.compress(x) != before
+    assert at_work.fingerprint == TcmModel(model).fingerprint == name
+    assert all(p.dtype == torch.float32 for p in model.parameters())
+    at_work.use_low_precision(False)
+    assert model.compress(x) == before
+
+
 def test_weights_survive_the_disk(tmp_path):
     model = model_of("depth-conv")
     save_tcm(tmp_path / "w.safetensors", model)

@@ -1,5 +1,7 @@
 """Sources: what is found, packed once, and how bad files are named."""
 
+import re
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -159,6 +161,46 @@ def test_pairs_are_packed_with_bad_ones_named_file_by_file(tmp_path):
     frame = frames[0]
     assert not frame.valid[:8].any()
     assert (frame.depth[:8] > 0).all()
+
+
+def test_names_without_a_partner_are_told_or_refused(tmp_path):
+    folder = pair_folder(tmp_path, 3)
+    (folder / "depth" / "2.png").rename(folder / "depth" / "two.png")
+    source, said = {"kind": "pairs", "path": "scene"}, []
+    (frames,) = open_training(recipe_of(tmp_path, source), said.append)
+    assert len(frames) == 2
+    assert [line.split("scene/")[1] for line in said if line.startswith("skipped: ")] == [
+        "color/2.png: no depth of that name",
+        "depth/two.png: no color of that name",
+    ]
+    with pytest.raises(EncodepthError, match=r'2\.png: no depth .*\(data\.bad = "refuse"\)'):
+        open_training(recipe_of(tmp_path, source, bad="refuse"), print)
+
+
+def test_a_wrong_unit_is_told_left_out_or_refused(tmp_path):
+    folder = pair_folder(tmp_path, 3)
+    path = folder / "depth" / "1.png"
+    depth = np.asarray(Image.open(path)).astype(int)
+    Image.fromarray((depth * 20).astype(np.uint16)).save(path)  # steps of 0.05 mm, read as 1 mm
+    source, doubt = {"kind": "pairs", "path": "scene"}, r"depth/1\.png: .*depth unit"
+    for choice, count, start in (("use", 3, "doubtful: "), ("skip", 2, "skipped: ")):
+        said = []
+        recipe = recipe_of(tmp_path, source, doubtful=choice)
+        (frames,) = open_training(recipe, said.append)
+        assert len(frames) == count
+        assert [bool(re.search(doubt, line)) for line in said if line.startswith(start)] == [True]
+    with pytest.raises(EncodepthError, match=rf'{doubt}.*\(data\.doubtful = "refuse"\)'):
+        open_training(recipe_of(tmp_path, source, doubtful="refuse"), print)
+
+
+def test_many_doubtful_pairs_are_counted_after_the_first(tmp_path, monkeypatch):
+    monkeypatch.setattr("encodepth.train.frames._DOUBTS", 1)
+    folder, said = pair_folder(tmp_path, 3), []
+    for path in (folder / "depth").iterdir():
+        depth = np.asarray(Image.open(path)).astype(int)
+        Image.fromarray((depth * 20).astype(np.uint16)).save(path)
+    open_training(recipe_of(tmp_path, {"kind": "pairs", "path": "scene"}), said.append)
+    assert said[-1] == "doubtful: 2 more; `encodepth data check` names every one"
 
 
 def test_depth_range_follows_the_recipe(tmp_path):

@@ -216,6 +216,17 @@ def test_depth_trains_with_and_without_a_frozen_color_model(tmp_path):
     assert guided.payload
 
 
+def test_the_guide_alone_is_what_a_whole_pass_shows(tmp_path):
+    loop = loop_of(tmp_path)
+    color, batch = loop.task.planes["color"].eval(), loop.batches[0]
+    with torch.no_grad():
+        whole = color(batch.color, batch.quality).guide
+        alone = color.guide(batch.color, batch.quality)
+    assert torch.equal(alone.latent, whole.latent)
+    assert torch.equal(alone.symbols, whole.symbols)
+    assert alone.symbols.any()
+
+
 def test_context_is_dropped_as_often_as_the_recipe_says():
     recipe = make_recipe(TINY, ["loss.context_dropout=0.25", "data.crop=64"])
     batches = Batches(recipe, [Shapes()])

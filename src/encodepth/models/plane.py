@@ -59,13 +59,25 @@ class PlaneModel(nn.Module):
             valid: (B, 1, H, W), 1 where depth is measured.
             guide: colour's latent, for depth.
         """
-        config = self.config
-        blend = blend_weights(quality, config.anchors)
-        gain = self.gain(blend)
+        blend = blend_weights(quality, self.config.anchors)
         holes = None if valid is None else 1 - valid
-        x = picture - 0.5 if holes is None else torch.cat([picture - 0.5, holes], dim=1)
+        seen, bits = self._code(picture, blend, holes, guide)
         latent_guide = guide.latent if guide is not None else None
-        y = self.g_a(x, blend, latent_guide) * gain
+        output = self.g_s(seen.latent, blend, holes, latent_guide) + 0.5
+        return Reconstruction(output, bits, seen)
+
+    def guide(self, picture: Tensor, quality: Tensor) -> Guide:
+        """What `forward` lets the next modality see of this one, without decoding the picture."""
+        blend = blend_weights(quality, self.config.anchors)
+        return self._code(picture, blend, None, None)[0]
+
+    def _code(
+        self, picture: Tensor, blend: Tensor, holes: Tensor | None, guide: Guide | None
+    ) -> tuple[Guide, Tensor]:
+        """Return (latent and symbols, estimated bits (B,)) of pictures, arguments as `forward`."""
+        gain = self.gain(blend)
+        x = picture - 0.5 if holes is None else torch.cat([picture - 0.5, holes], dim=1)
+        y = self.g_a(x, blend, guide.latent if guide is not None else None) * gain
         z = self.context.hyper.analyse(pad_latent(y))
         z_index = round_clamp(blend @ self.context.z_index, 1, SCALES - 1)[:, :, None, None]
         relax = _noisy if self.training else torch.round
@@ -81,8 +93,7 @@ class PlaneModel(nn.Module):
             return round_clamp(residual, -32767, 32767)
 
         y_hat, symbols = self.context.walk(features, gain, offset[:, :, None, None], code)
-        output = self.g_s(y_hat, blend, holes, latent_guide) + 0.5
-        return Reconstruction(output, bits + sum(spent), Guide(y_hat, symbols))
+        return Guide(y_hat, symbols), bits + sum(spent)
 
     @torch.no_grad()
     def calibrate(self, picture: Tensor, valid: Tensor | None = None) -> None:

@@ -7,6 +7,7 @@ and the check of its symbols says when it does not. Weights hold one rate, as in
 from __future__ import annotations
 
 import binascii
+import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -60,9 +61,9 @@ class TcmPayload:
 class TCM(nn.Module):
     """LIC-TCM after a row of `tcm_rows.ROWS`.
 
-    g_a and g_s run in the precision of their own weights (`use_bfloat16`) or in another runtime
-    (`use_runtime`); everything between y and the bytes always runs in float32, one picture
-    at a time, in one memory layout, so that it repeats to the bit.
+    g_a and g_s may run in bfloat16 (`use_bfloat16`) or in another runtime (`use_runtime`);
+    everything between y and the bytes always runs in float32, one picture at a time, in one
+    memory layout, so that it repeats to the bit.
     """
 
     gaussian_frequencies: Tensor
@@ -174,29 +175,26 @@ class TCM(nn.Module):
         return self.synthesise(torch.cat(latents), guide)[..., :height, :width]
 
     def analyse(self, x: Tensor, guide: Tensor | None = None) -> Tensor:
-        """Run g_a on padded pictures in the precision of its weights; returns y in float32."""
-        dtype = self.g_a.out.weight.dtype
-        guide = guide.to(dtype) if guide is not None else None
-        run = self._runtimes.get("g_a", self.g_a)
-        return run(x.to(dtype), guide).float()
+        """Run g_a on padded pictures, in its runtime; returns y in float32."""
+        return self._runtimes.get("g_a", self.g_a)(x, guide).float()
 
     def synthesise(self, y_hat: Tensor, guide: Tensor | None = None) -> Tensor:
-        """Run g_s in the precision of its weights; returns the padded picture in float32."""
-        dtype = next(self.g_s.out.parameters()).dtype
-        guide = guide.to(dtype) if guide is not None else None
-        run = self._runtimes.get("g_s", self.g_s)
-        return run(y_hat.to(dtype), guide).float()
+        """Run g_s in its runtime; returns the padded picture in float32."""
+        return self._runtimes.get("g_s", self.g_s)(y_hat, guide).float()
 
-    def use_bfloat16(self) -> TCM:
-        """Turn the transforms' weights to bfloat16; a stream still decodes with float32 ones."""
-        self.g_a.bfloat16()
-        self.g_s.bfloat16()
+    def use_runtime(self, compile_: Callable[[nn.Module], Transform] | None) -> TCM:
+        """Run g_a and g_s through another runtime, for instance `nn.openvino.Compiled`.
+
+        A runtime takes the weights as they are now; the model's own stay what they are. None goes
+        back to them.
+        """
+        parts = {"g_a": self.g_a, "g_s": self.g_s}
+        self._runtimes = {k: compile_(net) for k, net in parts.items()} if compile_ else {}
         return self
 
-    def use_runtime(self, compile_: Callable[[nn.Module], Transform]) -> TCM:
-        """Run g_a and g_s through another runtime, for instance `nn.openvino.Compiled`."""
-        self._runtimes = {"g_a": compile_(self.g_a), "g_s": compile_(self.g_s)}
-        return self
+    def use_bfloat16(self, on: bool = True) -> TCM:
+        """Run g_a and g_s in bfloat16, or in float32 again; a stream decodes either way."""
+        return self.use_runtime(InBfloat16 if on else None)
 
     def decoder_tensors(self) -> dict[str, Tensor]:
         """The tensors and tables that decide what a stream means; their hash names the decoder."""
@@ -305,6 +303,22 @@ class TCM(nn.Module):
                 setattr(self, name, torch.empty_like(stored, device=self.borders.device))
         self._coder = None
         super()._load_from_state_dict(state_dict, prefix, *rest)
+
+
+class InBfloat16:
+    """A transform that runs on a bfloat16 copy of its weights; with gradients, on its own."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self.module, self._low = module, copy.deepcopy(module).bfloat16()
+
+    def __call__(self, *inputs: Tensor | None) -> Tensor:
+        """Run the transform; inputs as the module's own, in any precision."""
+        given = tuple(x for x in inputs if x is not None)
+        if torch.is_grad_enabled():
+            out: Tensor = self.module(*given)
+        else:
+            out = self._low(*(x.bfloat16() for x in given))
+        return out
 
 
 def pad(x: Tensor) -> Tensor:

@@ -49,9 +49,8 @@ class TcmModel:
         return (self.kind,)
 
     def use_low_precision(self, on: bool) -> None:
-        """Run g_a and g_s in bfloat16; symbols stay those of the float32 entropy model."""
-        if on:
-            self.model.use_bfloat16()
+        """Run g_a and g_s in bfloat16, or not; symbols stay those of the float32 entropy model."""
+        self.model.use_bfloat16(on)
 
     def encode_color(
         self, rgb: NDArray[np.uint8], quality: int, guide: NDArray[Any] | None = None

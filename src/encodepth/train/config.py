@@ -100,6 +100,8 @@ class Data:
         depth_range: what depth is divided by: "frame" maps a frame's valid minimum to 0 and its
             maximum to 1; "65535" is the thesis's.
         bad: a file that cannot be used is named and left out ("skip"), or ends the run ("refuse").
+        doubtful: a pair that can be used but looks wrong (its unit, 8 bits in a 16-bit file) is
+            named and used, left out, or ends the run.
         packs: folder for memory-mapped copies of decoded frames, made once; shared by runs.
         min_valid: share of a depth map that must be measured for the pair to be used.
         workers: processes that prepare batches; 0 prepares them in the training process.
@@ -112,6 +114,7 @@ class Data:
     validation_size: tuple[int, int] = (448, 640)
     depth_range: Literal["frame", "65535"] = "frame"
     bad: Literal["skip", "refuse"] = "skip"
+    doubtful: Literal["use", "skip", "refuse"] = "use"
     packs: str = "out/packs"
     min_valid: float = 0.1
     workers: int = 1

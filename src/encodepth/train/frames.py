@@ -12,6 +12,8 @@ from typing import TypeVar
 import numpy as np
 
 from ..data import Pair, open_dataset
+from ..data.check import doubts_about
+from ..data.found import Problem
 from ..data.synthetic import scene
 from ..data.training import may_train
 from ..errors import EncodepthError, InvalidImageError
@@ -19,12 +21,13 @@ from ..image import RgbdImage, fill_holes, read
 from .batches import Frame, Frames
 from .config import Data, Recipe, Source
 from .loop import Validation
-from .pack import Pack, make_pack
+from .pack import Doubt, Pack, make_pack
 
 T = TypeVar("T")
 Say = Callable[[str], None]
 PICTURES = (".png", ".webp", ".jpg", ".jpeg", ".tif", ".tiff")
 _MEMORY = 4 << 30  # bytes of decoded photographs that are kept
+_DOUBTS = 20  # doubtful pairs of a source that are named one by one
 
 
 def open_training(recipe: Recipe, say: Say) -> list[Frames]:
@@ -64,7 +67,7 @@ def source_files(recipe: Recipe) -> list[Path]:
         for source in sources:
             whole = replace(source, every=1, limit=0)  # thinned there, or the choice would differ
             if source.kind == "pairs":
-                pairs = _pairs(whole, root, training)
+                pairs, _ = _pairs(whole, root, training)
                 found.update(_on_disk(f) for p in pairs for f in (p.color, p.depth))
                 folders = {_on_disk(p.color).parents[1] for p in pairs}
                 found.update(f for folder in folders for f in folder.glob("*.*") if f.is_file())
@@ -185,6 +188,17 @@ def complain(reason: str, data: Data, say: Say) -> None:
     say(f"skipped: {reason}")
 
 
+def doubt(reasons: Sequence[str], data: Data, say: Say) -> None:
+    """Name pairs that look wrong, and end the run if the recipe refuses them."""
+    if reasons and data.doubtful == "refuse":
+        raise EncodepthError(f'{reasons[0]} (data.doubtful = "refuse")')
+    start = "skipped: " if data.doubtful == "skip" else "doubtful: "
+    for reason in reasons[:_DOUBTS]:
+        say(start + reason)
+    if len(reasons) > _DOUBTS:
+        say(f"{start}{len(reasons) - _DOUBTS} more; `encodepth data check` names every one")
+
+
 def find(source: Source, root: Path) -> list[Path]:
     """Return what a source's path matches below root, sorted.
 
@@ -210,13 +224,19 @@ def _open(
         made = (source.count, source.seed, source.size, source.sensors, seen)
         label = f"generated {source.seed}..{source.seed + source.count - 1}"
         return _packed(label, made, lambda: _generate(source, textures, data), data, say)
-    pairs = _pairs(source, root, training)
-    stamps = [pair.stamp for pair in pairs]
-    return _packed(source.path, (smallest, stamps), lambda: _load(pairs, smallest, data), data, say)
+    pairs, problems = _pairs(source, root, training)
+    for problem in problems:
+        complain(str(problem), data, say)
+    facts = (smallest, [pair.stamp for pair in pairs], "with doubts")
+    return _packed(source.path, facts, lambda: _load(pairs, smallest, data), data, say)
 
 
 def _packed(
-    label: str, facts: object, make: Callable[[], Iterator[Frame | str]], data: Data, say: Say
+    label: str,
+    facts: object,
+    make: Callable[[], Iterator[Frame | Doubt | str]],
+    data: Data,
+    say: Say,
 ) -> Pack:
     """Open the pack that holds these frames, made first if there is none yet."""
     key = _hash([label, repr(facts), data.depth_range, str(data.min_valid)])
@@ -224,9 +244,10 @@ def _packed(
     if not folder.exists():
         say(f"packing {label} into {folder}")
         make_pack(folder, make())
-    pack = Pack(folder, label)
+    pack = Pack(folder, label, doubtful=data.doubtful != "skip")
     for reason in pack.skipped:
         complain(reason, data, say)
+    doubt(pack.doubts, data, say)
     if not len(pack):
         raise EncodepthError(f"{label}: no usable pair")
     return pack
@@ -245,18 +266,20 @@ def _generate(source: Source, textures: Photos | None, data: Data) -> Iterator[F
         yield _frame_or_reason(RgbdImage(made.color, made.depth), f"scene {source.seed + i}", data)
 
 
-def _load(pairs: Sequence[Pair], smallest: int, data: Data) -> Iterator[Frame | str]:
+def _load(pairs: Sequence[Pair], smallest: int, data: Data) -> Iterator[Frame | Doubt | str]:
     for pair in pairs:
         name = f"{pair.sequence}/{pair.frame}"
         try:
             image = pair.load()
-        except InvalidImageError as error:
-            yield str(error)
+        except (EncodepthError, OSError, MemoryError) as error:
+            reason = " ".join(str(error).split()) or "out of memory"
+            yield reason if isinstance(error, EncodepthError) else f"{name}: {reason}"
             continue
         frame = _frame_or_reason(image, name, data)
         if isinstance(frame, Frame) and min(frame.size) < smallest:
             frame = f"{name} is {frame.size[1]}x{frame.size[0]}; a crop has {smallest} a side"
-        yield frame
+        doubts = [str(problem) for problem in doubts_about(pair, image) if not problem.fatal]
+        yield Doubt(frame, doubts[0]) if doubts and isinstance(frame, Frame) else frame
 
 
 def _frame_or_reason(image: RgbdImage, name: str, data: Data) -> Frame | str:
@@ -266,14 +289,18 @@ def _frame_or_reason(image: RgbdImage, name: str, data: Data) -> Frame | str:
         return f"{name}: {error}"
 
 
-def _pairs(source: Source, root: Path, training: bool) -> list[Pair]:
+def _pairs(source: Source, root: Path, training: bool) -> tuple[list[Pair], list[Problem]]:
+    """Return the pairs that a source chooses, and what is wrong with names and tables there."""
     groups: dict[str, list[Pair]] = {}
+    problems: list[Problem] = []
     for path in find(source, root):
-        for pair in open_dataset(path):
+        data = open_dataset(path)
+        problems += [p for p in data.problems if p.fatal and not _excluded(p.path, root, source)]
+        for pair in data:
             allowed = not training or may_train(pair)
             if allowed and not _excluded(pair.color, root, source):
                 groups.setdefault(f"{path}/{pair.sequence}", []).append(pair)
-    return [pair for group in groups.values() for pair in _thin(group, source)]
+    return [pair for group in groups.values() for pair in _thin(group, source)], problems
 
 
 def _photos(source: Source, root: Path) -> list[Path]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +19,33 @@ from .batches import Frame
 _VERSION = 1
 
 
-class Pack:
-    """Frames with colour, filled depth and mask, read without decoding."""
+@dataclass(frozen=True)
+class Doubt:
+    """What looks wrong about a frame that can be used."""
 
-    def __init__(self, folder: Path, label: str = "") -> None:
+    frame: Frame
+    reason: str
+
+
+class Pack:
+    """Frames with colour, filled depth and mask, read without decoding.
+
+    Args:
+        folder: what `make_pack` wrote.
+        label: of the source, for people.
+        doubtful: whether to use frames that look wrong.
+
+    Attributes:
+        skipped: why frames were left out when the pack was made.
+        doubts: what looks wrong about others.
+    """
+
+    def __init__(self, folder: Path, label: str = "", *, doubtful: bool = True) -> None:
         index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
         self.label, self.fingerprint = label, folder.name
         self.skipped: list[str] = index["skipped"]
-        self._frames = index["frames"]
+        self.doubts: list[str] = [f["doubt"] for f in index["frames"] if "doubt" in f]
+        self._frames = [f for f in index["frames"] if doubtful or "doubt" not in f]
         self._data = np.memmap(folder / "frames.bin", np.uint8, "r") if self._frames else None
 
     def __len__(self) -> int:
@@ -42,24 +62,27 @@ class Pack:
         return Frame(color, depth, valid, record["low"], record["high"], record["unit"])
 
 
-def make_pack(folder: Path, frames: Iterator[Frame | str]) -> None:
+def make_pack(folder: Path, frames: Iterator[Frame | Doubt | str]) -> None:
     """Write a pack of pairs; a text in place of a frame says why one was left out."""
     temporary = folder.with_name(f"{folder.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
-    records: list[dict[str, float]] = []
+    records: list[dict[str, float | str]] = []
     skipped, at = [], 0
     with open(temporary / "frames.bin", "wb") as file:
-        for frame in frames:
-            if isinstance(frame, str):
-                skipped.append(frame)
+        for found in frames:
+            if isinstance(found, str):
+                skipped.append(found)
                 continue
+            frame = found.frame if isinstance(found, Doubt) else found
             height, width = frame.size
             assert frame.depth is not None
             records.append({
                 "height": height, "width": width, "at": at,
                 "low": frame.low, "high": frame.high, "unit": frame.unit,
             })  # fmt: skip
+            if isinstance(found, Doubt):
+                records[-1]["doubt"] = found.reason
             for plane in (frame.color, frame.depth.astype("<u2"), frame.valid):
                 at += file.write(np.ascontiguousarray(plane).tobytes())
     index = {"version": _VERSION, "frames": records, "skipped": skipped}

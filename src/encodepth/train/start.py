@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
-import json
-import os
 from pathlib import Path
 
 import safetensors
-import safetensors.torch
 import torch
 from torch import Tensor, nn
 
@@ -27,7 +23,6 @@ SIZES = {
     "default": {"color": COLOR, "depth": DEPTH},
     "tiny": {"color": TINY_COLOR, "depth": TINY_DEPTH},
 }
-TCM_FORMAT = "encodepth-tcm-1"
 
 
 def load_plane(plane: PlaneModel, name: str, source: str, *, averaged: bool = True) -> None:
@@ -68,17 +63,6 @@ def tcm_model(config: TcmConfig, init: str) -> TCM:
     if init:
         start_from(model, _tcm_tensors(init), init)
     return model
-
-
-def save_tcm(path: Path, model: TCM) -> None:
-    """Write a model of the thesis's family with its tables and its row, atomically."""
-    model = copy.deepcopy(model).cpu()
-    model.update_tables()
-    config = {"format": TCM_FORMAT, "config": json.dumps(dataclasses.asdict(model.config))}
-    state = {k: v.detach().contiguous() for k, v in model.state_dict().items()}
-    temporary = path.with_suffix(".tmp")
-    safetensors.torch.save_file(state, temporary, config)
-    os.replace(temporary, path)
 
 
 def read_weights(path: str | Path, *, averaged: bool = True) -> State:

@@ -23,11 +23,12 @@ from ..errors import EncodepthError
 from ..models.context import Guide
 from ..models.plane import PlaneModel, Reconstruction
 from ..models.tcm_rows import config_of
+from ..models.tcm_weights import save_tcm
 from ..models.weights import save_weights
 from . import losses
 from .batches import Batch, Frame, collate
 from .config import Recipe
-from .start import SIZES, frozen_color, load_plane, save_tcm, tcm_model
+from .start import SIZES, frozen_color, load_plane, tcm_model
 
 Costs = dict[str, Tensor]
 """Per picture, (B,): "loss", and "<plane>_bpp", "<plane>_distortion" for what is trained."""
@@ -182,7 +183,7 @@ class BaseTask(Task):
             return None
         color = self._context[0].to(batch.color.device)
         with self.autocast(batch.color.device):
-            return color(batch.color, batch.context_quality).guide
+            return color.guide(batch.color, batch.context_quality)
 
     def _plane(self, name: str) -> PlaneModel:
         plane = self.planes[name]
@@ -226,7 +227,10 @@ class TcmTask(Task):
             self.model.z_prior.solve_quantiles()
 
     def export(self, path: Path) -> None:
-        save_tcm(path, self.model)
+        """Write the model with the tables of its weights as they are now."""
+        model = copy.deepcopy(self.model).cpu()
+        model.update_tables()
+        save_tcm(path, model)
 
     def _lower(self, transform: nn.Module) -> None:
         """Run a transform in low precision in training; the entropy model stays in float32."""
