@@ -80,3 +80,12 @@ def test_a_damaged_table_is_refused():
     frequencies[3] += 1
     with pytest.raises(ValueError, match="does not sum to 2\\^24"):
         Tables(radii, frequencies)
+
+
+def test_more_symbols_than_the_bytes_can_hold_are_refused():
+    encoder, index = Encoder(TABLES), np.full(5000, 40, np.uint8)
+    encoder.push(np.zeros(5000, np.int32), index)
+    decoder = Decoder(TABLES, encoder.finish())
+    assert not decoder.pull(index).any()
+    with pytest.raises(CorruptFileError, match="ends early"):
+        decoder.pull(np.full(50000, 40, np.uint8))

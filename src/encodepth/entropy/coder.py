@@ -37,6 +37,8 @@ class Tables:
         sums = np.add.reduceat(self.frequencies, self.starts[:-1])
         if self.frequencies.min() < 1 or (sums != 1 << PRECISION).any():
             raise ValueError("a probability table does not sum to 2^24")
+        self._cost = (PRECISION - np.log2(self.frequencies)).astype(np.float32)
+        self._cost[self.starts[1:] - 1] += 16  # an escape's number follows it
 
     @functools.cache  # noqa: B019  one instance lives as long as its model
     def model(self, k: int) -> constriction.stream.model.Categorical:
@@ -50,8 +52,7 @@ class Tables:
         symbol = symbols.astype(np.int64)
         escaped = np.abs(symbol) > radius
         at = self.starts[index] + np.where(escaped, 2 * radius + 1, symbol + radius)
-        cost = PRECISION - np.log2(self.frequencies[at].astype(np.float64)) + 16.0 * escaped
-        return float(cost[index > 0].sum())
+        return float(self._cost[at][index > 0].sum(dtype=np.float64))
 
 
 class Encoder:
@@ -75,7 +76,9 @@ class Encoder:
 
     def finish(self) -> bytes:
         """Return the payload; trailing zero bytes are left out."""
-        return self._coder.get_compressed().astype("<u4").tobytes().rstrip(b"\0")
+        whole = self._coder.get_compressed().astype("<u4").tobytes()
+        payload = whole.rstrip(b"\0")
+        return payload if self.bits <= _most_bits(payload) else whole
 
 
 class Decoder:
@@ -84,9 +87,15 @@ class Decoder:
     def __init__(self, tables: Tables, payload: bytes) -> None:
         words = np.frombuffer(payload + bytes(-len(payload) % 4), dtype="<u4").astype(np.uint32)
         self._tables, self._coder = tables, constriction.stream.queue.RangeDecoder(words)
+        self._size, self._left = len(payload), _most_bits(payload)
 
     def pull(self, index: NDArray[np.integer]) -> Ints:
-        """Return the next symbols (N,), coded with tables index (N,)."""
+        """Return the next symbols (N,), coded with tables index (N,).
+
+        Raises:
+            CorruptFileError: no symbols can come of these bytes, or not so many: what a header
+                with a forged size ends in before it costs time and memory.
+        """
         symbols = np.zeros(len(index), dtype=np.int32)
         for k, where in _by_table(index):
             radius = int(self._tables.radii[k])
@@ -99,7 +108,15 @@ class Decoder:
             except (AssertionError, ValueError) as error:
                 raise CorruptFileError(f"entropy-coded data is not valid: {error}") from None
             symbols[where] = some
+        self._left -= self._tables.bits(symbols, index)
+        if self._left < 0:
+            raise CorruptFileError(f"entropy-coded data ends early: {self._size} bytes are too few")
         return symbols
+
+
+def _most_bits(payload: bytes) -> float:
+    """Bits of symbols that a payload can hold at most; the coder itself is within 1 % of ideal."""
+    return 1.25 * 8 * len(payload) + 1024
 
 
 def _by_table(index: NDArray[np.integer]) -> list[tuple[int, NDArray[np.intp]]]:

@@ -145,14 +145,15 @@ class PlaneCoder:
         """
         size = _latent_size(height, width)
         mask = _pad_mask(valid)
-        y_hat = torch.empty(1, self.model.config.latent, *size, device=self.device)
-        symbols = torch.empty_like(y_hat)
+        shape = (1, self.model.config.latent, *size)
+        y_hat = symbols = torch.empty(0, device=self.device)
         reader = _Reader(self.tables, payload, self.device)
         for window in _windows(size, 0):
-            tile = y_hat[(..., *window.core)]
-            y_hat[(..., *window.core)], symbols[(..., *window.core)] = self._read_tile(
-                reader, tile, quality, self._side(window, mask, guide)
-            )
+            like = torch.empty(1, shape[1], *_extent(window.core), device=self.device)
+            here = self._read_tile(reader, like, quality, self._side(window, mask, guide))
+            if not len(y_hat):  # only now: what a forged size asks for has failed before this
+                y_hat, symbols = like.new_empty(shape), like.new_empty(shape)
+            y_hat[(..., *window.core)], symbols[(..., *window.core)] = here
         if reader.check != check:
             raise DesyncError(
                 f"decoded to other symbols than were encoded (check {check:04x}, got"
@@ -317,6 +318,10 @@ def _windows(size: tuple[int, int], halo: int) -> Iterator[_Window]:
                 for s, n in zip(core, size, strict=True)
             )
             yield _Window(core, wide)  # type: ignore[arg-type]
+
+
+def _extent(area: tuple[slice, slice]) -> tuple[int, int]:
+    return area[0].stop - area[0].start, area[1].stop - area[1].start
 
 
 def _pixels(area: slice) -> slice:
