@@ -208,7 +208,7 @@ def find(source: Source, root: Path) -> list[Path]:
     whole = root / source.path
     found = [whole] if whole.exists() else sorted(root.glob(source.path))
     if not found:
-        raise EncodepthError(f"no data at {whole}")
+        raise EncodepthError(f"no data at {whole}; set data.root and the source's path to yours")
     return found
 
 
