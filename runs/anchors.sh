@@ -1,6 +1,7 @@
 #!/bin/sh
 # Measure the conventional codecs again and set them beside the published anchor records.
-# Time: about 4 minutes on two cores; with --all (every frame and setting) about 1.5 hours.
+# A codec without published records (JPEG 2000 for colour) is measured on every frame.
+# Time: about 7 minutes on two cores; with --all (every frame and setting) about 1.5 hours.
 # Needs ../shared (data and anchors); writes results/anchors.jsonl and prints a table.
 set -e
 cd "$(dirname "$0")/.."

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 from statistics import fmean
 
+from encodepth.evaluate.colormap import MAPS
 from encodepth.evaluate.compare import METRICS, deltas, means, scenes, select
 from encodepth.evaluate.frames import find_frames
+from encodepth.evaluate.ours import parse
 from encodepth.evaluate.plots import plot_curves
 from encodepth.evaluate.records import Record, only, read_records
 from encodepth.evaluate.runner import evaluate
+from encodepth.image import write_file
 
 FRAMES = {
     ("aug_icl_nuim_livingroom1_clean_211", "000001"),
@@ -19,19 +23,21 @@ FRAMES = {
     ("aug_icl_nuim_livingroom1_clean_211", "000204"),
     ("kinect_other_lab_room_22", "000013"),
 }
-MAPS = ("jet", "turbo", "hue")
-SLOW = "hevc-x265-444-slow"  # with turbo only
 LOSSY = {  # colour codec with settings, and the codec of the same family that takes depth as depth
     "avif-aom-444-s6@20/35/50/65/80/90/95": "avif-aom-12b-s4-lin",
     "hevc-x265-444-slow": "hevc-x265-12b-lin",
     "jp2k-8b": "jp2k-16b-lin",
+    "base": "base+alone",
+    "base+avif": "base+avif+alone",
 }
+SOME = {"hevc-x265-444-slow": ("turbo",), "base": ("jet", "turbo"), "base+avif": ("turbo",)}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--table", action="store_true", help="only print what is measured")
     parser.add_argument("--shared", type=Path, default=Path("../shared"))
+    parser.add_argument("--direct", type=Path, default=Path("results/default_depth.jsonl"))
     parser.add_argument("--figure", type=Path, default=Path("docs/figures/colormap.png"))
     parser.add_argument("-j", "--jobs", type=int, default=2)
     parser.add_argument("-o", "--output", type=Path, default=Path("results/colormap.jsonl"))
@@ -41,12 +47,11 @@ def main() -> int:
         print(f"colormap: no frames in {test}; this run needs them")
         return 1
     frames = [f for f in find_frames(test) if (f.sequence, f.frame) in FRAMES]
-    painted = [
-        f"{name}+{codec}" for codec in LOSSY for name in MAPS if codec != SLOW or name == "turbo"
-    ]
+    painted = [f"{name}+{codec}" for codec in LOSSY for name in SOME.get(codec, MAPS)]
     exact = [f"{name}-exact+jxl-lossless-rgb" for name in MAPS]
     failures = []
     if not arguments.table:
+        _drop_other_weights(arguments.output)
         done = evaluate(
             [*painted, *exact], frames,
             out=arguments.output, set_name="public", jobs=arguments.jobs, modalities=["depth"],
@@ -54,13 +59,18 @@ def main() -> int:
         failures = done.failures + [f"{c}: {reason}" for c, reason in done.skipped.items()]
     for failure in failures:
         print(f"failed: {failure}")
-    records = _with_anchors(
-        read_records(arguments.output).records, arguments.shared / "anchors" / "public.jsonl"
-    )
+    own = read_records(arguments.output).records
+    depth = read_records(arguments.direct).records if arguments.direct.exists() else []
+    if wrong := _other_weights(own, depth):
+        print(f"colormap: {arguments.direct} holds {wrong}; run runs/default_depth.sh first")
+        return 1
+    published = read_records(arguments.shared / "anchors" / "public.jsonl").records
+    records = _beside(own, [*published, *depth])
     _print_tables(records)
     arguments.figure.parent.mkdir(parents=True, exist_ok=True)
     shown = {"turbo+avif-aom-444-s6", "jet+avif-aom-444-s6", "hue+avif-aom-444-s6",
-             f"turbo+{SLOW}", "avif-aom-12b-s4-lin", "hevc-x265-12b-lin"}  # fmt: skip
+             "turbo+hevc-x265-444-slow", "turbo+base", "base+alone", "avif-aom-12b-s4-lin",
+             "hevc-x265-12b-lin"}  # fmt: skip
     plot_curves(
         [r for r in select(records, METRICS["rmse"]) if r["codec"] in shown],
         METRICS["rmse"], arguments.figure, title="Depth through a colour map, and as depth",
@@ -68,12 +78,30 @@ def main() -> int:
     return 1 if failures else 0
 
 
-def _with_anchors(records: list[Record], anchors: Path) -> list[Record]:
-    """Add depth as depth on the same frames, from the anchor records (runs/anchors.sh)."""
+def _drop_other_weights(path: Path) -> None:
+    """Take out what other weights than those installed measured, so that it is measured anew."""
+    if not path.exists() or parse("base").missing() is not None:
+        return
+    now = parse("base").weights()
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    kept = [line for line in lines if json.loads(line).get("weights", now) == now]
+    if len(kept) < len(lines):
+        print(f"{len(lines) - len(kept)} records of other weights are measured anew")
+        write_file(path, "".join(kept).encode())
+
+
+def _other_weights(own: list[Record], direct: list[Record]) -> str:
+    """Say which weights depth as depth was measured with, if not those of depth as colour."""
+    through = {r["weights"] for r in own if r.get("weights")}
+    there = {r["weights"] for r in direct if r["codec"] == "base+alone" and r.get("weights")}
+    return f"weights {min(there)}, not {min(through)}" if there and there != through else ""
+
+
+def _beside(own: list[Record], others: list[Record]) -> list[Record]:
+    """Add depth as depth on the same frames: from the anchor records, and from our own."""
     direct = {*LOSSY.values(), "jxl-lossless-e7"}
-    frames = {(r["sequence"], r["frame"]) for r in records}
-    own = [r for r in records if r["codec"] not in direct]
-    there = [r for r in read_records(anchors).records if r["codec"] in direct]
+    frames = {(r["sequence"], r["frame"]) for r in own}
+    there = [r for r in others if r["codec"] in direct and r["modality"] == "depth"]
     return own + [r for r in there if (r["sequence"], r["frame"]) in frames]
 
 
@@ -82,7 +110,7 @@ def _print_tables(records: list[Record]) -> None:
     print("| --- | --- | --- | --- | --- |")
     for spec, direct in LOSSY.items():
         codec = spec.partition("@")[0]
-        for name in ("turbo",) if codec == SLOW else MAPS:
+        for name in SOME.get(codec, MAPS):
             through = f"{name}+{codec}"
             chosen = [r for r in records if r["codec"] in (through, direct)]
             found = {d.scenes: d.bd_rate for d in deltas(chosen, METRICS["rmse"], direct)}
@@ -108,6 +136,8 @@ def _percent(value: float | None) -> str:
 
 def _worst_at_best(records: list[Record]) -> float:
     """Largest error over the frames at the setting with the least mean RMSE."""
+    if not records:
+        return float("nan")
     by_setting = {r["setting"]: only(records, setting=r["setting"]) for r in records}
     best = min(by_setting.values(), key=lambda rows: fmean(r["rmse_mm"] for r in rows))
     return max(r["max_mm"] for r in best)

@@ -122,3 +122,29 @@ def test_depth_through_a_colour_map_is_found_by_name():
     assert (codec.embedded, codec.name) == (True, "hue-exact+jxl-lossless-rgb")
     with pytest.raises(EncodepthError, match='no colour codec "png16"; there are jpeg-turbo-420'):
         find_codecs("turbo+png16")
+
+
+def test_our_own_codec_carries_painted_depth_like_any_other():
+    ((codec, settings),) = find_codecs("turbo+base+avif@50/95")
+    assert (codec.name, codec.spec, settings) == ("turbo+base+avif",) * 2 + ((50, 95),)
+    (rough,), (fine,) = (codec.measure(slope(holes=True), s) for s in settings)
+    assert rough["bytes"] < fine["bytes"]
+    assert fine["rmse_mm"] < rough["rmse_mm"]
+    assert fine["holes_filled"] == fine["holes_added"] == 0
+    assert "weights" not in fine  # AVIF inside: no weights take part
+
+
+def test_our_lossless_file_holds_embedded_depth_exactly():
+    ((codec, settings),) = find_codecs("jet-exact+base+lossless")
+    (record,) = codec.measure(slope(holes=True), settings[0])
+    assert settings == (0,)
+    assert record["max_mm"] == 0
+
+
+def test_our_learned_colour_carries_painted_depth_and_names_its_weights():
+    ((codec, _),) = find_codecs("turbo+base")
+    if codec.missing():
+        pytest.skip(codec.missing())
+    (record,) = codec.measure(slope(holes=False), 80)
+    assert record["weights"] == codec.weights()
+    assert 0 < record["rmse_mm"] < 100

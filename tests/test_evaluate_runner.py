@@ -1,6 +1,8 @@
 """Codecs are measured in the anchors' pipelines; runs resume; what is missing is said."""
 
 import json
+import subprocess
+import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -194,6 +196,13 @@ def test_only_one_modality_is_measured_when_asked(tmp_path):
     ("name", "message"),
     [
         ("jpg", 'no codec "jpg"; did you mean "jpeg"?'),
+        ("turb", 'no codec "turb"; did you mean a colour map, as in "turbo\\+avif"'),
+        ("bsae+alone", 'no codec "bsae"; did you mean "base"?'),
+        ("qqq", 'no codec "qqq"; there are jpeg, webp, jxl, avif,'),
+        ("w.safetensors", "weights file w.safetensors does not exist"),
+        ("turbo+avfi", 'no colour codec "avfi"; did you mean "avif"?'),
+        ("turbo+base+bound", '"base\\+bound" codes depth alone'),
+        ("turbo-exact+webp", '"turbo-exact\\+webp" needs a lossless colour codec'),
         ("avif@50", "differ by modality; say avif-aom-444-s6 or avif-aom-12b-s4-lin"),
         ("webp@x", 'settings "x" of codec "webp" are no numbers'),
         ("base+fast", 'no codec "base\\+fast": after a plus sign come'),
@@ -305,6 +314,25 @@ def test_records_of_other_weights_are_not_mixed(tmp_path, monkeypatch):
         runner.evaluate(["base"], [OneFrame()], out=out)
 
 
-def test_a_model_without_weights_is_skipped_with_the_reason(tmp_path):
-    summary = runner.evaluate(["rgb-none"], [OneFrame()], out=tmp_path / "r.jsonl")
-    assert summary.skipped["rgb-none"].startswith('no model "rgb-none"')
+def test_the_default_model_without_weights_is_skipped_with_the_reason(tmp_path, monkeypatch):
+    monkeypatch.setattr(ours, "SHIPPED", tmp_path)
+    summary = runner.evaluate(["base"], [OneFrame()], out=tmp_path / "r.jsonl")
+    assert summary.skipped["base"].startswith('no model "base"')
+
+
+def test_a_wrong_name_costs_no_import_of_torch_and_leaves_no_file(tmp_path):
+    out = tmp_path / "r.jsonl"
+    program = (
+        "import sys; from encodepth.evaluate.runner import evaluate\n"
+        "try: evaluate(['rgb-none'], [], out=sys.argv[1])\n"
+        "except Exception as error: print(error)\n"
+        "print('torch' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(out)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == [
+        'no codec "rgb-none"; there are ' + ", ".join([*anchors.SHORT_NAMES, "base"]),
+        "False",
+    ]
+    assert not out.exists()

@@ -10,18 +10,21 @@ left, and is inverted exactly, for lossless codecs.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cached_property, lru_cache, partial
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import EncodepthError
 from ..image import RgbdImage
+from . import ours
 from .anchors import (
     RANGE_BYTES,
-    Conventional,
+    SHORT_NAMES,
     conventional,
     decode_mask,
     depth_fields,
@@ -35,6 +38,8 @@ from .anchors import (
 from .records import Record
 
 VALUES = 1 << 16
+MAPS = ("jet", "turbo", "hue")
+LOSSLESS = "jxl-lossless-rgb"
 _CHUNK = 4096  # colours compared with the whole curve at a time
 
 # Fifth-degree fit of Turbo by its author (A. Mikhailov 2019, thesis reference [49]), in 0..1
@@ -132,6 +137,33 @@ def find_map(name: str) -> ColorMap:
     return _made(name)
 
 
+class ColorCodec(Protocol):
+    """What a painted picture is handed to: a conventional codec, or ours (`ours.ColorOnly`)."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def spec(self) -> str: ...
+
+    @property
+    def settings(self) -> tuple[float, ...]: ...
+
+    def missing(self) -> str | None: ...
+
+    @property
+    def prepare(self) -> Callable[[NDArray], NDArray]: ...
+
+    @property
+    def encode(self) -> Callable[[NDArray, float], bytes]: ...
+
+    @property
+    def decode(self) -> Callable[[bytes, tuple[int, ...], float], NDArray]: ...
+
+    @property
+    def restore(self) -> Callable[[NDArray], NDArray[Any]]: ...
+
+
 @dataclass(frozen=True)
 class Painted:
     """A colour codec that codes depth through a colour map; measured as a depth codec.
@@ -142,18 +174,22 @@ class Painted:
     """
 
     map_name: str
-    codec: Conventional
+    codec: ColorCodec
     embedded: bool = False
 
     @property
     def name(self) -> str:
         """`turbo+jxl-e7`, or `turbo-exact+...` where every value has its own colour."""
-        return f"{self.map_name}{'-exact' if self.embedded else ''}+{self.codec.name}"
+        return f"{self._head}+{self.codec.name}"
+
+    @property
+    def _head(self) -> str:
+        return f"{self.map_name}-exact" if self.embedded else self.map_name
 
     @property
     def spec(self) -> str:
-        """What finds it again: its name."""
-        return self.name
+        """What finds it again in another process."""
+        return f"{self._head}+{self.codec.spec}"
 
     @property
     def settings(self) -> tuple[float, ...]:
@@ -168,12 +204,18 @@ class Painted:
         """Say why the codec cannot run here, or None."""
         return self.codec.missing()
 
+    def weights(self) -> str:
+        """Fingerprint of our weights, or nothing where none take part."""
+        return self.codec.weights() if isinstance(self.codec, ours.ColorOnly) else ""
+
     def measure(self, image: RgbdImage, setting: float) -> list[Record]:
         """Encode and decode the depth of one picture; the times include the colour map."""
         if image.depth is None or not image.depth.any():
             return []
         run = self._embedded if self.embedded else self._painted
-        return [run(image.depth, image.depth_unit, setting)]
+        weights = self.weights()
+        of = {"weights": weights} if weights else {}
+        return [{**run(image.depth, image.depth_unit, setting), **of}]
 
     def _painted(self, depth: NDArray[np.uint16], unit: float, setting: float) -> Record:
         mask = encode_mask(depth > 0)
@@ -211,22 +253,48 @@ class Painted:
 
 
 def parse(name: str) -> Painted | None:
-    """Read a name such as `turbo+avif-aom-444-s6` or `jet-exact+jxl-lossless-rgb`.
+    """Read a name such as `turbo+avif-aom-444-s6`, `jet-exact+jxl-lossless-rgb` or `turbo+base`.
 
     Returns:
         None if the name does not begin with a colour map.
 
     Raises:
-        EncodepthError: what follows the map is no colour codec.
+        EncodepthError: what follows the map is no colour codec, or the map is made exact for one
+            that is not.
     """
     head, _, codec_name = name.partition("+")
     map_name = head.removesuffix("-exact")
     if map_name not in _CURVES or not codec_name:
         return None
+    codec, exact = _color_codec(codec_name)
+    embedded = head != map_name
+    if embedded and not exact:
+        raise EncodepthError(
+            f'"{name}" needs a lossless colour codec, {LOSSLESS} or base+lossless; '
+            f"{map_name}+{codec_name} is the way for one with losses"
+        )
+    return Painted(map_name, codec, embedded)
+
+
+def _color_codec(name: str) -> tuple[ColorCodec, bool]:
+    """Return a colour codec and whether it keeps every value."""
     known = {c.name: c for c in (*conventional(), lossless_rgb()) if c.modality == "color"}
-    if codec_name not in known:
-        raise EncodepthError(f'no colour codec "{codec_name}"; there are {", ".join(known)}')
-    return Painted(map_name, known[codec_name], embedded=head != map_name)
+    short = {s: found[0] for s, names in SHORT_NAMES.items() if (found := _of_color(names, known))}
+    if name in known or name in short:
+        chosen = known[short.get(name, name)]
+        return chosen, chosen.name == LOSSLESS
+    own = ours.parse(name)
+    if own.way == "bound":
+        raise EncodepthError(f'"{name}" codes depth alone; a colour map needs a colour codec')
+    if own.model != ours.DEFAULT and not ours.is_model(own.model):
+        near = get_close_matches(own.model, [ours.DEFAULT, *short, *known], n=1, cutoff=0.6)
+        hint = f'did you mean "{near[0]}"?' if near else f"there are {', '.join(known)}, base"
+        raise EncodepthError(f'no colour codec "{name}"; {hint}')
+    return ours.ColorOnly(own), own.way == "lossless"
+
+
+def _of_color(names: Sequence[str], known: Mapping[str, object]) -> list[str]:
+    return [name for name in names if name in known]
 
 
 @lru_cache(maxsize=8)

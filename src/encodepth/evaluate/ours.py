@@ -24,6 +24,8 @@ from .records import Record
 if TYPE_CHECKING:
     from ..codec import Codec
 
+SHIPPED = Path(__file__).parents[1] / "weights"
+DEFAULT = "base"
 QUALITIES = tuple(float(q) for q in range(5, 100, 10))
 BOUNDS_MM = (20.0, 10.0, 5.0, 2.0, 1.0)
 _WAYS = ("learned", "avif", "auto", "lossless", "bound")
@@ -55,15 +57,9 @@ class Ours:
 
     def missing(self) -> str | None:
         """Say why it cannot run here, or None."""
-        if self.way != "learned":
+        if self.way != "learned" or is_model(self.model):
             return None
-        from ..models.weights import find_weights
-
-        try:
-            find_weights(self.model)
-        except EncodepthError as error:
-            return str(error)
-        return None
+        return f'no model "{self.model}" (encodepth models lists all)'
 
     def weights(self) -> str:
         """Fingerprint of the weights in hexadecimal, or nothing where none take part."""
@@ -135,6 +131,64 @@ class Ours:
             present = [n for n in ("color", "depth") if getattr(image, n) is not None]
             return {"lossless": tuple(present)}
         return {"quality": round(setting), "coder": self.way}
+
+
+@dataclass(frozen=True)
+class ColorOnly:
+    """Our coding of colour behind the calls of a conventional codec: one file per picture.
+
+    For what is painted by a colour map (thesis section 5.4), and wherever else an RGB codec fits.
+    """
+
+    ours: Ours
+
+    @property
+    def name(self) -> str:
+        """As in records."""
+        return self.ours.name
+
+    @property
+    def spec(self) -> str:
+        """What finds it again in another process."""
+        return self.ours.spec
+
+    @property
+    def settings(self) -> tuple[float, ...]:
+        """Qualities, or a single 0 where nothing is lost."""
+        return self.ours.settings
+
+    def missing(self) -> str | None:
+        """Say why it cannot run here, or None."""
+        return self.ours.missing()
+
+    def weights(self) -> str:
+        """Fingerprint of the weights, or nothing where none take part."""
+        return self.ours.weights()
+
+    def prepare(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Leave the picture as it is."""
+        return rgb
+
+    def encode(self, rgb: NDArray[np.uint8], setting: float) -> bytes:
+        """Return a whole .rgbd file of colour alone."""
+        image = RgbdImage(color=rgb)
+        return _codec(self.ours.model).encode(image, **self.ours._arguments(image, setting))
+
+    def decode(self, data: bytes, shape: tuple[int, ...], setting: float) -> NDArray[np.uint8]:
+        """Return the decoded picture, (H, W, 3)."""
+        return _color(_codec(self.ours.model).decode(data))
+
+    def restore(self, decoded: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Leave the picture as it is."""
+        return decoded
+
+
+def is_model(name: str) -> bool:
+    """Say whether weights of that name ship with the package or lie there as a file.
+
+    Answers from the names of files alone, so that a mistyped name costs no import of torch.
+    """
+    return (SHIPPED / f"{name}.safetensors").is_file() or Path(name).is_file()
 
 
 def parse(name: str) -> Ours:

@@ -155,16 +155,29 @@ def find_codecs(
     if painted is not None:
         return [(painted, chosen or painted.settings)]
     own = ours.parse(plain)
-    near = get_close_matches(own.model, [*known, *SHORT_NAMES], n=1, cutoff=0.7)
-    if near and own.missing() is not None:
-        raise EncodepthError(f'no codec "{own.model}"; did you mean "{near[0]}"?')
+    if own.model != ours.DEFAULT and not ours.is_model(own.model):
+        raise EncodepthError(_unknown(own.model, known))
     by_quality = own.way not in ("bound", "lossless")
     asked = tuple(qualities) if qualities and by_quality else own.settings
     return [(own, chosen or asked)]
 
 
+def _unknown(name: str, known: Iterable[str]) -> str:
+    """Say that there is no such codec, with the nearest name or all short ones."""
+    if name.endswith(".safetensors") or os.sep in name:
+        return f"weights file {name} does not exist"
+    near = get_close_matches(
+        name.lower(), [*SHORT_NAMES, ours.DEFAULT, *colormap.MAPS, *known], n=1, cutoff=0.6
+    )
+    if not near:
+        return f'no codec "{name}"; there are {", ".join(SHORT_NAMES)}, {ours.DEFAULT}'
+    if near[0] in colormap.MAPS:
+        return f'no codec "{name}"; did you mean a colour map, as in "{near[0]}+avif"?'
+    return f'no codec "{name}"; did you mean "{near[0]}"?'
+
+
 def _check_weights(codec: Measurable, file: RecordFile) -> None:
-    if not isinstance(codec, ours.Ours) or not file.weights.get(codec.name):
+    if not isinstance(codec, ours.Ours | colormap.Painted) or not file.weights.get(codec.name):
         return
     now = codec.weights()
     others = file.weights[codec.name] - {now}
