@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -43,12 +44,13 @@ def main() -> int:
         return 1
     record: dict[str, object] = {"speed": speed(photographs, options.scenes, options.jobs)}
     _open(photographs)
+    record["packed"] = packed(range(24))
     rows = {f"generated, {s or 'exact'}": facts(_made(s, range(1000, 1016))) for s in SENSORS}
     for folder in sorted((options.shared / "data" / "train").iterdir()):
         pairs = open_dataset(folder)
         rows[folder.name] = facts(p.load() for p in pairs[:: max(1, len(pairs) // 8)])
     record["facts"] = rows
-    _print(record["speed"], rows)
+    _print({"speed": record["speed"], "packed": record["packed"]}, rows)
     options.output.parent.mkdir(exist_ok=True)
     write_file(options.output, (json.dumps(record, indent=1) + "\n").encode())
     _draw(options.figure)
@@ -76,6 +78,31 @@ def speed(photographs: Sequence[Path], count: int, jobs: int) -> dict[str, dict[
                 "load_of_others": round(max(load, 0), 1),
             }
     return found
+
+
+def packed(seeds: Sequence[int]) -> dict[str, float]:
+    """Return what training pays for a scene: a copy of a whole frame out of a pack, at random."""
+    from encodepth.train.config import Data, Source
+    from encodepth.train.frames import to_frame
+    from encodepth.train.pack import Pack, make_pack
+
+    data = Data(train=(Source("generated", count=1),))
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / "pack"
+        make_pack(folder, (to_frame(image, data) for image in _made(None, seeds)))
+        size = (folder / "frames.bin").stat().st_size
+        pack, order = Pack(folder), np.random.default_rng(0).integers(len(seeds), size=400)
+        start = time.process_time()
+        for i in order:
+            frame = pack[int(i)]
+            for plane in (frame.color, frame.depth, frame.valid):
+                np.array(plane)
+        seconds = (time.process_time() - start) / len(order)
+    return {
+        "cpu_seconds_per_pair": round(seconds, 6),
+        "pairs_per_cpu_second": round(1 / seconds),
+        "bytes_per_pair": size // len(seeds),
+    }
 
 
 def facts(images: Iterable[RgbdImage]) -> dict[str, float]:

@@ -6,11 +6,14 @@ product is counted. Times are wall-clock of whole calls, bytes included.
 
 from __future__ import annotations
 
+import ctypes
+import os
 import resource
 import statistics
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -91,6 +94,7 @@ class Profile:
     encode_memory: int | None = None  # bytes above the loaded model, at the peak
     decode_memory: int | None = None
     payload: int | None = None  # bytes of the coded picture
+    load: float | None = None  # of the machine before, its average over a minute
 
     def as_dict(self) -> dict[str, Any]:
         """The profile as JSON holds it."""
@@ -136,13 +140,15 @@ def profile(
     subject = _subject(name, width, height, device, precision)
     measured: dict[str, Any] = {}
     if runs:
+        measured["load"] = round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None
         coded = subject.encode()
         subject.decode(coded)
         times: dict[str, list[float]] = {"encode": [], "decode": []}
         for _ in range(runs):
             times["encode"].append(_seconds(subject.encode, device))
             times["decode"].append(_seconds(lambda: subject.decode(coded), device))
-        measured = {k: Times(statistics.median(t), min(t), max(t), runs) for k, t in times.items()}
+        for way, t in times.items():
+            measured[way] = Times(statistics.median(t), min(t), max(t), runs)
         measured["encode_memory"] = _peak(subject.encode, device)
         measured["decode_memory"] = _peak(lambda: subject.decode(coded), device)
         measured["payload"] = subject.size_of(coded)
@@ -336,6 +342,8 @@ def _peak(call: Callable[[], object], device: str) -> int | None:
     reset = Path("/proc/self/clear_refs")
     if sys.platform != "linux" or not reset.exists():
         return None
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(None).malloc_trim(0)  # what the C library kept of freed memory is no baseline
     try:
         reset.write_text("5")  # forget the peak so far
     except OSError:
