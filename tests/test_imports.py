@@ -16,11 +16,11 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors",),
     ("image",),
     ("container",),
-    ("rangecoder", "jpegxl", "mask", "avif", "lossless"),
+    ("rangecoder", "jpegxl", "mask", "avif", "mixing", "surface", "lossless"),
     ("nn",),
     ("entropy",),
     ("models",),
-    ("codec",),
+    ("search", "codec"),
     ("metrics",),
     ("data",),
     ("train",),
@@ -29,7 +29,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("cli",),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
-WITHOUT_TORCH = ("errors", "image", "container", *LAYERS[3], "codec", "cli", "__init__")
+WITHOUT_TORCH = ("errors", "image", "container", *LAYERS[3], "search", "codec", "cli", "__init__")
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 

@@ -1,8 +1,9 @@
-"""Planes kept exactly: depth (or depth within a bound) and colour, by JPEG XL. No torch.
+"""Planes kept exactly: depth (or depth within a bound) and colour. No torch.
 
-Depth sensors use few distinct values (80 to 430 in a Kinect frame), so a plane is coded as evenly
-stepped codes or as a sorted list of values and a plane of indices into it, whichever is smaller.
-A bound is a choice of fewer values: each interval no wider than twice the bound becomes one value.
+Depth sensors use few distinct values (80 to 430 in a Kinect frame), so a plane is a sorted list of
+values and a plane of indices into it. A bound is a choice of fewer values: each interval no wider
+than twice the bound becomes one value. The indices are coded by `surface.py`; where that is too
+slow for the caller or worse, by JPEG XL, which can also count evenly without a list.
 """
 
 from __future__ import annotations
@@ -19,7 +20,11 @@ from .rangecoder import Decoder, Encoder, Numbers
 
 DEFAULT_EFFORT = 7
 
-_STEPPED, _INDEXED = 0, 1  # first byte of a depth payload; append only
+FAST_EFFORT = 3  # up to here depth goes to JPEG XL, which takes less time
+_ALL_EFFORT = 8  # from here on every way is tried,
+_SMALL = 1 << 16  # and up to so many pixels, where contexts have little to learn from
+
+_STEPPED, _INDEXED, _SURFACE = 0, 1, 2  # first byte of a depth payload; append only
 _STEPS = 4  # bytes: step and first value
 _SIZE = 2  # bytes: size of the coded list of values
 _MAX_BYTE = 256
@@ -28,7 +33,7 @@ _MAX_BYTE = 256
 def encode_depth(depth: np.ndarray, error: int = 0, effort: int = DEFAULT_EFFORT) -> bytes:
     """Code depth so that every valid pixel decodes to within `error` steps, holes exactly.
 
-    Tries the ways there are and returns the smallest; the promise is checked on its decoded plane.
+    Returns the smallest of the ways its effort tries; the promise is checked on its decoded plane.
 
     Args:
         depth: uint16 (h, w), 0 = hole.
@@ -41,13 +46,12 @@ def encode_depth(depth: np.ndarray, error: int = 0, effort: int = DEFAULT_EFFORT
     if len(values := _used(fewest)) <= 2:
         best = _encode_indexed(fewest, values, effort)
     else:
-        step, low = 2 * error + 1, int(valid[0])
-        near = (low + error) // step * step or low
-        firsts = {near, step} if low + error >= step else {near}  # from the nearest, from zero
-        best = _smallest(
-            *(lambda f=f: _encode_stepped(depth, f, error, effort) for f in sorted(firsts)),
-            lambda: _encode_indexed(fewest, values, effort),
-        )
+        ways: list[Callable[[], bytes | None]] = []
+        if effort > FAST_EFFORT:
+            ways.append(lambda: _encode_surface(fewest, values))
+        if effort <= FAST_EFFORT or effort >= _ALL_EFFORT or depth.size <= _SMALL:
+            ways += _jpegxl_ways(depth, int(valid[0]), fewest, values, error, effort)
+        best = _smallest(ways) or _encode_indexed(fewest, values, effort)
     _prove(depth, decode_depth(best, *depth.shape), error)
     return best
 
@@ -62,6 +66,8 @@ def decode_depth(payload: bytes, height: int, width: int) -> np.ndarray:
         return _decode_stepped(payload[1:], height, width)
     if payload[:1] == bytes([_INDEXED]):
         return _decode_indexed(payload[1:], height, width)
+    if payload[:1] == bytes([_SURFACE]):
+        return _decode_surface(payload[1:], height, width)
     raise CorruptFileError(f"exact depth is coded in the unknown way {payload[:1].hex() or 'none'}")
 
 
@@ -79,10 +85,23 @@ def decode_color(payload: bytes, height: int, width: int) -> np.ndarray:
     return decode_frame(payload, (height, width, 3), np.uint8)
 
 
-def _smallest(*ways: Callable[[], bytes]) -> bytes:
-    """Run the ways side by side (libjxl lets go of Python's lock); return the shortest result."""
+def _smallest(ways: list[Callable[[], bytes | None]]) -> bytes | None:
+    """Run the ways side by side (all let go of Python's lock); return the shortest result."""
     with ThreadPoolExecutor(len(ways)) as pool:
-        return min(pool.map(lambda way: way(), ways), key=len)
+        return min(filter(None, pool.map(lambda way: way(), ways)), key=len, default=None)
+
+
+def _jpegxl_ways(
+    depth: np.ndarray, low: int, fewest: np.ndarray, values: np.ndarray, error: int, effort: int
+) -> list[Callable[[], bytes | None]]:
+    """Return the ways through JPEG XL: even steps from the lowest value, from zero; indices."""
+    step = 2 * error + 1
+    near = (low + error) // step * step or low
+    firsts = {near, step} if low + error >= step else {near}
+    return [
+        *(lambda f=f: _encode_stepped(depth, f, error, effort) for f in sorted(firsts)),
+        lambda: _encode_indexed(fewest, values, effort),
+    ]
 
 
 def _used(plane: np.ndarray) -> np.ndarray:
@@ -135,6 +154,29 @@ def _decode_indexed(payload: bytes, height: int, width: int) -> np.ndarray:
     if index.max() >= len(values):
         raise CorruptFileError(f"depth index {index.max()} is beyond a list of {len(values)}")
     return values[index]
+
+
+def _encode_surface(depth: np.ndarray, values: np.ndarray) -> bytes | None:
+    """Code the sorted list of values without 0, then where in it each pixel's value is, from 1."""
+    from .surface import encode_surface
+
+    values = values[values > 0]
+    table = np.zeros(int(values[-1]) + 1, np.int32)
+    table[values] = np.arange(1, len(values) + 1)
+    planes = encode_surface(table[depth])
+    if planes is None:
+        return None
+    coded = _encode_values(values)
+    return bytes([_SURFACE]) + len(coded).to_bytes(_SIZE, "little") + coded + planes
+
+
+def _decode_surface(payload: bytes, height: int, width: int) -> np.ndarray:
+    from .surface import decode_surface
+
+    size = int.from_bytes(payload[:_SIZE], "little")
+    values = _decode_values(payload[_SIZE : _SIZE + size])
+    index = decode_surface(payload[_SIZE + size :], height, width, len(values))
+    return np.concatenate([np.zeros(1, np.uint16), values])[index]
 
 
 def _index_type(values: np.ndarray) -> type:
