@@ -21,6 +21,10 @@ FRAMES = {  # two rendered frames (without and with holes), one of each sensor, 
     ("kodak", "kodim05"),
     ("kodak", "kodim20"),
 }
+BESIDE_THE_THESIS = {  # whose published records lack the comprehensive similarity (Figure 27)
+    "avif-aom-12b-s4-lin",
+    "hevc-x265-12b-lin",
+}
 BYTES, DECIBELS = 0.01, 0.05  # what counts as reproduced
 ERRORS = ("psnr", "ms_ssim_db", "psnr_max", "psnr65535")
 REASONS = {
@@ -53,7 +57,7 @@ def main() -> int:
         few = [f for f in every if arguments.all or (f.sequence, f.frame) in FRAMES]
         there = {record["codec"] for record in anchors.values()}
         again = _codecs(there, everything=arguments.all)
-        for names, frames in ((again, few), (_unpublished(there), every)):
+        for names, frames in ((again, few), (_everywhere(there), every)):
             summary = evaluate(
                 names, frames, out=arguments.output, set_name=set_name, jobs=arguments.jobs
             )
@@ -77,9 +81,13 @@ def _codecs(published: set[str], *, everything: bool) -> list[str]:
     return names
 
 
-def _unpublished(published: set[str]) -> list[str]:
-    """Return the codecs nobody else has records of: the report needs them on every frame."""
-    return [codec.name for codec in conventional() if codec.name not in published]
+def _everywhere(published: set[str]) -> list[str]:
+    """Return the codecs that the report needs on every frame and has no whole records of."""
+    return [
+        codec.name
+        for codec in conventional()
+        if codec.name not in published or codec.name in BESIDE_THE_THESIS
+    ]
 
 
 def _report(records: list[Record], anchors: dict) -> int:

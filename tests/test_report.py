@@ -17,10 +17,10 @@ from encodepth.errors import EncodepthError, InvalidImageError
 from encodepth.evaluate import thesis
 from encodepth.evaluate.compare import METRICS, matrices, select
 from encodepth.evaluate.pairwise import Pairwise
-from encodepth.evaluate.sources import load_material
+from encodepth.evaluate.sources import letters_of, load_material
 from encodepth.image import RgbdImage, write
 from encodepth.metrics import psnr
-from encodepth.view import pictures, qualitative, report, sections
+from encodepth.view import names, pictures, qualitative, report, sections
 from encodepth.view.chart import Series, Style, chart
 from encodepth.view.html import percent, table
 
@@ -78,7 +78,7 @@ def text_of(html: str) -> str:
 
 def test_the_page_says_how_many_bits_ours_saves_and_where_that_was_measured(results):
     html = report.build([results])
-    row = re.search(r'<tr><th scope="row"><abbr title="base">.*?</tr>', html, re.S)[0]
+    row = re.search(r'<tr><th scope="row" class="own"><abbr title="base">.*?</tr>', html, re.S)[0]
     assert '<a href="#source-B">B</a>' in row
     assert re.search(r'<td class="good">−50\.0</td>', row)
     assert 'id="source-A"' in html
@@ -162,6 +162,18 @@ def test_of_a_result_in_two_files_the_first_counts(tmp_path):
     assert [(s.count, s.used) for s in found.sources] == [(1, 1), (2, 1)]
 
 
+def test_what_only_a_later_file_measured_of_the_same_bytes_is_added_with_its_letter(tmp_path):
+    first = save(tmp_path / "1.jsonl", [record("x", 1, 0.5, psnr=30), record("y", 1, 0.5, psnr=30)])
+    more = [
+        record("x", 1, 0.5, psnr=30.1, ms_ssim_db=12), record("y", 1, 0.6, psnr=33, ms_ssim_db=13)
+    ]  # fmt: skip
+    found = load_material([first, save(tmp_path / "2.jsonl", more)])
+    x, y = found.records
+    assert (x["psnr"], x["ms_ssim_db"], letters_of([x])) == (30, 12, ("A", "B"))
+    assert ("ms_ssim_db" in y, letters_of([y])) == (False, ("A",))  # other bytes: another result
+    assert [s.used for s in found.sources] == [2, 1]
+
+
 def test_other_json_in_a_folder_is_passed_over_and_profiles_are_shown(results):
     (results / "other.json").write_text('{"a": 1}', encoding="utf-8")
     (results / "other.jsonl").write_text('{"a": 1}\n', encoding="utf-8")
@@ -175,7 +187,95 @@ def test_other_json_in_a_folder_is_passed_over_and_profiles_are_shown(results):
     with pytest.raises(EncodepthError, match="no field"):
         load_material([results / "other.jsonl"])  # named, so it must be a record file
     row = re.search(r"<tr><th scope=\"row\"><b>base</b>.*?</tr>", html, re.S)[0]
-    assert re.findall(r"<td>([^<]*)</td>", row)[:4] == ["250", "–", "1.23", "5.0"]
+    assert re.findall(r"<td>([^<]*)</td>", row)[:4] == ["250", "–", "1.23", "–"]
+    assert re.findall(r"<td>([^<]*)</td>", row)[4] == "5.0"
+
+
+def test_a_file_without_a_header_is_explained_by_its_readme(results):
+    (results / "README.md").write_text("Two <shared> cores, under load.", encoding="utf-8")
+    found = load_material([results]).sources
+    assert [bool(s.readme) for s in found] == [False, True]  # a.jsonl has a header
+    html = report.build([results])
+    assert html.count("<pre>Two &lt;shared&gt; cores, under load.</pre>") == 1
+    assert f"file of {found[1].dated}" in html
+
+
+def depth(codec: str, setting: float, bpp: float, worst: float, frame: str = "1") -> dict:
+    own = {"modality": "depth", "max_mm": worst, "rmse_mm": worst / 2, "edge_bad": 0.0}
+    return record(codec, setting, bpp, frame, psnr65535=80.0, **own)
+
+
+def test_a_bound_is_listed_as_a_bound_even_where_it_happens_to_be_exact(tmp_path):
+    rows = [
+        depth("base+bound+alone", 2, 0.4, 2, "1"), depth("base+bound+alone", 2, 0.2, 0, "2"),
+        depth("quant-jxl-e7", 2, 0.5, 2, "1"), depth("quant-jxl-e7", 2, 0.5, 2, "2"),
+        depth("png16", 6, 1.5, 0, "1"), depth("jp2k-16b-lin", 62, 2.0, 0, "1"),
+        depth("jp2k-16b-lin", 62, 2.0, 3, "2"),
+    ]  # fmt: skip
+    html = sections.bound_section(
+        sections.Numbers(load_material([save(tmp_path / "d.jsonl", rows)]))
+    )
+    cells = [re.findall(r">([^<>]+)</(?:abbr|td)>", row) for row in html.split("<tr>")[2:]]
+    assert cells == [
+        ["encodepth bounded, alone", "±2 mm", "2", "0.300", "2", "–", "0"],
+        ["quantised + JPEG XL", "±2 mm", "2", "0.500", "2", "–", "0"],
+        ["PNG 16 bit", "exact", "0", "1.500", "1", "–", "0"],
+    ]  # JPEG 2000 was exact on one frame only: no promise
+
+
+def test_of_two_curves_that_are_the_same_one_is_drawn_and_the_other_named(tmp_path):
+    rows = [
+        depth(codec, setting, 0.1 * 2**setting, 40 / 2**setting)
+        for codec in ("base+auto+alone", "base+avif+alone", "avif-aom-12b-s4-lin")
+        for setting in range(4)
+    ]
+    numbers = sections.Numbers(load_material([save(tmp_path / "d.jsonl", rows)]))
+    html = sections.curves_section(numbers, ("rmse",), ("RMSE (mm)",))
+    assert html.count('<g class="curve') == 2
+    said = text_of(html)
+    assert "encodepth auto, alone gave the same as encodepth with AVIF, alone" in " ".join(
+        said.split()
+    )
+
+
+def test_colour_alone_counts_as_the_colour_of_the_pair_only_where_bytes_agree(tmp_path):
+    same = [record("base", 5, 0.1, psnr=30), record("base+alone", 5, 0.1, psnr=30, encode_ms=9)]
+    other = [record("base", 5, 0.1, psnr=30), record("base+alone", 5, 0.2, psnr=31)]
+    for rows, expected in ((same, [("base", 9)]), (other, [("base", None), ("base+alone", None)])):
+        found = sections.Numbers(load_material([save(tmp_path / "c.jsonl", rows)])).records
+        assert [(r["codec"], r.get("encode_ms")) for r in found] == expected
+
+
+def test_records_of_several_weights_are_warned_of(tmp_path):
+    rows = [
+        record("base", 5, 0.1, psnr=30, weights="aa"),
+        record("base", 9, 0.2, psnr=32, weights="aa"),
+    ]
+    file = save(tmp_path / "w.jsonl", rows)
+    assert "measured with the weights <code>aa</code>" in report.build([file])
+    save(file, [*rows, record("base", 15, 0.3, psnr=33, weights="bb")])
+    assert "several weights: <code>aa</code>, <code>bb</code>" in report.build([file])
+
+
+@pytest.mark.parametrize(
+    ("codec", "said"),
+    [
+        ("base", "encodepth"),
+        ("base+alone", "encodepth, alone"),
+        ("base+avif+alone", "encodepth with AVIF, alone"),
+        ("turbo+jp2k-8b", "turbo + JPEG 2000"),
+        ("hue-exact+jxl-lossless-rgb", "hue exact + JPEG XL lossless"),
+        ("jet+base", "jet + encodepth"),
+        ("rgb-4c-0.013", "rgb-4c-0.013"),
+    ],
+)
+def test_codecs_have_names_for_readers(codec, said):
+    assert names.plain(codec) == said
+
+
+def test_our_styles_differ_from_one_another():
+    looks = {(Style(i, ours=True).marker, Style(i, ours=True).classes) for i in range(10)}
+    assert len(looks) == 10
 
 
 def test_the_thesis_tables_are_as_printed():
@@ -296,4 +396,4 @@ def test_the_command_refuses_to_overwrite_and_names_bad_files(results, tmp_path)
 def test_small_pieces_of_html():
     assert percent(-3.14) == "−3.1"
     assert '<td class="good">1</td>' in table("c", ["a", "b"], [["x", "|good|1"]])
-    assert sections.plain("webp-m6") == "WebP"
+    assert names.plain("webp-m6") == "WebP"

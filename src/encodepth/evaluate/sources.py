@@ -8,14 +8,18 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ..errors import EncodepthError
-from .records import Record, key, read_records
+from .records import Key, Record, key, read_records
 
+README_LENGTH = 20_000  # characters of a README that are kept
+QUALITIES = ("similarity_db", "p99_mm", "ms_ssim_db")  # that not every file has
+ALSO = "_also"  # field that names the file of what was added to a record
 SOURCE = "_source"  # field that names a record's file, by its letter
 
 
@@ -28,8 +32,10 @@ class Source:
         path: as given.
         digest: first 12 hex digits of its SHA-256.
         count: records in it.
-        used: of these, how many no earlier file held already.
+        used: of these, how many no earlier file held already, or not as whole.
         headers: what it says about machines, in order, repeats left out.
+        dated: the day of the file itself, for one without headers.
+        readme: the README.md beside a file without headers, or nothing.
     """
 
     letter: str
@@ -38,6 +44,8 @@ class Source:
     count: int
     used: int
     headers: tuple[Record, ...] = ()
+    dated: str = ""
+    readme: str = ""
 
 
 @dataclass
@@ -52,13 +60,15 @@ class Material:
 def load_material(paths: Iterable[str | os.PathLike[str]]) -> Material:
     """Read record files and profiles; folders stand for such files right in them.
 
-    Of a result that several files hold, the first counts, as in `compare`.
+    Of a result that several files hold, the first counts, as in `compare`; what only a later one
+    measured, of the same bytes, is added to it.
 
     Raises:
         EncodepthError: a file is missing or is neither, or there is no record at all.
     """
-    found, seen, named = Material(), set(), [Path(path) for path in paths]
+    found, named = Material(), [Path(path) for path in paths]
     files = list(_expand(named))
+    places: dict[Key, int] = {}
     for path in files:
         letter = _letter(len(found.sources))
         data = _bytes(path)
@@ -76,13 +86,21 @@ def load_material(paths: Iterable[str | os.PathLike[str]]) -> Material:
         whole, used = read_records(path), 0
         for record in whole.records:
             name = key({**record, "set": ""})
-            if name not in seen:
-                seen.add(name)
+            if name not in places:
+                places[name] = len(found.records)
                 used += 1
                 found.records.append({**record, SOURCE: letter})
-        found.sources.append(
-            Source(letter, str(path), digest, len(whole.records), used, _distinct(whole.headers))
-        )
+            elif _adds(record, found.records[places[name]]):
+                used += 1
+                found.records[places[name]] = {
+                    **record, **found.records[places[name]], ALSO: letter,
+                }  # fmt: skip
+        source = Source(letter, str(path), digest, len(whole.records), used)
+        if whole.headers:
+            source = replace(source, headers=_distinct(whole.headers))
+        else:
+            source = replace(source, dated=_day(path), readme=_readme(path.parent))
+        found.sources.append(source)
     if not found.records:
         names = ", ".join(map(str, files or named)) or "no file"
         raise EncodepthError(f"no records in {names}")
@@ -91,7 +109,14 @@ def load_material(paths: Iterable[str | os.PathLike[str]]) -> Material:
 
 def letters_of(records: Iterable[Record]) -> tuple[str, ...]:
     """Return the letters of the files that some records come from, in order."""
-    return tuple(sorted({r[SOURCE] for r in records if SOURCE in r}, key=lambda s: (len(s), s)))
+    found = {r[name] for r in records for name in (SOURCE, ALSO) if name in r}
+    return tuple(sorted(found, key=lambda s: (len(s), s)))
+
+
+def _adds(record: Record, known: Record) -> bool:
+    """Say whether a repeated record of the same bytes holds a quality that the first lacks."""
+    same = record["bytes"] == known["bytes"]
+    return same and any(record.get(n) is not None and n not in known for n in QUALITIES)
 
 
 def _expand(paths: Iterable[str | os.PathLike[str]]) -> Iterable[Path]:
@@ -114,6 +139,18 @@ def _bytes(path: Path) -> bytes:
         raise EncodepthError(f"record file {path} does not exist") from None
     except OSError as error:
         raise EncodepthError(f"record file {path} cannot be read: {error.strerror}") from None
+
+
+def _day(path: Path) -> str:
+    return time.strftime("%Y-%m-%d", time.gmtime(path.stat().st_mtime))
+
+
+def _readme(folder: Path) -> str:
+    """Return the README.md of a folder of records: where files have no headers, it says how."""
+    try:
+        return (folder / "README.md").read_text(encoding="utf-8")[:README_LENGTH]
+    except (OSError, UnicodeDecodeError):
+        return ""
 
 
 def _profiles(path: Path, data: bytes) -> list[dict[str, Any]]:

@@ -28,7 +28,15 @@ _MARKERS = (
     '<path d="M4.6 0-3.2-4.2v8.4z"/>',
 )
 _STAR = '<path d="M0-6.4 1.6-2.2 6-2 2.5.8 3.7 5.2 0 2.7-3.7 5.2-2.5.8-6-2-1.6-2.2z"/>'
+_RING = (
+    '<path fill-rule="evenodd" d="M0-5.4a5.4 5.4 0 1 0 0 10.8a5.4 5.4 0 1 0 0-10.8z'
+    'M0-2.6a2.6 2.6 0 1 1 0 5.2a2.6 2.6 0 1 1 0-5.2z"/>'
+)
+_WEDGE = '<path d="M0-5.6 5.2 4.2H-5.2z"/>'
 _CROSS = '<path d="M-4-5.4 0-1.4 4-5.4 5.4-4 1.4 0 5.4 4 4 5.4 0 1.4-4 5.4-5.4 4-1.4 0-5.4-4z"/>'
+
+
+_OWN = (_STAR, _CROSS, _RING, _WEDGE, _MARKERS[1])
 
 
 @dataclass(frozen=True)
@@ -49,7 +57,7 @@ class Style:
     def marker(self) -> str:
         """SVG of the marker around 0, 0."""
         if self.ours:
-            return (_STAR, _CROSS)[self.number % 2]
+            return _OWN[self.number % len(_OWN)]
         return _MARKERS[self.number % len(_MARKERS)]
 
 

@@ -29,8 +29,9 @@ def table(
         for row in rows
     )
     return (
-        f'<div class="wide"><table class="{classes}"><caption>{caption}</caption>'
-        f"<thead><tr>{header}</tr></thead><tbody>{body}</tbody></table></div>"
+        f'<figure class="table"><figcaption>{caption}</figcaption>'
+        f'<div class="wide" tabindex="0"><table class="{classes}">'
+        f"<thead><tr>{header}</tr></thead><tbody>{body}</tbody></table></div></figure>"
     )
 
 

@@ -19,9 +19,9 @@ from . import colormap
 from .embed import Json, frame, picture
 from .geometry import error_mm
 from .html import rate, sup
+from .names import plain
 from .page import poster, stage_html
 from .pictures import Decoded, Scene
-from .sections import plain
 from .sheet import round_up
 
 CROP = (96, 128)  # rows, columns
@@ -57,7 +57,8 @@ def maps_section(scenes: Sequence[Scene], letter: str) -> str:
             valid = np.isfinite(error)
             painted = colormap.paint(error, -span, span, colormap.error_map(), valid)
             words = _depth_words(decoded.record) + sup([letter])
-            shown.append(_figure(picture(painted, quality=82), words, "depth error"))
+            source = picture(painted, quality=82)
+            shown.append(_figure(source, words, "depth error", painted.shape))
         parts.append(
             f'<h3>{escape(scene.name)}</h3><div class="ruler" data-span="{span:g}"></div>'
             f'<div class="crops maps">{"".join(shown)}</div>'
@@ -134,21 +135,22 @@ def _with_depth(scene: Scene, decoded: Decoded) -> RgbdImage:
 def _crop(pixels: NDArray[np.uint8], row: int, column: int, words: str) -> str:
     part = pixels[row : row + CROP[0], column : column + CROP[1]]
     big = part.repeat(ENLARGED, 0).repeat(ENLARGED, 1)
-    return _figure(picture(big), words, "crop")
+    return _figure(picture(big), words, "crop", big.shape)
 
 
-def _figure(source: str, words: str, what: str) -> str:
+def _figure(source: str, words: str, what: str, shape: tuple[int, ...]) -> str:
+    size = f'width="{shape[1]}" height="{shape[0]}"'  # so that nothing jumps when it is drawn
     return (
-        f'<figure><img loading="lazy" src="{source}" alt="{what}">'
+        f'<figure><img loading="lazy" {size} src="{source}" alt="{what}">'
         f"<figcaption>{words}</figcaption></figure>"
     )
 
 
 def _color_words(record: Record) -> str:
     structure = record.get("ms_ssim_db")
-    after = "" if structure is None else f" | {structure:.2f} dB MS-SSIM"
+    after = "" if structure is None else f" | {structure:.2f} dB MS\u2011SSIM"
     name = f"<b>{escape(plain(record['codec']))}</b>"
-    return f"{name} | {rate(record['bpp'])} bpp | {record['psnr']:.2f} dB{after}"
+    return f"{name} | {rate(record['bpp'])} bpp | {record['psnr']:.2f} dB PSNR{after}"
 
 
 def _depth_words(record: Record) -> str:

@@ -27,7 +27,8 @@ const waiting = new IntersectionObserver((entries) => {
     waiting.unobserve(entry.target);
     const scene = reportData.scenes[Number(entry.target.dataset.scene)];
     const frames = new Frames({ frames: scene.frames, tables: reportData.tables });
-    openStage(entry.target.querySelector(".stage"), frames);
+    const view = openStage(entry.target.querySelector(".stage"), frames);
+    if (!location.hash.includes("yaw")) view.look(-16, 9, 1.08); // a little aside, so that it is seen to be solid
   }
 }, { rootMargin: "300px" });
 document.querySelectorAll("[data-scene]").forEach((scene) => waiting.observe(scene));

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
 from statistics import fmean
+from typing import Any
 
 from ..evaluate import thesis
 from ..evaluate.anchors import conventional
@@ -28,46 +29,20 @@ from ..evaluate.compare import (
 )
 from ..evaluate.pairwise import FrameName, Pairwise
 from ..evaluate.records import Record
-from ..evaluate.sources import SOURCE, Material, letters_of
+from ..evaluate.sources import SOURCE, Material, Source, letters_of
 from .chart import Series, Style, chart, swatch
 from .html import NONE, number, percent, rate, sup, table, text
 from .html import times as ratio
+from .names import is_bounded, is_ours, is_painted, plain, short
 
 SCENES = {
-    "icl": "ICL living room (rendered)",
+    "icl": "rendered living room",
     "sensor": "sensor frames",
     "test": "all of data/test",
     "kodak": "Kodak",
 }
+TITLES = {"psnr": "PSNR", "ms-ssim": "MS-SSIM", "rmse": "RMSE", "flying": "Flying pixels"}
 COLUMNS = {"icl": "ICL", "sensor": "sensors", "test": "data/test", "kodak": "Kodak"}
-PAINTED = ("turbo", "jet", "hue")  # colour maps of thesis section 5.4
-SHORT = {
-    "jpeg-turbo-420": "JPEG",
-    "webp-m6": "WebP",
-    "jxl-e7": "JPEG XL",
-    "avif-aom-444-s6": "AVIF",
-    "avif-aom-444-s6-tunessim": "AVIF, tune=ssim",
-    "hevc-x265-444-slow": "HEVC 4:4:4",
-    "vvc-vvenc-420-10b-medium": "VVC 4:2:0",
-    "jp2k-8b": "JPEG 2000",
-    "hevc-x265-12b-lin": "HEVC 12 bit",
-    "avif-aom-12b-s4-lin": "AVIF 12 bit",
-    "jp2k-16b-lin": "JPEG 2000 16 bit",
-    "vvc-vvenc-10b-medium-lin": "VVC 10 bit",
-    "quant-jxl-e7": "quantised + JPEG XL",
-    "png16": "PNG 16 bit",
-    "jxl-lossless-e7": "JPEG XL lossless e7",
-    "jxl-lossless-e9": "JPEG XL lossless e9",
-    "rvl": "RVL",
-    "zstd19": "zstd 19",
-    "ffv1-gray16": "FFV1",
-    "base": "encodepth",
-    "base+alone": "encodepth, apart",
-    "base+auto": "encodepth auto",
-    "base+avif": "encodepth with AVIF",
-    "base+bound": "encodepth bounded",
-    "base+lossless": "encodepth lossless",
-}
 
 
 @dataclass
@@ -78,6 +53,8 @@ class Numbers:
     styles: dict[str, Style] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        m = self.material
+        self.material = Material(_color_once(m.records), m.profiles, m.sources)
         fixed = [c.name for c in conventional()]
         present = {r["codec"] for r in self.records if not is_painted(r["codec"])}
         own = sorted(c for c in present if is_ours(c))
@@ -96,7 +73,7 @@ class Numbers:
                 ),
             )
             self.styles |= {codec: Style(i) for i, codec in enumerate(order)}
-        self.styles |= {codec: Style(i, ours=True) for i, codec in enumerate(own)}
+        self.styles = {c: Style(i, ours=True) for i, c in enumerate(own)} | self.styles
 
     @property
     def records(self) -> list[Record]:
@@ -112,8 +89,33 @@ class Numbers:
         return {name: letters_of(rows) for name, rows in groups.items()}
 
     def of(self, metric: Metric) -> list[Record]:
-        """The records that have a metric, without colour-mapped depth."""
-        return [r for r in select(self.records, metric) if not is_painted(r["codec"])]
+        """The records that have a metric, without colour-mapped depth and what stands twice."""
+        return [
+            r for r in select(self.records, metric)
+            if not is_painted(r["codec"]) and (r["codec"], metric.modality) not in self.twins
+        ]  # fmt: skip
+
+    @cached_property
+    def twins(self) -> dict[tuple[str, str], str]:
+        """(codec, modality) of ours -> another of ours that gave the same on every frame.
+
+        `auto` may take one coder always; two curves of which one hides the other would say less
+        than a sentence.
+        """
+        points: dict[tuple[str, str], dict[tuple[str, str, float], Any]] = defaultdict(dict)
+        for r in self.records:
+            if is_ours(r["codec"]) and r["modality"] != "joint":
+                place = (str(r["sequence"]), str(r["frame"]), float(r["setting"]))
+                quality = r.get("psnr") if r["modality"] == "color" else r.get("rmse_mm")
+                points[r["codec"], r["modality"]][place] = (r["bytes"], quality)
+        found: dict[tuple[str, str], str] = {}
+        for (codec, modality), own in sorted(points.items(), key=lambda p: (len(p[1]), p[0])):
+            for (other, kind), theirs in points.items():
+                free = other != codec and kind == modality and (other, kind) not in found
+                if free and own.items() <= theirs.items():
+                    found[codec, modality] = other
+                    break
+        return found
 
     @cached_property
     def _pairwise(self) -> dict[str, Pairwise]:
@@ -130,25 +132,28 @@ class Numbers:
         return f"{short(codec)}{sup(self.letters.get((codec, modality), ()))}"
 
 
-def is_painted(codec: str) -> bool:
-    """Say whether depth went through a colour map."""
-    return codec.split("+")[0].removesuffix("-exact") in PAINTED
+def _color_once(records: Sequence[Record]) -> list[Record]:
+    """Call the colour of a file of its own as in a pair, where the two are the same bytes.
 
-
-def is_ours(codec: str) -> bool:
-    """Say whether a codec is the default model or another way of making .rgbd files."""
-    return codec.split("+")[0] == "base" or codec.split("+")[0].startswith("base-")
-
-
-def short(codec: str) -> str:
-    """Return a codec's short name, with the whole one as its tip."""
-    known = SHORT.get(codec)
-    return f'<abbr title="{escape(codec)}">{escape(known)}</abbr>' if known else escape(codec)
-
-
-def plain(codec: str) -> str:
-    """Return a codec's short name as text."""
-    return SHORT.get(codec, codec)
+    A colour stream never sees depth, so `base+alone` measures the colour of `base` again.
+    """
+    places: dict[tuple[str, str, str, float], Record] = {}
+    for r in records:
+        if r["modality"] == "color" and is_ours(r["codec"]):
+            places[r["codec"], str(r["sequence"]), str(r["frame"]), float(r["setting"])] = r
+    kept = []
+    for r in records:
+        if r["modality"] == "color" and is_ours(r["codec"]):
+            place = (str(r["sequence"]), str(r["frame"]), float(r["setting"]))
+            within = r["codec"].removesuffix("+alone")
+            pair, alone = places.get((within, *place)), places.get((f"{within}+alone", *place))
+            same = pair is None or alone is None or pair["bytes"] == alone["bytes"]
+            if same and r is alone:
+                r = {**r, "codec": within}
+            elif same and alone is not None:
+                continue  # the one alone has the times too
+        kept.append(r)
+    return kept
 
 
 def in_scenes(kind: str) -> Callable[[FrameName], bool]:
@@ -169,7 +174,7 @@ def curves_section(numbers: Numbers, metric_names: Sequence[str], y_titles: Sequ
     modality = METRICS[metric_names[0]].modality
     for name, y_title in zip(metric_names, y_titles, strict=True):
         metric = METRICS[name]
-        for kind, curves in _by_scene(numbers.of(metric), metric):
+        for kind, curves in by_scene(numbers.of(metric), metric):
             frames = max(p.frames for points in curves.values() for p in points)
             kept = {}
             for codec, points in curves.items():
@@ -182,8 +187,8 @@ def curves_section(numbers: Numbers, metric_names: Sequence[str], y_titles: Sequ
                 else:
                     kept[codec] = points
                     drawn[codec] = max(drawn.get(codec, 0), *(p.frames for p in points))
-            series = [_series(numbers, c, points, metric) for c, points in kept.items()]
-            title = f"{SCENES.get(kind, kind)}, {frames} frame{'s' if frames > 1 else ''}"
+            series = [as_series(numbers, c, points, metric) for c, points in kept.items()]
+            title = f"{TITLES[name]}: {SCENES.get(kind, kind)}, {_count(frames)}"
             charts.append(chart(title, series, y_title, log_y=metric.log_axis))
     if not any(charts):
         return missing(f"rate-distortion points of {modality}")
@@ -192,6 +197,7 @@ def curves_section(numbers: Numbers, metric_names: Sequence[str], y_titles: Sequ
     if few:
         names = text(", ".join(few))
         note = f'<p class="note">On too few of the frames to be drawn: {names}.</p>'
+    note += _twin_note(numbers, modality)
     grid = "charts two" if len(charts) % 3 else "charts"
     return (
         f'<div class="plots">{_legend(numbers, order, modality)}'
@@ -210,19 +216,22 @@ def summary_section(numbers: Numbers) -> str:
         asked = [c for c in columns if METRICS[c[0]].modality == modality]
         rows = []
         for codec in numbers.styles:
-            if (codec, modality) not in numbers.letters or codec == anchor:
+            there = (codec, modality) in numbers.letters
+            if not there or codec == anchor or (codec, modality) in numbers.twins:
                 continue
             cells = [_delta(numbers, METRICS[m], anchor, codec, kind) for m, kind in asked]
             if any(cell != NONE for cell in cells):
-                rows.append([numbers.name(codec, modality), *cells])
+                own = "|own|" if is_ours(codec) else ""
+                rows.append([own + numbers.name(codec, modality), *cells])
         if rows:
-            own = numbers.name(anchor, modality)
+            against = numbers.name(anchor, modality)
+            what = "Colour" if modality == "color" else "Depth"
             caption = (
-                f"Bits for the same quality, in % against {own}; mean of BD-rates per frame; "
-                "n/m: only n of its m frames could be compared"
+                f"<b>{what}</b>: bits for the same quality, in % against {against}; "
+                "mean of BD-rates per frame; n/m: only n of its m frames could be compared"
             )
             head = ["", *(f"{_metric(m)}<br>{COLUMNS[kind]}" for m, kind in asked)]
-            parts.append(table(caption, head, rows, classes="bd"))
+            parts.append(table(caption, head, rows, classes="bd") + _twin_note(numbers, modality))
     return "".join(parts) or missing("two codecs on the same frames")
 
 
@@ -234,34 +243,29 @@ def matrix_section(numbers: Numbers) -> str:
         metric = METRICS[name]
         pairs = numbers.pairwise(metric)
         for kind in kinds:
-            codecs = _on_most_frames(numbers.styles, pairs, kind)
+            codecs = _comparable(_on_most_frames(numbers.styles, pairs, kind), pairs, kind)
             if len(codecs) > 1:
                 parts.append(_matrix(numbers, pairs, codecs, kind))
     return "".join(parts) or missing("two codecs on the same frames")
 
 
-def thesis_section(numbers: Numbers) -> str:
-    """Return Tables 8 to 13 with our figures beside, and Figures 25 to 27."""
-    parts = [_thesis_figures(numbers), *(_thesis_table(numbers, t) for t in thesis.TABLES)]
-    known = {thesis.of_model(r["codec"]) for r in numbers.records}
-    absent = [t.model for t in thesis.TABLES if t.model not in {k[0] for k in known if k}]
-    return "".join(parts) + (missing(f"models {', '.join(absent)}") if absent else "")
-
-
 def costs_section(numbers: Numbers) -> str:
     """Return Tables 14 and 15 with what `encodepth profile` measured."""
-    head = ["model", "encode (ms)", "decode (ms)", "parameters (M)", "GMAC", "on"]
+    head = ["model", "encode (ms)", "decode (ms)", "parameters<br>(M)", "GFLOPS<br>(thesis)",
+            "GMAC<br>(ours)", "|left|on"]  # fmt: skip
     rows = [
         [f"{text(c.title)} <small>Table {c.table}</small>", number(c.encode_ms, 0),
-         number(c.decode_ms, 0), number(c.parameters), f"{c.gflops:g} GFLOPS", "RTX 4090, thesis"]
+         number(c.decode_ms, 0), number(c.parameters), f"{c.gflops:g}", NONE,
+         "|left|RTX 4090, the thesis"]
         for c in thesis.COSTS
     ]  # fmt: skip
     for p in numbers.material.profiles:
-        where = f"{p.get('device', '')}, {p.get('threads', '?')} threads, {p.get('weights', '')}"
+        threads = p.get("threads", "?")
+        where = f"{p.get('height')}, {p.get('device', '')}, {threads} thread{'s' * (threads != 1)}"
         rows.append(
             [f"<b>{text(p['model'])}</b>{sup([p[SOURCE]])}", _median(p.get("encode")),
-             _median(p.get("decode")), number(p["parameters"] / 1e6), number(p["macs"] / 1e9, 1),
-             text(f"{p.get('width')}×{p.get('height')}, {where}")]
+             _median(p.get("decode")), number(p["parameters"] / 1e6), NONE,
+             number(p["macs"] / 1e9, 1), f"|left|{text(p.get('width'))}×{text(where)}"]
         )  # fmt: skip
     note = "" if numbers.material.profiles else missing("profiles (encodepth profile --json)")
     caption = "Tables 14 and 15 of the thesis, and our models by <code>encodepth profile</code>"
@@ -270,27 +274,29 @@ def costs_section(numbers: Numbers) -> str:
 
 def bound_section(numbers: Numbers) -> str:
     """Return depth codecs that keep a bound or every value: rate beside the largest error."""
-    groups: dict[tuple[str, float], dict[str, list[Record]]] = defaultdict(dict)
+    groups: dict[tuple[str, float], list[Record]] = defaultdict(list)
     for record in numbers.records:
-        exact = record["codec"] in ("quant-jxl-e7", "base+bound") or record.get("max_mm") == 0
-        if record["modality"] == "depth" and exact and not is_painted(record["codec"]):
-            kinds = groups[record["codec"], float(record["setting"])]
-            kinds.setdefault(scenes(record), []).append(record)
+        if record["modality"] == "depth" and not is_painted(record["codec"]):
+            groups[record["codec"], float(record["setting"])].append(record)
+    found = []
+    for (codec, setting), records in groups.items():
+        exact = all(r.get("max_mm") == 0 for r in records)
+        if is_bounded(codec) or exact:
+            found.append((setting if is_bounded(codec) else 0.0, codec, records))
     rows = []
-    for (codec, setting), kinds in sorted(
-        groups.items(), key=lambda g: (-_worst(g[1]), -g[0][1], g[0][0])
-    ):
-        cells = []
+    for asked, codec, records in sorted(found, key=lambda f: (-f[0], _total_rate(f[2]))):
+        own = "|own|" if is_ours(codec) else ""
+        cells = [own + numbers.name(codec, "depth"), f"±{asked:g} mm" if asked else "exact"]
+        cells.append(f"{max(float(r.get('max_mm') or 0) for r in records):g}")
         for kind in ("icl", "sensor"):
-            found = kinds.get(kind, [])
-            cells += [rate(fmean(r["bpp"] for r in found)) if found else NONE, str(len(found))]
-        worst = _worst(kinds)
-        asked = f"±{setting:g} mm" if codec in ("quant-jxl-e7", "base+bound") else "exact"
-        rows.append([numbers.name(codec, "depth"), asked, f"{worst:g}", *cells])
+            rates = [r["bpp"] for r in records if scenes(r) == kind]
+            cells += [rate(fmean(rates)) if rates else NONE, str(len(rates))]
+        rows.append(cells)
     if not rows:
         return missing("bounded or lossless depth")
-    head = ["", "asked", "largest error (mm)", "ICL (bpp)", "frames", "sensor (bpp)", "frames"]
-    return table("Depth with a promise, holes included; mean over frames", head, rows)
+    head = ["", "asked", "largest error<br>(mm)", "rendered<br>(bpp)", "frames", "sensors<br>(bpp)",
+            "frames"]  # fmt: skip
+    return table("Holes included; means over frames, the smallest first", head, rows)
 
 
 def joint_section(numbers: Numbers) -> str:
@@ -307,10 +313,10 @@ def joint_section(numbers: Numbers) -> str:
     rows = [
         [numbers.name(codec, "joint"), f"{setting:g}", str(len(frames)),
          number(fmean(p["joint"]["bytes"] for p in frames) / 1000, 1),
-         number(_mean(p["color"].get("psnr") for p in frames)),
-         number(_mean(p["depth"]["rmse_mm"] for p in frames), 1),
-         number(_mean(p["joint"].get("encode_ms") for p in frames), 0),
-         number(_mean(p["joint"].get("decode_ms") for p in frames), 0)]
+         number(mean(p["color"].get("psnr") for p in frames)),
+         number(mean(p["depth"]["rmse_mm"] for p in frames), 1),
+         number(mean(p["joint"].get("encode_ms") for p in frames), 0),
+         number(mean(p["joint"].get("decode_ms") for p in frames), 0)]
         for (codec, setting), frames in sorted(groups.items())
     ]  # fmt: skip
     if not rows:
@@ -327,7 +333,10 @@ def painted_section(numbers: Numbers) -> str:
     if not found:
         return missing("depth coded through colour maps")
     names = {r["codec"].split("+", 1)[1] for r in found}
-    pairs = {"avif-aom-444-s6": "avif-aom-12b-s4-lin", "hevc-x265-444-slow": "hevc-x265-12b-lin"}
+    pairs = {
+        "avif-aom-444-s6": "avif-aom-12b-s4-lin", "hevc-x265-444-slow": "hevc-x265-12b-lin",
+        "base": "base+alone",
+    }  # fmt: skip
     own = {pairs[n] for n in names if n in pairs}
     frames = {(r["sequence"], r["frame"]) for r in found}
     beside = [
@@ -336,27 +345,31 @@ def painted_section(numbers: Numbers) -> str:
     ]  # fmt: skip
     lossy = sorted({r["codec"] for r in found if r["rmse_mm"] > 0})
     order = [*sorted(own), *lossy]
-    styles = {codec: Style(i) for i, codec in enumerate(order)}
+    others = [codec for codec in order if not is_ours(codec)]
+    styles = {c: Style(i) for i, c in enumerate(others)}
+    styles |= {c: Style(i, ours=True) for i, c in enumerate(o for o in order if is_ours(o))}
     charts = []
-    for kind, curves in _by_scene([*beside, *found], metric):
+    for kind, curves in by_scene([*beside, *found], metric):
         kept = {c: p for c, p in curves.items() if c in styles and len(p) > 1}
-        series = [_series(numbers, c, p, metric, styles[c]) for c, p in kept.items()]
+        series = [as_series(numbers, c, p, metric, styles[c]) for c, p in kept.items()]
         count = max((p.frames for points in kept.values() for p in points), default=0)
-        title = f"{SCENES.get(kind, kind)}, {count} frames"
+        title = f"RMSE: {SCENES.get(kind, kind)}, {_count(count)}"
         charts.append(chart(title, series, "RMSE of valid depth (mm), lower is better", log_y=True))
     return (
         f'<div class="plots">{_legend(numbers, order, "depth", styles)}'
-        f'<div class="charts">{"".join(charts)}</div></div>{_exact_painted(numbers, found)}'
+        f'<div class="charts two">{"".join(charts)}</div></div>{_exact_painted(numbers, found)}'
     )
 
 
 def times_section(numbers: Numbers) -> str:
     """Return median times and their ratios to a reference codec in the same run."""
     rows = [
-        [numbers.name(t.codec, t.modality), {"color": "colour"}.get(t.modality, t.modality),
-         str(t.frames), number(t.encode_ms, 1), number(t.decode_ms, 1),
+        [("|own|" if is_ours(t.codec) else "") + numbers.name(t.codec, t.modality),
+         {"color": "colour"}.get(t.modality, t.modality), str(t.frames),
+         number(t.encode_ms, 1), number(t.decode_ms, 1),
          ratio(t.encode_ratio), ratio(t.decode_ratio)]
-        for t in times(numbers.records) if not is_painted(t.codec)
+        for t in sorted(times(numbers.records), key=lambda t: (t.modality, not is_ours(t.codec)))
+        if not is_painted(t.codec)
     ]  # fmt: skip
     if not rows:
         return missing("times")
@@ -372,22 +385,48 @@ def sources_section(material: Material) -> str:
     """Return the list of record files: digest, day, machine, versions."""
     rows = []
     for source in material.sources:
-        own = [
-            f"{text(h.get('measured', '?'))}: {text(h['machine'])}, {text(h.get('system', ''))}"
-            for h in source.headers
-        ]
         versions = {k: v for h in source.headers for k, v in h.get("versions", {}).items()}
         listed = ", ".join(f"{text(k)} {text(v)}" for k, v in versions.items())
-        where = "<br>".join(own) or "the file does not say; see the README beside it, if any"
         used = f"{source.used:,}" + ("" if source.used == source.count else f" of {source.count:,}")
         rows.append(
             [f'<b id="source-{source.letter}">{source.letter}</b>',
              f"|left|<code>{text(source.path)}</code>", f"|left|<code>{source.digest}</code>",
-             used, f"|left wrap|{where}", f"|left wrap|{listed or NONE}"]
+             used, f"|left wrap|{_measured(source)}", f"|left wrap|{listed or NONE}"]
         )  # fmt: skip
-    head = ["", "|left|file", "|left|SHA-256", "records used", "|left|measured", "|left|versions"]
-    caption = "Of a result that several files hold, the first counts"
-    return table(caption, head, rows, classes="sources")
+    head = ["", "|left|file", "|left|SHA-256, begins", "records<br>used", "|left|measured",
+            "|left|versions"]  # fmt: skip
+    caption = (
+        "Of a result that several files hold, the first counts; what only a later one measured, "
+        "of the same bytes, is added"
+    )
+    readmes: dict[str, list[str]] = defaultdict(list)
+    for source in material.sources:
+        if source.readme:
+            readmes[source.readme].append(source.letter)
+    details = "".join(
+        f"<details><summary>README.md beside {text(', '.join(letters))}</summary>"
+        f"<pre>{text(readme)}</pre></details>"
+        for readme, letters in readmes.items()
+    )
+    return table(caption, head, rows, classes="sources") + details
+
+
+def _measured(source: Source) -> str:
+    """Say when and on what machine, as the file's headers do; or what is known without."""
+    if not source.headers:
+        known = f"; file of {text(source.dated)}" if source.dated else ""
+        where = "; the README.md beside it, below, says how" if source.readme else ""
+        return f"the file does not say{known}{where}"
+    lines = []
+    for h in source.headers:
+        how = ""
+        if "jobs" in h:
+            how = f"; {text(h['jobs'])} at a time"
+        if "threads" in h:
+            how += f", {text(h['threads'])} thread{'s' * (h['threads'] != 1)} each"
+        said = f"{text(h['machine'])}, {text(h.get('system', ''))}{how}"
+        lines.append(f"{text(h.get('measured', '?'))}: {said}")
+    return "<br>".join(dict.fromkeys(lines))
 
 
 def missing(what: str) -> str:
@@ -395,7 +434,7 @@ def missing(what: str) -> str:
     return f'<p class="note empty">No records of this yet: {text(what)}.</p>'
 
 
-def _by_scene(
+def by_scene(
     records: Sequence[Record], metric: Metric
 ) -> list[tuple[str, dict[str, list[MeanPoint]]]]:
     panels: dict[str, dict[str, list[MeanPoint]]] = defaultdict(lambda: defaultdict(list))
@@ -404,7 +443,7 @@ def _by_scene(
     return sorted(panels.items(), key=lambda item: scene_order(item[0]))
 
 
-def _series(
+def as_series(
     numbers: Numbers,
     codec: str,
     points: Iterable[MeanPoint],
@@ -457,6 +496,14 @@ def _on_most_frames(codecs: Iterable[str], pairs: Pairwise, kind: str) -> list[s
     return [codec for codec, count in counts.items() if count and count * 2 >= most]
 
 
+def _comparable(codecs: Sequence[str], pairs: Pairwise, kind: str) -> list[str]:
+    """Return the codecs that can be compared with any other: a curve of zeros cannot."""
+    wanted = in_scenes(kind)
+    return [
+        a for a in codecs if any(a != b and pairs.mean(a, b, wanted)[0] is not None for b in codecs)
+    ]
+
+
 def _matrix(numbers: Numbers, pairs: Pairwise, codecs: Sequence[str], kind: str) -> str:
     modality = pairs.metric.modality
     rows = [
@@ -470,102 +517,6 @@ def _matrix(numbers: Numbers, pairs: Pairwise, codecs: Sequence[str], kind: str)
         f"{SCENES[kind]}; less is better; n/m: only n of the row's m frames could be compared"
     )
     return table(caption, ["", *(short(c) for c in codecs)], rows, classes="bd matrix")
-
-
-def _thesis_table(numbers: Numbers, entry: thesis.Table) -> str:
-    color = entry.modality == "color"
-    first = METRICS["psnr" if color else "psnr65535"]
-    second = METRICS["ms-ssim" if color else "similarity"]
-    same = [r for r in numbers.of(first) if scenes(r) == "icl" and _is_row(r, entry.model)]
-    others = _beside(numbers, entry.modality)
-    rows = []
-    for row in entry.rows:
-        cells = [f"{row.lmbda:g}", number(row.psnr), number(row.structure), f"{row.bpp:.3f}"]
-        own = [r for r in same if thesis.of_model(r["codec"]) == (entry.model, row.lmbda)]
-        cells += [number(_mean(r.get(m.field) for r in own)) for m in (first, second)]
-        cells.append(rate(fmean(r["bpp"] for r in own)) + sup(letters_of(own)) if own else NONE)
-        for codec in others:
-            found = numbers.pairwise(first).at_rate(codec, row.bpp, in_scenes("icl"))
-            cells.append(number(found[0]) if found else NONE)
-        rows.append(cells)
-    what = "MS-SSIM" if color else "similarity"
-    head = ["λ", "PSNR (dB)", f"{what} (dB)", "bpp", "ours: PSNR", f"ours: {what}", "ours: bpp"]
-    head += [numbers.name(c, entry.modality) for c in others]
-    caption = (
-        f"<b>Table {entry.number}</b> {text(entry.title)}, model <code>{entry.model}</code>; "
-        "the last columns are other codecs' PSNR (dB) at the thesis's bpp"
-    )
-    return table(caption, head, rows, classes="thesis")
-
-
-def _is_row(record: Record, model: str) -> bool:
-    found = thesis.of_model(record["codec"])
-    return found is not None and found[0] == model
-
-
-def _beside(numbers: Numbers, modality: str) -> list[str]:
-    """Return the codecs to put beside the thesis: ours, then AVIF, HEVC and VVC."""
-    wanted = ("base", "avif-aom", "hevc-x265", "vvc")
-    metric = METRICS["psnr" if modality == "color" else "psnr65535"]
-    curves = numbers.pairwise(metric).curves
-    present = [c for c in numbers.styles if c in curves and any(map(in_scenes("icl"), curves[c]))]
-    return [
-        c for start in wanted for c in present
-        if (c == start if start == "base" else c.startswith(start)) and not c.endswith("tunessim")
-    ]  # fmt: skip
-
-
-def _thesis_figures(numbers: Numbers) -> str:
-    parts = []
-    asked = (
-        (25, "color", "psnr", "psnr", "PSNR (dB)"),
-        (26, "depth", "psnr65535", "psnr", "PSNR, peak 65535 (dB)"),
-        (27, "depth", "similarity", "structure", "comprehensive similarity (dB)"),
-    )
-    order: list[str] = []
-    styles: dict[str, Style] = {}
-    letters: dict[str, tuple[str, ...]] = {}
-    for figure, modality, name, attribute, y_title in asked:
-        tables = [t for t in thesis.TABLES if t.modality == modality]
-        for i, t in enumerate(tables):
-            styles[_thesis_name(t)] = Style(i)
-        series = [
-            Series(_thesis_name(t), styles[_thesis_name(t)], tuple(
-                (r.bpp, getattr(r, attribute), f"λ {r.lmbda:g}: {r.bpp:.3f} bpp, "
-                 f"{getattr(r, attribute):.2f} dB") for r in t.rows))
-            for t in tables
-        ]  # fmt: skip
-        order += [s.name for s in series if s.name not in order]
-        curves = dict(_by_scene(numbers.of(METRICS[name]), METRICS[name])).get("icl", {})
-        for codec in (*_beside(numbers, modality), *_thesis_codecs(numbers, modality)):
-            if len(curves.get(codec, ())) > 1:
-                i = len([n for n in styles if n.startswith("ours") or n in SHORT.values()])
-                style = Style(i, ours=True) if is_ours(codec) else Style(3 + i % 5)
-                style = styles.setdefault(plain(codec), style)
-                series.append(_series(numbers, codec, curves[codec], METRICS[name], style))
-                letters[plain(codec)] = numbers.letters.get((codec, modality), ())
-                order += [plain(codec)] if plain(codec) not in order else []
-        parts.append(chart(f"Figure {figure}", series, y_title))
-    legend = "".join(
-        f'<li><button type="button" aria-pressed="true" data-codec="{escape(n)}">'
-        f"{swatch(styles[n])} {escape(n)}</button>{sup(letters.get(n, ()))}</li>"
-        for n in order
-    )
-    return (
-        f'<div class="plots"><ul class="keys">{legend}</ul>'
-        f'<div class="charts">{"".join(parts)}</div></div>'
-    )
-
-
-def _thesis_name(entry: thesis.Table) -> str:
-    return f"thesis {entry.model} (Table {entry.number})"
-
-
-def _thesis_codecs(numbers: Numbers, modality: str) -> list[str]:
-    return [
-        c for c in numbers.styles
-        if thesis.of_model(c) is not None and (c, modality) in numbers.letters
-    ]  # fmt: skip
 
 
 def _exact_painted(numbers: Numbers, found: Sequence[Record]) -> str:
@@ -586,11 +537,29 @@ def _exact_painted(numbers: Numbers, found: Sequence[Record]) -> str:
     return table(caption, ["", "bpp", "frames"], rows) if exact else ""
 
 
-def _worst(kinds: dict[str, list[Record]]) -> float:
-    return max(float(r.get("max_mm") or 0) for rows in kinds.values() for r in rows)
+def _total_rate(records: Sequence[Record]) -> float:
+    """Mean over the kinds of scene of their mean rates, so that each kind counts the same."""
+    kinds: dict[str, list[float]] = defaultdict(list)
+    for record in records:
+        kinds[scenes(record)].append(record["bpp"])
+    return fmean(fmean(rates) for rates in kinds.values())
 
 
-def _mean(values: Iterable[float | None]) -> float | None:
+def _count(frames: int) -> str:
+    return "1 frame" if frames == 1 else f"{frames} frames"
+
+
+def _twin_note(numbers: Numbers, modality: str) -> str:
+    """Say which of ours are not shown because another gave the same bytes and errors."""
+    same = [
+        f"{short(codec)} gave the same as {short(other)} on each of its frames"
+        for (codec, kind), other in numbers.twins.items()
+        if kind == modality
+    ]
+    return f'<p class="note">{"; ".join(same)}.</p>' if same else ""
+
+
+def mean(values: Iterable[float | None]) -> float | None:
     found = [v for v in values if v is not None]
     return fmean(found) if found else None
 
