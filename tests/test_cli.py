@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -73,7 +74,7 @@ def test_version(run):
 
 def test_every_verb_has_a_file_and_every_file_a_verb():
     files = {path.stem for path in Path(encodepth.__file__).parent.glob("cli/*.py")}
-    assert files - {"__init__", "main", "shared"} == set(VERBS)
+    assert files - {"__init__", "main", "many", "shared"} == set(VERBS)
 
 
 @pytest.mark.parametrize("name", VERBS)
@@ -146,6 +147,27 @@ USAGE = [
      "encodepth encode: depth by avif can keep neither a bound nor every pixel"),
     (["encode", "color.png", "-o", "-", "--json"],
      "encodepth encode: -o - and --json would both write to stdout"),
+    (["encode", "color.png", "depth.png", "more.png"], "encodepth encode: 3 pictures; "
+     "name COLOR and DEPTH, or folders of pairs with --out-dir"),
+    (["encode", "-", "-", "-o", "x.rgbd"], "encodepth encode: stdin can be read once"),
+    (["encode", "-"], "encodepth encode: say with -o where to write what comes from stdin"),
+    (["encode", "color.png", "-j", "2"], "encodepth encode: -j is for folders, with --out-dir"),
+    (["encode", "color.png", "--stop"], "encodepth encode: --stop is for folders, with --out-dir"),
+    (["encode", "--out-dir", "x"], "encodepth encode: nothing to encode; name folders of pairs"),
+    (["encode", ".", "--out-dir", "x", "-o", "y"],
+     "encodepth encode: --out-dir goes without -o and --depth-only"),
+    (["encode", "color.png", "-q", "40", "--target-bytes", "900"],
+     "encodepth encode: --quality and --target-bytes contradict each other"),
+    (["encode", "color.png", "--target-bytes", "0"], "encodepth encode: invalid value for "
+     "'--target-bytes': 0 is not in the range x>=1"),
+    (["encode", "color.png", "depth.png", "--lossless", "both", "--target-bytes", "900"],
+     "encodepth encode: --target-bytes searches a quality, and there is none to search"),
+    (["encode", "color.png", "--target-rmse", "5"],
+     "encodepth encode: --target-rmse, but there is no depth map"),
+    (["encode", "color.png", "depth.png", "--target-rmse", "0"],
+     "encodepth encode: --target-rmse 0 is no number of millimetres above 0"),
+    (["encode", "color.png", "depth.png", "--target-rmse", "5", "--max-depth-error", "5"],
+     "encodepth encode: --target-rmse searches a quality of depth, and there is none to search"),
     (["decode", "a.rgbd", "b.rgbd", "--color", "c.png"],
      "encodepth decode: --color names one picture, but there are several"),
     (["decode", "a.rgbd", "-o", "out", "--depth", "d.png"],
@@ -247,6 +269,92 @@ def test_a_pipe_from_end_to_end(pair):
         [*COMMAND, "verify", "-"], input=coded.stdout, capture_output=True, check=True
     )
     assert seen.stdout == b"-: whole\n"
+
+
+def test_a_picture_from_stdin(pair):
+    command = [*COMMAND, "encode", "-", "depth.png", "--lossless", "both", "-o", "x.rgbd"]
+    subprocess.run(command, input=Path("color.png").read_bytes(), check=True)
+    np.save("d.npy", pair[1])
+    command = [*COMMAND, "encode", "color.png", "-", "--lossless", "both", "-o", "y.rgbd"]
+    subprocess.run(command, input=Path("d.npy").read_bytes(), check=True)
+    assert Path("x.rgbd").read_bytes() == Path("y.rgbd").read_bytes()
+    bad = subprocess.run([*command, "-f"], input=b"hello", capture_output=True)
+    assert bad.stderr == b"encodepth: depth file stdin is no 16-bit PNG, TIFF or .npy picture\n"
+
+
+# A size or an error that is asked for
+
+
+def test_a_size_that_is_asked_for(run, pair):
+    shown = run("encode", "color.png", "depth.png", "--coder", "avif", "--target-bytes", "1000")
+    assert shown.status == 0
+    assert Path("color.rgbd").stat().st_size <= 1000
+    shown = run("encode", "color.png", "--coder", "avif", "--target-bytes", "9999999", "-f")
+    assert " % under the target, as near as qualities come\n" in shown.err
+    shown = run("encode", "color.png", "--coder", "avif", "--target-bytes", "20", "-f")
+    assert shown.status == 1
+    assert shown.err.endswith(" bytes at its smallest, above the target of 20\n")
+
+
+def test_an_error_that_is_asked_for(run, pair):
+    shown = run("encode", "color.png", "depth.png", "--coder", "avif", "--target-rmse", "2")
+    assert shown.status == 0
+    (said,) = re.findall(r"depth RMSE ([0-9.]+) mm of 2\n", shown.err)
+    back = encodepth.decode(Path("color.rgbd").read_bytes()).depth.astype(float)
+    measured = np.sqrt(np.square(back - pair[1])[pair[1] > 0].mean())
+    assert float(said) == pytest.approx(measured, rel=1e-3)
+
+
+# Folders of pairs
+
+
+@pytest.fixture
+def folder(pair):
+    """Three pairs in two sequences, one of which has a depth map that cannot be read."""
+    color, depth = Path("color.png").read_bytes(), Path("depth.png").read_bytes()
+    for name in ("a/{}/1.png", "a/{}/2.png", "b/{}/1.png"):
+        for kind, data in (("color", color), ("depth", depth)):
+            path = Path("set", name.format(kind))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+    Path("set/a/depth/2.png").write_bytes(depth[:-40])
+    Path("set/b/meta.json").write_text('{"depth_units_per_meter": 5000}')
+    return pair
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_folder_of_pairs(run, folder, jobs):
+    arguments = ("encode", "set", "--out-dir", "out", "--lossless", "both", "-j", jobs)
+    shown = run(*arguments)
+    assert shown.status == 1
+    lines = shown.err.splitlines()
+    (failure,) = (line for line in lines if line.startswith("encodepth: "))
+    assert failure.startswith("encodepth: set/a/color/2.png: depth file set/a/depth/2.png cannot")
+    assert re.fullmatch(r"3 pairs, 1 failed, [0-9,]+ bytes in out", lines[-1])
+    made = sorted(str(path) for path in Path("out").rglob("*.*"))
+    assert made == ["out/a/1.rgbd", "out/b/1.rgbd"]
+    whole = encodepth.decode(Path("out/b/1.rgbd").read_bytes())
+    assert np.array_equal(whole.depth, folder[1])
+    assert whole.depth_unit == 0.0002
+    again = run(*arguments, "--json")
+    assert (again.status, again.out) == (1, "")
+    assert "out/a/1.rgbd exists; use -f to overwrite it" in again.err
+    forced = run(*arguments, "--json", "-f", "--quiet")
+    assert {json.loads(line)["file"] for line in forced.out.splitlines()} == set(made)
+
+
+def test_a_folder_ends_at_the_first_failure_when_told(run, folder):
+    shown = run("encode", "set", "--out-dir", "out", "--lossless", "both", "--stop", "--quiet")
+    assert shown.status == 1
+    assert not Path("out/b/1.rgbd").exists()
+
+
+def test_a_folder_without_pairs_is_named(run, pair):
+    Path("empty").mkdir()
+    shown = run("encode", "empty", "--out-dir", "out")
+    assert shown.status == 1
+    assert shown.err.startswith("encodepth: no pairs of color and depth at empty; expected")
+    assert not Path("out").exists()
 
 
 # Nothing is overwritten, nothing is left half

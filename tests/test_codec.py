@@ -216,6 +216,111 @@ def test_auto_takes_the_tables_coder_and_falls_back_without_weights(monkeypatch)
     assert inspect(nowhere.encode(scene(), quality=40)).streams[0].coding == Coding.AVIF
 
 
+SHAPES = {
+    "pair": lambda image: image,
+    "color": lambda image: RgbdImage(image.color),
+    "depth": lambda image: RgbdImage(depth=image.depth),
+}
+
+
+def textured(height=120, width=160):
+    """A scene with texture of all scales (1/f), so that its bytes vary evenly with quality."""
+    image = scene(height, width)
+    rng = np.random.default_rng(3)
+    frequency = np.hypot(*np.meshgrid(np.fft.fftfreq(height), np.fft.fftfreq(width), indexing="ij"))
+    frequency[0, 0] = 1
+
+    def texture(spread):
+        field = np.fft.ifft2(np.fft.fft2(rng.normal(size=(height, width))) / frequency).real
+        return spread * field / field.std()
+
+    color = image.color + np.stack([texture(30) for _ in range(3)], -1)
+    rough = np.where(
+        image.depth > 0, image.depth + texture(60) + rng.normal(size=image.depth.shape), 0
+    )
+    return RgbdImage(np.clip(color, 0, 255).astype(np.uint8), rough.astype(np.uint16))
+
+
+@pytest.mark.parametrize("shape", ["pair", "depth"])
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
+def test_a_file_has_the_bytes_that_were_asked_for(shape, share):
+    image = SHAPES[shape](textured())
+    low, high = (len(encode(image, coder="avif", quality=q)) for q in (0, 100))
+    target = round(low * (high / low) ** share)
+    size = len(encode(image, coder="avif", target_bytes=target))
+    assert 0.97 * target <= size <= target
+
+
+def test_colour_alone_comes_as_near_as_qualities_do():
+    image = SHAPES["color"](textured())
+    sizes = [len(encode(image, coder="avif", quality=q)) for q in range(101)]
+    for target in (2000, 9000):
+        data = encode(image, coder="avif", target_bytes=target)
+        assert 0.97 * target <= len(data) <= target or len(data) == max(
+            size for size in sizes if size <= target
+        )
+
+
+def test_a_depth_quality_that_is_given_stays():
+    image = textured()
+    data = encode(image, coder="avif", target_bytes=9000, depth_quality=33)
+    assert inspect(data).stream(Kind.DEPTH).quality == 33
+    assert len(data) <= 9000
+
+
+def test_a_target_below_the_smallest_file_is_named():
+    with pytest.raises(InvalidImageError, match=r"bytes at its smallest, above the target of 50"):
+        encode(textured(), coder="avif", target_bytes=50)
+
+
+def test_a_target_beyond_the_best_gives_the_best():
+    best = encode(textured(), coder="avif", quality=100)
+    assert encode(textured(), coder="avif", target_bytes=10**7) == best
+
+
+def rmse_mm(decoded, image):
+    off = decoded.depth.astype(float) - image.depth
+    return np.sqrt(np.square(off[image.depth > 0]).mean()) * image.depth_unit * 1000
+
+
+@pytest.mark.parametrize("shape", ["pair", "depth"])
+@pytest.mark.parametrize("target", [2.0, 4.0, 9.0])
+def test_depth_has_the_error_that_was_asked_for(shape, target):
+    image = SHAPES[shape](textured())
+    decoded = decode(encode(image, coder="avif", target_rmse=target))
+    assert rmse_mm(decoded, image) == pytest.approx(target, rel=0.03)
+    assert same_holes(decoded, image)
+
+
+def test_error_and_bytes_together():
+    image = textured()
+    data = encode(image, coder="avif", target_rmse=4, target_bytes=12000)
+    assert rmse_mm(decode(data), image) == pytest.approx(4, rel=0.03)
+    assert 0.9 * 12000 <= len(data) <= 12000
+
+
+def test_an_error_that_no_quality_reaches_is_named():
+    with pytest.raises(InvalidImageError, match=r"at best, more than the 1e-05 mm asked for"):
+        encode(textured(), coder="avif", target_rmse=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"target_bytes": 900, "lossless": "both"}, "nothing has a quality"),
+        ({"target_bytes": 900, "coder": "jxl"}, "nothing has a quality"),
+        ({"target_bytes": 0}, "target_bytes 0"),
+        ({"target_rmse": 0}, "target_rmse 0"),
+        ({"target_rmse": float("nan")}, "target_rmse nan"),
+        ({"target_rmse": 5, "depth_quality": 5}, "depth has no quality"),
+        ({"target_rmse": 5, "max_depth_error": 5}, "depth has no quality"),
+    ],
+)
+def test_targets_that_contradict_are_named(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        encode(scene(), **arguments)
+
+
 def test_missing_weights_are_named():
     with pytest.raises(ModelNotFoundError, match='no model "no such model"'):
         Codec("no such model").encode(scene(), coder="learned")

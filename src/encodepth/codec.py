@@ -7,6 +7,7 @@ beside it. Torch is imported only when a learned stream is coded or decoded.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
@@ -14,10 +15,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from . import avif, lossless
-from .container import Coding, Container, Kind, Stream
+from .container import MAX_DEPTH, Coding, Container, Kind, Stream
 from .errors import EncodepthError, InvalidImageError, ModelNotFoundError
 from .image import RgbdImage, fill_holes
 from .mask import decode_mask, encode_mask
+from .search import TOLERANCE, Setting, reach
 
 if TYPE_CHECKING:
     from .models.base import BaseModel
@@ -66,6 +68,8 @@ class Codec:
         *,
         quality: int = DEFAULT_QUALITY,
         depth_quality: int | None = None,
+        target_bytes: int | None = None,
+        target_rmse: float | None = None,
         max_depth_error: float | None = None,
         lossless: str | Iterable[str] = (),
         coder: str | Mapping[str, str] = "auto",
@@ -77,6 +81,10 @@ class Codec:
             image: colour, depth or both.
             quality: 0 (small) .. 100 (good), for lossy streams.
             depth_quality: the same for depth alone; `quality` if None.
+            target_bytes: what the whole file may have at most. The qualities that are not given
+                are searched, from `quality` on, until it has at most 3 % less.
+            target_rmse: millimetres, root of the mean squared error over the valid pixels of
+                depth; its quality is searched until it is met within 3 %.
             max_depth_error: millimetres no valid depth pixel may be off by; holes stay holes.
             lossless: "color", "depth", "both", or names: what to keep exactly.
             coder: "learned", "avif", "jxl" (keeps exactly, so without a quality), "auto" (what
@@ -85,35 +93,27 @@ class Codec:
 
         Raises:
             ModelNotFoundError: a learned stream was asked for and there are no weights.
-            ValueError: an argument is out of its range.
+            InvalidImageError: the picture cannot be brought to a target at any quality.
+            ValueError: an argument is out of its range, or contradicts another.
         """
-        depth_quality = quality if depth_quality is None else depth_quality
         _check_range("quality", quality, 0, 100)
-        _check_range("depth_quality", depth_quality, 0, 100)
+        _check_range("depth_quality", quality if depth_quality is None else depth_quality, 0, 100)
         _check_range("effort", effort, 1, 9)
         coders, exact = _coders(coder), _names(lossless)
-        streams: list[Stream] = []
-        guide = None
-        if image.color is not None:
-            choice = "jxl" if "color" in exact else coders["color"]
-            stream, guide = self._encode_color(image, choice, quality, effort)
-            streams.append(stream)
-        if image.depth is not None:
-            if image.color is not None and image.color.shape[:2] != image.depth.shape:
-                guide = None
-            choice, error = coders["depth"], 0
-            if "depth" in exact or max_depth_error is not None:
-                choice = "jxl"
-                if "depth" not in exact and max_depth_error is not None:
-                    error = _steps(max_depth_error, image.depth_unit)
-            streams += self._encode_depth(image, choice, depth_quality, effort, error, guide)
-        return Container(
-            tuple(streams),
-            _size(image.color),
-            _size(image.depth),
-            image.depth_unit,
-            image.intrinsics,
-        ).serialize()
+        error = 0
+        if "color" in exact:
+            coders["color"] = "jxl"
+        if "depth" in exact or max_depth_error is not None:
+            coders["depth"] = "jxl"
+            if "depth" not in exact and max_depth_error is not None:
+                error = _steps(max_depth_error, image.depth_unit)
+        job = _Job(self, image, coders, effort, error)
+        fixed = None if depth_quality is None else Setting(depth_quality)
+        if target_rmse is not None:
+            job.aim(target_rmse, fixed)
+        if target_bytes is not None:
+            return job.fit(target_bytes, quality, fixed)
+        return job.file(quality, fixed or Setting(quality))
 
     def decode(self, data: bytes, *, streams: str | Iterable[str] = MODALITIES) -> RgbdImage:
         """Return the picture in the bytes of an .rgbd file.
@@ -177,12 +177,12 @@ class Codec:
         self,
         image: RgbdImage,
         coder: str,
-        quality: int,
+        setting: Setting,
         effort: int,
         error: int,
         guide: Guide | None,
     ) -> list[Stream]:
-        depth = image.depth
+        depth, quality = image.depth, setting.quality
         assert depth is not None
         coder = self._choose("depth", coder, quality)
         valid = depth > 0
@@ -190,6 +190,7 @@ class Codec:
         if coder == "jxl" or low >= high:  # no range to map: exact costs next to nothing
             payload = lossless.encode_depth(depth, error, effort)
             return [Stream(Kind.DEPTH, Coding.EXACT, payload, max_error=error)]
+        high = min(low + round((high - low) * setting.stretch), MAX_DEPTH)
         streams = [] if valid.all() else [Stream(Kind.MASK, Coding.EXACT, encode_mask(valid))]
         plane = _plane(depth, low, high)
         if coder == "avif":
@@ -303,11 +304,151 @@ class Codec:
         return self._loaded[name]
 
 
+class _Job:
+    """One picture on its way into a file; what a search tries shares its streams.
+
+    Args:
+        codec: whose models and coders are used.
+        image: the picture.
+        coders: of "color" and "depth".
+        effort: 1..9.
+        error: bound in steps for exact depth.
+    """
+
+    def __init__(
+        self, codec: Codec, image: RgbdImage, coders: dict[str, str], effort: int, error: int
+    ) -> None:
+        self._codec, self._image, self._coders = codec, image, coders
+        self._effort, self._error = effort, error
+        self._color: tuple[int, Stream, Guide | None] | None = None
+        self._rmse: float | None = None  # millimetres, where depth is to meet an error
+        self._near = Setting(DEFAULT_QUALITY)  # what met it for another colour
+
+    def file(self, quality: int, depth: Setting) -> bytes:
+        """Return the file with colour of a quality and depth of a setting."""
+        image, streams, guide = self._image, [], None
+        if image.color is not None:
+            if self._color is None or self._color[0] != quality:
+                coder, effort = self._coders["color"], self._effort
+                coded = self._codec._encode_color(image, coder, quality, effort)
+                self._color = (quality, *coded)
+            _, stream, guide = self._color
+            streams.append(stream)
+            if image.depth is not None and image.color.shape[:2] != image.depth.shape:
+                guide = None
+        if image.depth is not None:
+            if self._rmse is None:
+                streams += self._depth(depth, guide)
+            else:
+                streams += self._depth_of_error(self._rmse, guide)
+        return Container(
+            tuple(streams),
+            _size(image.color),
+            _size(image.depth),
+            image.depth_unit,
+            image.intrinsics,
+        ).serialize()
+
+    def aim(self, millimetres: float, fixed: Setting | None) -> None:
+        """From now on search the depth quality for an error."""
+        if not 0 < millimetres < math.inf:
+            raise ValueError(f"target_rmse {millimetres} is not a number of millimetres above 0")
+        if not self._lossy("depth") or fixed is not None:
+            raise ValueError("target_rmse, but depth has no quality that could be searched")
+        self._rmse = millimetres
+
+    def fit(self, target: int, quality: int, fixed: Setting | None) -> bytes:
+        """Return the file that comes nearest to `target` bytes from below.
+
+        A pair's qualities rise together as far as they fit; what is left goes to depth, whose
+        settings are finer.
+        """
+        if not (target == int(target) and target > 0):
+            raise ValueError(f"target_bytes {target} is not a whole number above 0")
+        window = ((1 - TOLERANCE) * target, float(target))
+        best, least = b"", 0
+
+        def size(quality: int, depth: Setting) -> float:
+            nonlocal best, least
+            data = self.file(quality, depth)
+            least = min(least or len(data), len(data))
+            if len(best) < len(data) <= target:
+                best = data
+            return float(len(data))
+
+        color = self._lossy("color")
+        depth = self._lossy("depth") and fixed is None and self._rmse is None
+        if not (color or depth):
+            raise ValueError("target_bytes, but nothing has a quality that could be searched")
+        if color:
+            tried = reach(
+                lambda s: size(s.quality, s if depth else fixed or Setting(quality)),
+                window,
+                start=quality,
+                slope=0.035,
+                fine=False,
+            )
+            quality = max((s.quality for s, value in tried.items() if value <= target), default=0)
+        if depth and len(best) < window[0]:
+            low = quality if color else 0
+            start = min(low + 4, 100) if color else quality
+            reach(lambda s: size(quality, s), window, start=start, slope=0.03, low=low)
+        if not best:
+            raise InvalidImageError(
+                f"the file has {least:,} bytes at its smallest, above the target of {target:,}"
+            )
+        return best
+
+    def _depth(self, setting: Setting, guide: Guide | None) -> list[Stream]:
+        coder, effort, error = self._coders["depth"], self._effort, self._error
+        return self._codec._encode_depth(self._image, coder, setting, effort, error, guide)
+
+    def _depth_of_error(self, millimetres: float, guide: Guide | None) -> list[Stream]:
+        """Return depth whose error is nearest to the one asked for."""
+        window = (1 / ((1 + TOLERANCE) * millimetres), 1 / ((1 - TOLERANCE) * millimetres))
+        best: tuple[float, list[Stream]] = (math.inf, [])
+
+        def fidelity(setting: Setting) -> float:
+            nonlocal best
+            streams = self._depth(setting, guide)
+            found = max(self._error_of(streams, guide), 1e-6)
+            off = abs(math.log(found / millimetres))
+            if off < best[0]:
+                best, self._near = (off, streams), setting
+            return 1 / found
+
+        tried = reach(fidelity, window, start=self._near.quality, slope=0.02)
+        if max(tried.values()) < window[0]:
+            raise InvalidImageError(
+                f"depth is off by {1 / max(tried.values()):.3g} mm (RMSE) at best, more than the "
+                f"{millimetres:g} mm asked for; use max_depth_error or lossless"
+            )
+        return best[1]
+
+    def _error_of(self, streams: list[Stream], guide: Guide | None) -> float:
+        """Return the RMSE over the valid pixels of depth, in millimetres."""
+        depth = self._image.depth
+        assert depth is not None
+        mask = streams[0] if streams[0].kind == Kind.MASK else None
+        stream = streams[-1]
+        context = guide if stream.depends else None
+        decoded = self._codec._decode_depth(stream, mask, _size(depth), context)
+        off = decoded[depth > 0].astype(np.float64) - depth[depth > 0]
+        rms = float(np.sqrt(np.square(off).mean())) if len(off) else 0.0
+        return rms * self._image.depth_unit * 1000
+
+    def _lossy(self, modality: str) -> bool:
+        held = getattr(self._image, modality) is not None
+        return held and self._coders[modality] != "jxl"
+
+
 def encode(
     image: RgbdImage,
     *,
     quality: int = DEFAULT_QUALITY,
     depth_quality: int | None = None,
+    target_bytes: int | None = None,
+    target_rmse: float | None = None,
     max_depth_error: float | None = None,
     lossless: str | Iterable[str] = (),
     coder: str | Mapping[str, str] = "auto",
@@ -320,6 +461,8 @@ def encode(
         image,
         quality=quality,
         depth_quality=depth_quality,
+        target_bytes=target_bytes,
+        target_rmse=target_rmse,
         max_depth_error=max_depth_error,
         lossless=lossless,
         coder=coder,
