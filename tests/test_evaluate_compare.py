@@ -194,3 +194,27 @@ def test_the_commands_measure_then_compare(tmp_path):
     again = CliRunner().invoke(compare_command, [str(records), "--plot", str(plot)])
     assert isinstance(again.exception, EncodepthError)
     assert str(again.exception) == f"{plot} exists; use -f to overwrite it"
+
+
+def test_a_folder_stands_for_the_record_files_in_it(tmp_path):
+    save(tmp_path / "a.jsonl", curve("a"))
+    save(tmp_path / "b.jsonl", curve("b", 0.5))
+    (tmp_path / "speed.jsonl").write_text('{"steps_per_second": 3}\n')
+    (delta,) = c.compare([tmp_path], "psnr", "a").deltas
+    assert delta.bd_rate == pytest.approx(-50)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(EncodepthError, match=r"no records in .*empty"):
+        c.compare([tmp_path / "empty"])
+
+
+def test_a_plot_of_unknown_suffix_is_refused_before_tables_are_printed(tmp_path):
+    path = save(tmp_path / "r.jsonl", [*curve("a"), *curve("b", 0.5)])
+    done = CliRunner().invoke(compare_command, [str(path), "--plot", str(tmp_path / "x.gif")])
+    assert "should end in .png" in str(done.exception)
+    assert done.output == ""
+
+
+def test_eval_without_a_codec_is_refused(tmp_path):
+    done = CliRunner().invoke(eval_command, [".", "-o", str(tmp_path / "r.jsonl"), "--codec", ","])
+    assert done.exit_code == 2
+    assert "no codec is named" in done.output

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -110,3 +112,13 @@ def test_sizes_that_differ_are_named(folder):
     found = run("frame.rgbd", "--diff", "small.png")
     assert isinstance(found.exception, InvalidImageError)
     assert "depth is 32x24 but the other is 4x4" in str(found.exception)
+
+
+def test_a_map_to_compare_with_has_the_unit_of_the_file(folder):
+    image = read("color.png", "depth.png", depth_unit=0.0002)
+    Path("fine.rgbd").write_bytes(encode(image, lossless="both", coder="jxl", effort=1))
+    assert run("fine.rgbd", "--diff", "depth.png").exception is None
+    html = (folder / "fine.html").read_text(encoding="utf-8")
+    data = json.loads(re.search(r'id="data">(.*?)</script>', html, re.S)[1])
+    assert [f["unit"] for f in data["frames"]] == [0.0002, 0.0002]
+    assert data["frames"][0]["flying"] == 0  # it is the same map

@@ -121,3 +121,15 @@ def test_a_map_without_any_depth_still_makes_a_picture():
     image = RgbdImage(depth=np.zeros((8, 8), np.uint16))
     assert orbit_centre(image.depth, 0.001) == 1.0
     assert sheet.sheet(image).shape[2] == 3
+
+
+def test_a_long_title_is_broken_and_never_wider_than_the_sheet():
+    title = "desk.rgbd · colour 640 × 480 · " + "camera not in the file " * 12
+    lines = sheet._lines(title, 600)
+    font = sheet.ImageFont.load_default(22)
+    assert len(lines) > 3
+    assert max(font.getlength(line) for line in lines) <= 600
+    assert "×" not in "".join(lines)  # the built-in font would draw a box
+    words = " ".join(lines).replace("· ", "").split()
+    assert words == title.replace("×", "x").replace("· ", "").split()
+    assert sheet._lines("", 600) == []

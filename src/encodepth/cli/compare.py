@@ -37,16 +37,18 @@ def command(
     as_json: bool,
     force: bool,
 ) -> None:
-    """Compare the codecs in record FILES: means, BD-rates per frame, times.
+    """Compare the codecs in record FILES, or in folders of them: means, BD-rates per frame, times.
 
     Records come from `encodepth eval` or from elsewhere (VVC, say) in the same fields.
     """
     from ..errors import EncodepthError
     from ..evaluate.compare import compare, find_metric, load_records, select
-    from ..evaluate.plots import plot_curves
+    from ..evaluate.plots import check_suffix, plot_curves
 
-    if plot is not None and plot.exists() and not force:
-        raise EncodepthError(f"{plot} exists; use -f to overwrite it")
+    if plot is not None:
+        check_suffix(plot)
+        if plot.exists() and not force:
+            raise EncodepthError(f"{plot} exists; use -f to overwrite it")
     records = load_records(files)
     if metric is None:
         depth_only = all(r["modality"] == "depth" for r in records)

@@ -26,7 +26,8 @@ from ..errors import EncodepthError
     metavar="NAME,...",
     show_default=True,
     help="Our models (base, base+alone, base+avif, ...) and conventional codecs (jpeg, webp, jxl, "
-    "avif, hevc, jpeg2000, quant-jxl, png16, rvl, zstd, ffv1, ...).",
+    "avif, hevc, jpeg2000, quant-jxl, png16, rvl, zstd, ffv1, ...); turbo+avif, jet+base: depth "
+    "through a colour map.",
 )
 @click.option(
     "--quality", "qualities", metavar="Q,...", help="Qualities for our models.  [default: 5,15,...]"
@@ -71,6 +72,8 @@ def command(
     from ..evaluate.runner import evaluate, find_codecs
 
     names = [name for name in codecs.split(",") if name]
+    if not names:
+        raise click.BadParameter("no codec is named", param_hint="--codec")
     asked = _numbers(qualities) if qualities else None
     found = [(folder, list(find_frames(folder))[:limit]) for folder in data]
     for name in names:

@@ -70,10 +70,9 @@ class _Numbers(click.ParamType):
 @click.option(
     "--depth-unit",
     type=float,
-    default=0.001,
     metavar="M",
-    show_default=True,
-    help="Metres per step of depth maps (not of .rgbd files).",
+    help="Metres per step of depth maps; .rgbd files say theirs.  [default: 0.001, and for --diff "
+    "that of FILE]",
 )
 @click.option(
     "--intrinsics",
@@ -91,7 +90,7 @@ def command(
     output: str | None,
     diff: str | None,
     views: tuple[tuple[float, ...], ...],
-    depth_unit: float,
+    depth_unit: float | None,
     intrinsics: tuple[float, ...] | None,
     open_it: bool,
     device: str,
@@ -116,8 +115,9 @@ def command(
     sources = [name for name in (file, depth, diff) if name is not None]
     check_free(target, force=force, sources=sources)
 
-    image, facts, details = _load(file, depth, depth_unit, intrinsics, device)
-    original = _load(diff, None, depth_unit, intrinsics, device)[0] if diff else None
+    image, facts, details = _load(file, depth, depth_unit or 0.001, intrinsics, device)
+    unit = depth_unit or image.depth_unit
+    original = _load(diff, None, unit, intrinsics, device)[0] if diff else None
     if original is not None:
         from ..view.geometry import error_mm
 

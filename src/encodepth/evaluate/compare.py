@@ -19,7 +19,7 @@ from typing import Any
 
 from ..errors import EncodepthError
 from ..metrics import MIN_COMMON_DB, MIN_COMMON_DEPTH_DB, bd_quality, bd_rate
-from .records import Record, key, read_records
+from .records import Record, key, read_records, record_files
 
 CLEAN = "aug_icl_nuim_livingroom1_clean"
 Curves = dict[str, dict[tuple[str, str], list[tuple[float, float]]]]
@@ -156,14 +156,14 @@ class Comparison:
 
 
 def load_records(paths: Iterable[str | os.PathLike[str]]) -> list[Record]:
-    """Read record files; of a result that several hold, the first counts.
+    """Read record files, or the ones in a folder; of a result that several hold, the first counts.
 
     Raises:
         EncodepthError: a file is missing, is no record file, or all are empty.
     """
     found: dict[Any, Record] = {}
     names = [os.fspath(path) for path in paths]
-    for name in names:
+    for name in record_files(names):
         for record in read_records(name).records:
             found.setdefault(key({**record, "set": ""}), record)
     if not found:
@@ -188,7 +188,7 @@ def compare(
     """Compare the codecs in some record files.
 
     Args:
-        paths: record files, ours and the anchors' alike.
+        paths: record files, ours and the anchors' alike, or folders of them.
         metric: one of METRICS.
         anchor: codec that the BD-rates refer to; AVIF if it is among the records.
         codecs: only these, and the anchor.

@@ -14,8 +14,9 @@ from .compare import MeanPoint, Metric, means, scene_order
 from .records import Record
 
 # Okabe and Ito's palette, told apart in every common colour blindness; black is kept for ours
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F", "#B8A800")
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F", "#4B2A8A")
 MARKERS = "osD^v<>P"
+OWN_MARKERS = "*Xs^D"  # five, and four kinds of line: twenty looks before one comes again
 SUFFIXES = (".png", ".svg", ".pdf")
 NAMES = {"icl": "ICL living room (rendered)", "sensor": "sensor frames", "kodak": "Kodak"}
 
@@ -35,8 +36,7 @@ def plot_curves(
         EncodepthError: another suffix, or no codec with two settings.
     """
     target = Path(path)
-    if target.suffix.lower() not in SUFFIXES:
-        raise EncodepthError(f"plot file {target} should end in {', '.join(SUFFIXES)}")
+    check_suffix(target)
     panels: dict[str, dict[str, list[MeanPoint]]] = defaultdict(lambda: defaultdict(list))
     for point in means(records, metric):
         panels[point.scenes][point.codec].append(point)
@@ -50,12 +50,22 @@ def plot_curves(
     _draw(drawn, metric, target, title)
 
 
+def check_suffix(path: Path) -> None:
+    """Make sure that a plot can be drawn into a file of that name.
+
+    Raises:
+        EncodepthError: it is none of SUFFIXES.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise EncodepthError(f"plot file {path} should end in {', '.join(SUFFIXES)}")
+
+
 def _draw(
     panels: dict[str, dict[str, list[MeanPoint]]], metric: Metric, target: Path, title: str
 ) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
-    from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator
+    from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator
 
     styles = _styles(sorted({codec for curves in panels.values() for codec in curves}))
     figure = Figure(figsize=(4.6 * len(panels) + 2.6, 4.6), layout="constrained")
@@ -84,6 +94,8 @@ def _draw(
             axes.yaxis.set_major_locator(FixedLocator([t for t in _ticks() if low <= t <= high]))
             axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
             axes.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: ""))
+        else:
+            axes.yaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
         axes.grid(True, color="#dddddd", linewidth=0.6)
         axes.set_axisbelow(True)
     figure.axes[0].set_ylabel(metric.title)
@@ -127,11 +139,13 @@ def _styles(codecs: list[str]) -> dict[str, dict]:
         line = ("-", "--", ":", "-.")[i % 4]
         styles[codec] = {
             "color": "black", "linestyle": line, "linewidth": 2.2, "zorder": 5,
-            "marker": "*X"[i % 2], "markersize": 7,
+            "marker": OWN_MARKERS[i % len(OWN_MARKERS)],
+            "markersize": 8 if i % len(OWN_MARKERS) == 0 else 6,
         }  # fmt: skip
     for i, codec in enumerate(rest):
         styles[codec] = {
             "color": PALETTE[i % len(PALETTE)], "marker": MARKERS[i % len(MARKERS)],
-            "markersize": 4, "linewidth": 1.3, "linestyle": "--" if i >= len(PALETTE) else "-",
+            "markersize": 4, "linewidth": 1.3,
+            "linestyle": ("-", "--", ":", "-.")[i // len(PALETTE) % 4],
         }  # fmt: skip
     return styles

@@ -11,7 +11,7 @@ import math
 import os
 import platform
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -24,6 +24,7 @@ Record = dict[str, Any]
 Key = tuple[Any, ...]
 
 KEY_FIELDS = ("set", "sequence", "frame", "modality", "codec", "setting")
+HOLDS_RECORDS = b'"codec"'  # stands in every record, so a file without it holds none
 MODALITIES = ("color", "depth", "joint")
 
 _DIGITS = {"bpp": 6, "psnr65535": 4, "psnr_max": 4, "psnr": 4, "edge_bad": 6, "edge_share": 6}
@@ -52,6 +53,17 @@ def read_records(path: str | os.PathLike[str]) -> RecordSet:
         entry = _parse(line, f"{os.fspath(path)}, line {number}")
         (found.headers if "machine" in entry else found.records).append(entry)
     return found
+
+
+def record_files(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Path]:
+    """Name the files that hold records: those given, and of a folder every such `.jsonl` in it."""
+    for path in map(Path, paths):
+        if not path.is_dir():
+            yield path
+            continue
+        for file in sorted(path.glob("*.jsonl")):
+            if HOLDS_RECORDS in _read(file):  # lines of some other kind may lie beside
+                yield file
 
 
 def key(record: Record) -> Key:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import EncodepthError
-from .records import Key, Record, key, read_records
+from .records import HOLDS_RECORDS, Key, Record, key, read_records
 
 README_LENGTH = 20_000  # characters of a README that are kept
 QUALITIES = ("similarity_db", "p99_mm", "ms_ssim_db")  # that not every file has
@@ -81,7 +81,7 @@ def load_material(paths: Iterable[str | os.PathLike[str]]) -> Material:
             count = len(profiles)
             found.sources.append(Source(letter, str(path), digest, count, count))
             continue
-        if b'"codec"' not in data and path not in named:
+        if HOLDS_RECORDS not in data and path not in named:
             continue  # lines of some other kind
         whole, used = read_records(path), 0
         for record in whole.records:

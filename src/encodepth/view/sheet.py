@@ -34,6 +34,7 @@ CELL = 640  # width of a panel
 GAP = 24
 BAR = 18  # width of a scale
 BAR_LABELS = 62
+LINE = 30  # pixels from one line of the title to the next
 CAPTION = 30
 INK, PAPER, FAINT = (28, 30, 34), (255, 255, 255), (96, 100, 108)
 
@@ -114,18 +115,33 @@ def compose(panels: Sequence[Panel], title: str = "") -> NDArray[np.uint8]:
     sizes = [_fitted(panel.picture) for panel in panels]
     rows = [range(i, min(i + columns, len(panels))) for i in range(0, len(panels), columns)]
     heights = [max(sizes[i][1] for i in row) + CAPTION for row in rows]
-    head = GAP + (40 if title else 0)
-    total = (GAP + columns * (cell + GAP), head + sum(heights) + GAP * len(rows))
+    width = GAP + columns * (cell + GAP)
+    lines = _lines(title, width - 2 * GAP)
+    head = GAP + (LINE * len(lines) + 12 if lines else 0)
+    total = (width, head + sum(heights) + GAP * len(rows))
     canvas = Image.new("RGB", total, PAPER)
     draw = ImageDraw.Draw(canvas)
-    if title:
-        draw.text((GAP, GAP), title, INK, ImageFont.load_default(22))
+    for i, line in enumerate(lines):
+        draw.text((GAP, GAP + i * LINE), line, INK, ImageFont.load_default(22))
     top = head
     for row, height in zip(rows, heights, strict=True):
         for place, i in enumerate(row):
             _put(canvas, draw, panels[i], sizes[i], (GAP + place * (cell + GAP), top))
         top += height + GAP
     return np.asarray(canvas)
+
+
+def _lines(title: str, width: int) -> list[str]:
+    """Break a title between words where it is wider than the sheet, at " · " if that will do."""
+    font, lines = ImageFont.load_default(22), [""]
+    words = title.replace("×", "x").split(" ")  # the built-in font has no such sign
+    for word in words:
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and font.getlength(longer) > width:
+            lines.append("" if word == "·" else word)
+        else:
+            lines[-1] = longer
+    return [line.removesuffix(" ·") for line in lines if line]
 
 
 def _against(image: RgbdImage, original: RgbdImage | None) -> list[Panel]:
