@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from encodepth.entropy.coder import Tables
+from encodepth.entropy.tables import gaussian_tables
 from encodepth.errors import DesyncError, ModelNotFoundError
 from encodepth.models import plane_coder
 from encodepth.models.base import BaseModel, load_model
@@ -82,6 +84,21 @@ def test_an_untrained_network_is_a_transform_codec(tmp_path):
 def test_real_bytes_match_the_estimate(model):
     coded = model.encode_color(picture(160, 192), 80)
     assert len(coded.payload) == pytest.approx(coded.bits / 8, rel=0.01, abs=40)
+
+
+def test_a_symbol_that_costs_more_than_it_is_worth_is_rounded_down():
+    tables = Tables(*gaussian_tables())
+    rare, common = 8, 60  # tables in which a 1 is all but impossible, or as good as a 0
+    later = torch.from_numpy(plane_coder._later(tables, plane_coder.PRICE))
+    assert (later >= 0).all()
+    assert later.max() <= 0.5
+    assert later[rare, 1] > 0.1
+    assert later[common, 1] < 0.001
+    values = torch.tensor([0.55, -0.55, 0.55, -0.55, 0.99, -1.02, 40.6])
+    index = torch.tensor([rare, rare, common, common, rare, rare, common])
+    writer = plane_coder._Writer(tables)
+    assert writer.write(values, index, later).tolist() == [0, 0, 1, -1, 1, -1, 41]
+    assert writer.write(values, index).tolist() == [1, -1, 1, -1, 1, -1, 41]
 
 
 def test_other_symbols_raise_desync(model):

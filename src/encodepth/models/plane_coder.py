@@ -27,6 +27,9 @@ from .plane import ALIGN, PlaneModel, pad_latent
 STRIDE = 16  # pixels per latent position
 TILE = 128  # latent positions per side of a tile
 
+PRICE = 0.045  # squared error worth a bit, in steps of the quantiser (runs/choose_price.py)
+_MAGNITUDES = 16  # larger symbols are rounded plainly
+
 
 @dataclass(frozen=True)
 class Coded:
@@ -78,14 +81,23 @@ class PlaneCoder:
         tables: the probability tables that were shipped with it.
         rates: the integers per quality that were shipped with it.
         low_precision: run the float networks in bfloat16; the symbols decode the same.
+        price: squared error, in steps of the quantiser, that the encoder takes for a bit less; 0
+            rounds to the nearest. The decoder knows nothing of it.
     """
 
     def __init__(
-        self, model: PlaneModel, tables: Tables, rates: RateTables, *, low_precision: bool = False
+        self,
+        model: PlaneModel,
+        tables: Tables,
+        rates: RateTables,
+        *,
+        low_precision: bool = False,
+        price: float = PRICE,
     ) -> None:
         self.model, self.tables, self.rates = model, tables, rates
         self.low_precision = low_precision
         self.device = model.log_gain.device
+        self._later = torch.from_numpy(_later(tables, price)).to(self.device)
 
     @torch.inference_mode()
     def encode(
@@ -195,7 +207,7 @@ class PlaneCoder:
         z = writer.write(z, self._z_index(quality, tile))
 
         def code(step: int, mean: Tensor, index: Tensor) -> Tensor:
-            return writer.write(take(tile, step) - mean, index)
+            return writer.write(take(tile, step) - mean, index, self._later)
 
         return self._walk(z, tile, quality, side, code)
 
@@ -260,9 +272,18 @@ class _Writer:
         """CRC-16 of everything written so far."""
         return self._crc & 0xFFFF
 
-    def write(self, values: Tensor, index: Tensor) -> Tensor:
-        """Code values under table indexes of the same shape; return them as decoded."""
+    def write(self, values: Tensor, index: Tensor, later: Tensor | None = None) -> Tensor:
+        """Code values under table indexes of the same shape; return them as decoded.
+
+        Args:
+            later: (tables, magnitudes), how far beyond the middle a value must be to be rounded
+                up to a magnitude; plain rounding if None.
+        """
         q = values.round().clamp(-ESCAPE_LIMIT, ESCAPE_LIMIT).masked_fill(index == 0, 0.0)
+        if later is not None:
+            size = q.abs()
+            beyond = later[index.long(), size.long().clamp(max=later.shape[1] - 1)]
+            q = q - q.sign() * (values.abs() < size - 0.5 + beyond)
         integers = q.flatten().to(torch.int32).cpu().numpy()
         self.encoder.push(integers, index.flatten().to(torch.uint8).cpu().numpy())
         self._crc = zlib.crc32(integers.astype("<i2").tobytes(), self._crc)
@@ -285,6 +306,20 @@ class _Reader:
         integers = self._decoder.pull(index.flatten().to(torch.uint8).cpu().numpy())
         self._crc = zlib.crc32(integers.astype("<i2").tobytes(), self._crc)
         return torch.from_numpy(integers).to(self._device).float().view(index.shape)
+
+
+def _later(tables: Tables, price: float) -> NDArray[np.float32]:
+    """Return how far beyond the middle a value must be to become a magnitude, (tables, magnitudes).
+
+    A symbol is worth its bits if it takes away more squared error than `price` per bit: of n and
+    n - 1 the larger is taken from n - 1/2 + price * bits / 2 on.
+    """
+    later = np.zeros((len(tables.radii), _MAGNITUDES), np.float32)
+    for k, radius in enumerate(tables.radii.tolist()):
+        middle = tables.starts[k] + radius
+        mass = tables.frequencies[middle : middle + min(radius + 1, _MAGNITUDES)]
+        later[k, 1 : len(mass)] = price / 2 * np.log2(mass[:-1] / mass[1:])
+    return np.minimum(later, 0.5)
 
 
 def _latent_size(height: int, width: int) -> tuple[int, int]:
