@@ -49,6 +49,7 @@ def golden() -> dict[str, bytes]:
         "v1-avif-mask-jpegxl": other_mask.serialize(),
         "v1-exact-pair": encode(image, lossless="both"),
         "v1-exact-few-values": encode(RgbdImage(depth=coarse), lossless="depth"),
+        "v1-exact-surface": encode(scene(270, 360), lossless="depth"),
         "v1-exact-two-values": encode(
             RgbdImage(depth=np.where(image.depth > 0, 1234, 0).astype(np.uint16))
         ),

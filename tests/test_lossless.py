@@ -13,6 +13,7 @@ from encodepth.lossless import (
     FAST_EFFORT,
     _fewest,
     _prove,
+    bound_of_rmse,
     decode_color,
     decode_depth,
     encode_color,
@@ -121,3 +122,13 @@ def test_real_frames_cost_a_twentieth_less_than_quantised_jpeg_xl(error):
         depth = read(depth=frame).depth
         plain = len(encode_frame(((depth.astype(int) + error) // (2 * error + 1)).astype("u2"), 7))
         assert len(encode_depth(depth, error)) <= 0.95 * plain
+
+
+@settings(max_examples=60, deadline=None)
+@given(DEPTH, st.floats(0, 3000))
+def test_a_bound_found_for_an_error_keeps_it(depth, rmse):
+    error = bound_of_rmse(depth, rmse)
+    valid = depth > 0
+    merged = decode_depth(encode_depth(depth, error), *depth.shape).astype(float)
+    off = (merged - depth)[valid]
+    assert len(off) == 0 or np.sqrt(np.square(off).mean()) <= rmse + 1e-6

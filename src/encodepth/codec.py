@@ -40,6 +40,7 @@ AUTO = {
     "depth": ((0, "avif"),),
 }
 
+_MERGE_FROM = 1 / 32  # bytes per pixel of lossy depth from which exact coding may be smaller
 _MAX_ERROR = 32767  # steps; beyond it every depth may become one value anyway
 
 
@@ -182,7 +183,7 @@ class Codec:
         error: int,
         guide: Guide | None,
     ) -> list[Stream]:
-        depth, quality = image.depth, setting.quality
+        depth, quality, free = image.depth, setting.quality, coder == "auto"
         assert depth is not None
         coder = self._choose("depth", coder, quality)
         valid = depth > 0
@@ -196,6 +197,9 @@ class Codec:
         if coder == "avif":
             payload = avif.encode_plane(plane, quality, effort)
             stream = Stream(Kind.DEPTH, Coding.AVIF, payload, quality=quality, low=low, high=high)
+            if free and effort > lossless.FAST_EFFORT and len(payload) > depth.size * _MERGE_FROM:
+                merged = self._merge(depth, [*streams, stream], effort)
+                return [merged] if merged else [*streams, stream]
         else:
             model = self._own_model()
             coded = model.encode_depth(plane, valid, quality, guide, *_seen(model, image))
@@ -211,6 +215,19 @@ class Codec:
                 depends=guide is not None,
             )
         return [*streams, stream]
+
+    def _merge(self, depth: np.ndarray, streams: list[Stream], effort: int) -> Stream | None:
+        """Return depth of merged values where that is smaller than `streams` at no more error."""
+        *masks, stream = streams
+        decoded = self._decode_depth(
+            stream, masks[0] if masks else None, (depth.shape[1], depth.shape[0]), None
+        )
+        off = np.subtract(decoded, depth, dtype=np.float64)[depth > 0]
+        error = lossless.bound_of_rmse(depth, float(np.sqrt(np.square(off).mean())))
+        payload = lossless.encode_depth(depth, error, effort)
+        if len(payload) >= sum(len(s.payload) for s in streams):
+            return None
+        return Stream(Kind.DEPTH, Coding.EXACT, payload, max_error=error)
 
     def _decode_color(
         self, stream: Stream, size: tuple[int, int] | None

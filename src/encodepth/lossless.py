@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 
@@ -48,12 +49,37 @@ def encode_depth(depth: np.ndarray, error: int = 0, effort: int = DEFAULT_EFFORT
     else:
         ways: list[Callable[[], bytes | None]] = []
         if effort > FAST_EFFORT:
-            ways.append(lambda: _encode_surface(fewest, values))
+            ways.append(partial(_encode_surface, fewest, values))
         if effort <= FAST_EFFORT or effort >= _ALL_EFFORT or depth.size <= _SMALL:
-            ways += _jpegxl_ways(depth, int(valid[0]), fewest, values, error, effort)
+            ways.append(partial(_encode_indexed, fewest, values, effort))
+            if effort <= FAST_EFFORT or not error:  # counting evenly merges other values
+                ways += _stepped_ways(depth, int(valid[0]), error, effort)
         best = _smallest(ways) or _encode_indexed(fewest, values, effort)
     _prove(depth, decode_depth(best, *depth.shape), error)
     return best
+
+
+def bound_of_rmse(depth: np.ndarray, rmse: float) -> int:
+    """Return the largest bound in steps whose merged values keep the RMSE of valid pixels.
+
+    It holds for `encode_depth` at efforts above `FAST_EFFORT`.
+    """
+    counts = np.bincount(depth.ravel(), minlength=65536)
+    counts[0] = 0
+    values = np.flatnonzero(counts)
+
+    def kept(error: int) -> bool:
+        off = _fewest(values, error)[values].astype(np.float64) - values
+        return float(np.square(off) @ counts[values]) <= rmse**2 * int(counts.sum())
+
+    low, high = 0, 32767  # found by halving: error grows with the bound, if not at every step
+    while low < high:
+        middle = (low + high + 1) // 2
+        if kept(middle):
+            low = middle
+        else:
+            high = middle - 1
+    return low
 
 
 def decode_depth(payload: bytes, height: int, width: int) -> np.ndarray:
@@ -91,17 +117,14 @@ def _smallest(ways: list[Callable[[], bytes | None]]) -> bytes | None:
         return min(filter(None, pool.map(lambda way: way(), ways)), key=len, default=None)
 
 
-def _jpegxl_ways(
-    depth: np.ndarray, low: int, fewest: np.ndarray, values: np.ndarray, error: int, effort: int
+def _stepped_ways(
+    depth: np.ndarray, low: int, error: int, effort: int
 ) -> list[Callable[[], bytes | None]]:
-    """Return the ways through JPEG XL: even steps from the lowest value, from zero; indices."""
+    """Return the ways that count evenly: from near the lowest value, and from zero."""
     step = 2 * error + 1
     near = (low + error) // step * step or low
     firsts = {near, step} if low + error >= step else {near}
-    return [
-        *(lambda f=f: _encode_stepped(depth, f, error, effort) for f in sorted(firsts)),
-        lambda: _encode_indexed(fewest, values, effort),
-    ]
+    return [partial(_encode_stepped, depth, first, error, effort) for first in sorted(firsts)]
 
 
 def _used(plane: np.ndarray) -> np.ndarray:
