@@ -109,13 +109,13 @@ class _Camera(click.ParamType):
     "--target-bytes",
     type=click.IntRange(1),
     metavar="N",
-    help="The quality is searched: at most N bytes in the whole file, at best 3 % less.",
+    help="Search the quality: the whole file has at most N bytes, and not much less (3 %).",
 )
 @click.option(
     "--target-rmse",
     type=float,
     metavar="MM",
-    help="Depth's quality is searched: this error (root mean square), within 3 %.",
+    help="Search depth's quality: its error (root mean square) is MM, within 3 %.",
 )
 @click.option(
     "--lossless", type=click.Choice(["color", "depth", "both"]), help="What is kept exactly."
@@ -221,6 +221,11 @@ def command(
     _check_fit(color, depth, settings, quality_given="quality" in chosen)
     first = color or depth
     assert first is not None
+    if Path(first).is_dir():
+        kind = "color" if color else "depth"
+        raise EncodepthError(
+            f"{kind} file {first} is a folder; expected a picture (--out-dir codes the pairs below)"
+        )
     piped = output == PIPE
     if piped and as_json:
         raise click.UsageError("-o - and --json would both write to stdout")
