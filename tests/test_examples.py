@@ -26,6 +26,11 @@ EXAMPLES = ROOT / "examples"
     [
         ("roundtrip", ["color.png", "depth.png"], r"[\d,]+ bytes in all"),
         (
+            "measure",
+            ["measured.jsonl", "page/index.html"],
+            r"23 records written, 0 already there\n(.*: [+-]\d+ % of the bits of JPEG.*\n){2}page",
+        ),
+        (
             "robot_log",
             ["log/000000.rgbd", "log/000001.rgbd"],
             r"table: [\d,]+ bytes, worst [0-5]\.\d mm, holes kept: True\n"

@@ -207,7 +207,8 @@ def fill_as_anchors(depth: NDArray[np.uint16]) -> NDArray[np.uint16]:
 def to_plane(filled: NDArray, low: int, high: int, bits: int) -> NDArray[np.uint16]:
     """Map depth linearly so that `low` is 0 and `high` is the largest code of `bits` bits."""
     top = 2**bits - 1
-    code = np.rint((filled.astype(np.float64) - low) * (top / max(high - low, 1)))
+    # divide first, as the anchors do: the quotient times `top` rounds ties in other ways
+    code = np.rint((filled.astype(np.float64) - low) / max(high - low, 1) * top)
     return np.clip(code, 0, top).astype(np.uint16)
 
 

@@ -18,7 +18,7 @@ from ..errors import EncodepthError
 from .records import HOLDS_RECORDS, Key, Record, key, read_records
 
 README_LENGTH = 20_000  # characters of a README that are kept
-QUALITIES = ("similarity_db", "p99_mm", "ms_ssim_db")  # that not every file has
+QUALITIES = ("similarity_db", "ms_ssim_db")  # that the page shows and not every file has
 ALSO = "_also"  # field that names the file of what was added to a record
 SOURCE = "_source"  # field that names a record's file, by its letter
 
