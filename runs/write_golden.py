@@ -1,6 +1,7 @@
 """Write the golden files of tests/golden and tests/golden-errors. A second, one core.
 
-Golden files are added to, never edited: a name that exists is left as it is. What each file in
+Golden files are added to, never edited: a name that exists is left as it is. A learned one goes when
+its weights do, which before a first release may happen. What each file in
 golden-errors must say is written beside it, by hand where it is new, never by running this twice.
 """
 
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from encodepth import Coding, Container, Intrinsics, Kind, RgbdImage, Stream, decode, encode
+from encodepth import Codec, Coding, Container, Intrinsics, Kind, RgbdImage, Stream, decode, encode
 from encodepth.errors import CorruptFileError
 from encodepth.jpegxl import encode_frame
 from encodepth.mask import encode_mask
@@ -64,6 +65,12 @@ def golden() -> dict[str, bytes]:
     }
 
 
+def learned() -> dict[str, bytes]:
+    """Return name -> file made with the weights that ship, which it names."""
+    data = Codec().encode(scene(97, 131), quality=60, coder="learned")
+    return {f"learned-{Container.parse(data).streams[0].weights:08x}": data}
+
+
 def errors() -> dict[str, bytes]:
     """Return name -> a file that must be refused."""
     exact = encode(scene(), lossless="both")
@@ -72,6 +79,7 @@ def errors() -> dict[str, bytes]:
     parts = Container.parse(avif)
     color, mask, depth = parts.streams
     exact_depth = Container.parse(exact).streams[1]
+    surface = Container.parse(encode(RgbdImage(depth=scene(270, 360).depth), lossless="depth"))
     return {
         "empty": b"",
         "text": b"hello, world\n",
@@ -87,6 +95,7 @@ def errors() -> dict[str, bytes]:
         "stray-mask": with_payload(parts, mask, b"\7"),
         "short-mask": with_payload(parts, mask, encode_mask(noise())[:20]),
         "empty-depth": with_payload(parts, depth, b""),
+        "short-surface": with_payload(surface, surface.streams[0], surface.streams[0].payload[:99]),
         "short-jpegxl": with_payload(Container.parse(exact), exact_depth, exact_depth.payload[:60]),
     }
 
@@ -107,7 +116,7 @@ def with_payload(container: Container, stream: Stream, payload: bytes) -> bytes:
 
 
 def main() -> None:
-    for name, data in golden().items():
+    for name, data in (golden() | learned()).items():
         path = TESTS / "golden" / f"{name}.rgbd"
         if not path.exists():
             image = decode(data)

@@ -412,6 +412,16 @@ def test_golden_files_decode_to_the_golden_pictures(path):
             assert np.array_equal(array, expected[name])
 
 
+def test_the_learned_golden_file_is_of_the_weights_that_ship():
+    """Symbols must be the same everywhere; samples may differ by one level and one step."""
+    (path,) = GOLDEN.glob("learned-*.rgbd")
+    decoded, expected = decode(path.read_bytes()), np.load(path.with_suffix(".npz"))
+    for name in ("color", "depth"):
+        off = getattr(decoded, name).astype(int) - expected[name]
+        assert np.abs(off).max() <= 1
+    assert np.array_equal(decoded.depth == 0, expected["depth"] == 0)
+
+
 def test_there_are_golden_files_of_every_conventional_coding():
     found = {
         (stream.kind, stream.coding, stream.payload[:1] if stream.coding == Coding.EXACT else b"")
