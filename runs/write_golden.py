@@ -1,8 +1,8 @@
 """Write the golden files of tests/golden and tests/golden-errors. A second, one core.
 
-Golden files are added to, never edited: a name that exists is left as it is. A learned one goes when
-its weights do, which before a first release may happen. What each file in
-golden-errors must say is written beside it, by hand where it is new, never by running this twice.
+Golden files are added to, never edited: a name that exists is left as it is. (A learned one goes
+with its weights, which may happen before a first release.) What each file in golden-errors must say
+is written beside it, by hand where it is new, never by running this twice.
 """
 
 from __future__ import annotations
