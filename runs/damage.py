@@ -57,6 +57,7 @@ def whole_files(codec: Codec | None) -> list[bytes]:
         encode(image, lossless="both", effort=3),
         encode(RgbdImage(depth=image.depth, depth_unit=0.0002), max_depth_error=2, effort=3),
         encode(RgbdImage(depth=image.depth // 300 * 300), lossless="depth", effort=3),
+        encode(RgbdImage(depth=image.depth), lossless="depth"),
         encode(RgbdImage(depth=np.where(image.depth > 0, 7, 0).astype(np.uint16))),
         encode(small, coder="avif"),
         encode(small, lossless="both"),
