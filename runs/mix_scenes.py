@@ -1,0 +1,169 @@
+"""Whether generated scenes in training lower the cost of real frames: equal short runs, by share.
+
+Time: about 3 minutes of one core for each run; needs ../shared. One run per modality, set of real
+frames, share of generated scenes and seed; everything else is equal: model, start, steps, crops.
+
+    python runs/mix_scenes.py --real one [--planes depth] [--seeds 2] [-o results/mix_scenes.jsonl]
+
+Trains a network of the default family on real frames of `data/train` with none and with a
+share of the crops from generated scenes, then codes frames of `data/val` at four qualities with the
+averaged weights. The cost of a frame is bits per pixel + lambda * 255^2 * MSE (depth: over valid
+pixels, range 0..1); runs are compared by the geometric mean of the ratios of their costs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import statistics
+import tempfile
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from encodepth.models.plane import PlaneModel
+from encodepth.train.config import MSE_SCALE, Recipe
+from encodepth.train.devices import Devices
+from encodepth.train.frames import open_training, open_validation
+from encodepth.train.loop import Loop
+from encodepth.train.recipe import make_recipe
+from encodepth.train.tasks import BaseTask
+
+QUALITIES = (10, 35, 60, 85)
+REAL: dict[str, dict[str, Any]] = {  # the real frames of data/train that a run sees
+    "all": {"path": "train/*"},  # every recording, every second frame
+    "few": {"path": "train/*", "every": 1, "limit": 4},  # four frames of each
+    "one": {"path": "train/tum_fr1_rpy"},  # one recording of one office
+    "four": {"path": "train/tum_fr1_rpy", "every": 20},  # four frames of it
+}
+Costs = dict[str, list[float]]  # sequence -> a cost for every frame and quality
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--shared", type=Path, default=Path("../shared"))
+    parser.add_argument("--planes", nargs="+", default=["color", "depth"])
+    parser.add_argument("--real", nargs="+", choices=list(REAL), default=list(REAL))
+    parser.add_argument("--shares", nargs="+", type=float, default=[0.5])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[1])
+    parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("--scenes", type=int, default=300)
+    parser.add_argument("--sensors", nargs="+", default=["none", "kinect", "realsense"])
+    parser.add_argument("--size", choices=["tiny", "default"], default="tiny")
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--packs", default="out/packs")
+    parser.add_argument("-o", "--output", type=Path)
+    options = parser.parse_args()
+    for plane in options.planes:
+        for real in options.real:
+            for seed in options.seeds:
+                without = run(options, plane, real, 0, seed)
+                for share in options.shares:
+                    with_them = run(options, plane, real, share, seed)
+                    line = json.dumps({
+                        "plane": plane, "real_frames": real, "seed": seed, "share": share,
+                        "size": options.size, "steps": options.steps, "batch": options.batch,
+                        "scenes": options.scenes, "sensors": options.sensors,
+                        **compare(without, with_them),
+                    })  # fmt: skip
+                    print(line, flush=True)
+                    if options.output:
+                        with options.output.open("a", encoding="utf-8") as file:
+                            file.write(f"{line}\n")
+
+
+def run(options: argparse.Namespace, plane: str, real: str, share: float, seed: int) -> Costs:
+    """Train once and return the costs of the validation frames."""
+    recipe = recipe_of(options, plane, real, share, seed)
+    torch.set_num_threads(1)
+    torch.manual_seed(recipe.seed)
+    task = BaseTask(recipe)
+    sources = open_training(recipe, lambda _: None)
+    validation = open_validation(recipe, lambda _: None)
+    with tempfile.TemporaryDirectory() as folder:
+        loop = Loop(task, sources, [], Path(folder), Devices(cpu=True), quiet=True)
+        loop.run()
+        task.eval()
+        with loop.averaged():
+            return {v.label: costs(task, plane, v.frames) for v in validation}
+
+
+def recipe_of(
+    options: argparse.Namespace, plane: str, real: str, share: float, seed: int
+) -> Recipe:
+    """The recipe of one run; runs differ in the shares of their sources and in the seed."""
+    train: list[dict[str, Any]] = [{"kind": "pairs", "share": 1 - share, "every": 2, **REAL[real]}]
+    if share:
+        train.append({
+            "kind": "generated", "path": "cid22/training_*", "count": options.scenes, "seed": 5,
+            "sensors": options.sensors, "share": share,
+        })  # fmt: skip
+    rates: list[dict[str, Any]] = []
+    if options.size == "default":  # as its own recipe
+        own = tomllib.loads(Path(f"recipes/base-{plane}.toml").read_text(encoding="utf-8"))
+        rates = own["optimiser"]["rates"]
+    root = options.shared / "data"
+    names = sorted(path.name for path in (root / "val").iterdir())
+    validation = [{"kind": "pairs", "path": f"val/{name}", "limit": 3} for name in names]
+    return make_recipe({
+        "name": "mix", "seed": seed, "model": {"planes": [plane], "size": options.size},
+        "data": {"root": str(root), "packs": options.packs, "crop": 128, "workers": 0,
+                 "train": train, "validation": validation},
+        "augment": {"flip_x": 0.5, "flip_y": 0.3, "transpose": 0.3},
+        "loss": {"power": 0.35},
+        "optimiser": {"lr": 1e-3, "betas": [0.9, 0.98], "batch": options.batch, "ema": 0.99,
+                      "threads": 1, "rates": rates},
+        "schedule": {"steps": options.steps, "warmup": 20, "decay": options.steps // 2},
+        "validation": {"every": 10**9},
+        "log": {"every": 10**9, "checkpoint": 10**9, "tensorboard": False},
+    })  # fmt: skip
+
+
+def costs(task: BaseTask, plane: str, frames: Sequence[Any]) -> list[float]:
+    """Rate plus lambda times distortion of every frame at every quality."""
+    model = task.planes[plane]
+    assert isinstance(model, PlaneModel)
+    found = []
+    for quality in QUALITIES:
+        lmbda = model.config.lmbda(quality)
+        for frame in frames:
+            figures = task.measure(frame, quality, torch.device("cpu"))
+            error = 10 ** (-figures[f"{plane}_psnr"] / 10)
+            found.append(figures[f"{plane}_bpp"] + lmbda * MSE_SCALE * error)
+    return found
+
+
+def compare(without: Costs, with_them: Costs) -> dict[str, Any]:
+    """Return by how many percent the second costs differ, over all and by sequence."""
+    logs = {
+        name: [math.log(b / a) for a, b in zip(without[name], with_them[name], strict=True)]
+        for name in without
+    }
+    every = [x for values in logs.values() for x in values]
+    return {
+        "cost_percent": percent(every),
+        "lower_in": f"{sum(x < 0 for x in every)} of {len(every)}",
+        "by_sequence": {name: percent(values) for name, values in logs.items()},
+        "by_quality": {
+            str(q): percent(values) for q, values in zip(QUALITIES, by_quality(logs), strict=True)
+        },
+    }
+
+
+def by_quality(logs: Costs) -> list[list[float]]:
+    """Sort the values of all sequences, quality by quality in each, by quality."""
+    parts = [np.array_split(values, len(QUALITIES)) for values in logs.values()]
+    return [np.concatenate(same).tolist() for same in zip(*parts, strict=True)]
+
+
+def percent(logs: Sequence[float]) -> float:
+    return round(100 * (math.exp(statistics.mean(logs)) - 1), 2)
+
+
+if __name__ == "__main__":
+    main()
