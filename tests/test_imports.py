@@ -16,7 +16,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors",),
     ("image",),
     ("container",),
-    ("rangecoder", "jpegxl", "mask", "avif", "mixing", "surface", "lossless"),
+    ("rangecoder", "jpegxl", "mask", "libavif", "avif", "mixing", "surface", "lossless"),
     ("nn",),
     ("entropy",),
     ("models",),
