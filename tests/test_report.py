@@ -189,6 +189,10 @@ def test_other_json_in_a_folder_is_passed_over_and_profiles_are_shown(results):
     row = re.search(r"<tr><th scope=\"row\"><b>base</b>.*?</tr>", html, re.S)[0]
     assert re.findall(r"<td>([^<]*)</td>", row)[:4] == ["250", "–", "1.23", "–"]
     assert re.findall(r"<td>([^<]*)</td>", row)[4] == "5.0"
+    assert "the file does not say; file of 2" in html
+    header = {"machine": "Abacus, 9 cores", "system": "Wood", "measured": "2024-05-06"}
+    (results / "profile.json").write_text(json.dumps([profile | header]), encoding="utf-8")
+    assert "2024-05-06: Abacus, 9 cores, Wood" in report.build([results])
 
 
 def test_a_file_without_a_header_is_explained_by_its_readme(results):

@@ -25,6 +25,7 @@ def test_the_rgb_row_costs_183_gigamacs_at_640x512():
     assert result["parameters"] == 45_180_752
     assert result["macs"] == pytest.approx(183.4e9, rel=0.005)
     assert result["flops"] == 2 * result["macs"]
+    assert {"machine", "measured", "versions"} <= result.keys()
     by_name = {part["name"]: part for part in result["parts"]}
     assert by_name["g_a"]["macs"] == pytest.approx(57.8e9, rel=0.005)
     assert by_name["g_s"]["macs"] == pytest.approx(88.0e9, rel=0.005)

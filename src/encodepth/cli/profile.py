@@ -54,6 +54,7 @@ def command(
     import torch
 
     from ..evaluate.profile import markdown, names, profile, text
+    from ..evaluate.records import machine_header
 
     if threads:
         torch.set_num_threads(threads)
@@ -66,7 +67,7 @@ def command(
         for name in names(models)
     ]
     if as_json:
-        objects = [p.as_dict() for p in profiles]
+        objects = [p.as_dict() | machine_header() for p in profiles]
         click.echo(json.dumps(objects[0] if len(objects) == 1 else objects, indent=1))
     else:
         click.echo((markdown if as_markdown else text)(profiles))

@@ -79,7 +79,10 @@ def load_material(paths: Iterable[str | os.PathLike[str]]) -> Material:
                 continue  # some other JSON file in a folder of results
             found.profiles += [{**p, SOURCE: letter} for p in profiles]
             count = len(profiles)
-            found.sources.append(Source(letter, str(path), digest, count, count))
+            source = Source(letter, str(path), digest, count, count)
+            headers = _distinct([_header(p) for p in profiles if "machine" in p])
+            dated = "" if headers else _day(path)
+            found.sources.append(replace(source, headers=headers, dated=dated))
             continue
         if HOLDS_RECORDS not in data and path not in named:
             continue  # lines of some other kind
@@ -161,6 +164,11 @@ def _profiles(path: Path, data: bytes) -> list[dict[str, Any]]:
         raise EncodepthError(f"{path} is no JSON file") from None
     entries = value if isinstance(value, list) else [value]
     return [e for e in entries if isinstance(e, dict) and {"model", "macs", "parameters"} <= set(e)]
+
+
+def _header(profile: dict[str, Any]) -> Record:
+    """Return when and on what machine a profile was measured, as record files open with."""
+    return {k: profile[k] for k in ("machine", "system", "measured", "versions") if k in profile}
 
 
 def _distinct(headers: Sequence[Record]) -> tuple[Record, ...]:
