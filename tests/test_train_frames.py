@@ -140,6 +140,17 @@ def test_generated_rooms_are_packed_once_and_come_back_the_same(tmp_path):
         assert (a.depth[~a.valid] > 0).all()  # holes are filled
 
 
+def test_a_room_its_sensor_cannot_see_is_left_out_even_where_bad_files_are_refused(tmp_path):
+    source = {
+        "kind": "generated", "count": 2, "seed": 13, "size": [192, 256], "sensors": ["kinect"]
+    }  # fmt: skip
+    recipe = recipe_of(tmp_path, source, bad="refuse", min_valid=0.3)
+    said = []
+    (frames,) = open_training(recipe, said.append)
+    assert len(frames) == 1  # most of room 13 is nearer than a Kinect measures
+    assert said[-1].startswith("skipped: scene 13: ")
+
+
 def test_pairs_are_packed_with_bad_ones_named_file_by_file(tmp_path):
     folder = pair_folder(tmp_path, 6)
     whole = (folder / "depth" / "1.png").read_bytes()

@@ -223,7 +223,8 @@ def _open(
         seen = "noise" if textures is None else textures.fingerprint
         made = (source.count, source.seed, source.size, source.sensors, seen)
         label = f"generated {source.seed}..{source.seed + source.count - 1}"
-        return _packed(label, made, lambda: _generate(source, textures, data), data, say)
+        rooms = replace(data, bad="skip")  # a room too near for its sensor is no bad file
+        return _packed(label, made, lambda: _generate(source, textures, data), rooms, say)
     pairs, problems = _pairs(source, root, training)
     for problem in problems:
         complain(str(problem), data, say)
