@@ -21,6 +21,7 @@ import tempfile
 import time
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import torch
 
@@ -50,7 +51,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         loop = Loop(make_task(recipe), sources, [], Path(folder), Devices(), quiet=True)
         loop.task.train()
-        figures: dict[str, object] = {"recipe": recipe.name, "batch": recipe.optimiser.batch}
+        figures: dict[str, Any] = {"recipe": recipe.name, "batch": recipe.optimiser.batch}
         figures |= measure(loop)
     figures |= {"device": str(loop.devices.device), "threads": torch.get_num_threads()}
     figures |= {"settings": arguments.settings, "pictures": sum(len(s) for s in sources)}
@@ -58,9 +59,9 @@ def main() -> None:
     figures |= {"load": round(os.getloadavg()[0], 1), "torch": torch.__version__}
     print(json.dumps(figures, indent=2))
     print(
-        f"{100 * figures['network_share']:.1f} % of a step of {figures['step_ms']} ms is the network; one"
-        f" loader process makes {figures['loader_images_per_s']} pictures per second, the network"
-        f" takes {figures['needed_images_per_s']}"
+        f"{100 * figures['network_share']:.1f} % of a step of {figures['step_ms']} ms is the"
+        f" network; one loader process makes {figures['loader_images_per_s']} pictures per second,"
+        f" the network takes {figures['needed_images_per_s']}"
     )
     if arguments.output:
         with open(arguments.output, "a", encoding="utf-8") as file:
