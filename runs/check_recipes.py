@@ -2,7 +2,7 @@
 
     python runs/check_recipes.py out/check [-o results/check_recipes.json]
 
-depth-conv is built once more from the depth run's last checkpoint, and both are asked for the loss
+depth-conv is built once more from the depth run's weights, and both are asked for the loss
 of the first batch: it must be the same number, bit for bit.
 """
 
@@ -19,11 +19,10 @@ from typing import Any
 
 import torch
 
-from encodepth.train import checkpoint
 from encodepth.train.batches import Batches
 from encodepth.train.frames import open_training
 from encodepth.train.journal import read_metrics
-from encodepth.train.run import split, stored_recipe
+from encodepth.train.run import WEIGHTS, split, stored_recipe
 from encodepth.train.tasks import make_task
 
 ROWS = ("rgb", "rgb-4c", "rgb-attn", "depth", "depth-4c", "depth-conv")
@@ -72,9 +71,7 @@ def start_of_fusion(runs: Path) -> dict[str, float]:
     for recipe in (depth, conv):
         torch.manual_seed(recipe.seed)
         if recipe is depth:  # where fusion's init points, taken up as a run's own weights
-            model = dataclasses.replace(
-                recipe.model, init=str(Path(recipe.folder) / checkpoint.NAME)
-            )
+            model = dataclasses.replace(recipe.model, init=str(Path(recipe.folder) / WEIGHTS))
             recipe = dataclasses.replace(recipe, model=model)
         task = make_task(recipe).train()
         torch.manual_seed(0)

@@ -23,7 +23,7 @@ for row in rgb rgb-4c rgb-attn depth depth-4c depth-conv; do
         --set schedule.milestones=[] --set schedule.epochs=0
     )
     if [ $row = depth-conv ]; then
-        settings+=(--set "model.init=$out/runs/depth/lambda-{lmbda}/checkpoint.safetensors")
+        settings+=(--set "model.init=$out/runs/depth/lambda-{lmbda}/weights.safetensors")
     fi
     for steps in 10 20; do
         "$encodepth" train "recipes/$row.toml" --resume "$out/runs/$row" "${settings[@]}" \

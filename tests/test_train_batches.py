@@ -7,7 +7,7 @@ import torch
 from encodepth.train.batches import Batches, Frame, cut, loader, plane
 from encodepth.train.config import Augment
 from encodepth.train.recipe import make_recipe
-from train_tools import TINY, Shapes
+from train_tools import TCM, TINY, Shapes
 
 
 def batches(settings=(), **place):
@@ -105,3 +105,24 @@ def test_depth_enters_from_its_low_to_its_high():
     assert plane(frame).tolist() == [[0.0, 0.5, 1.0]]
     flat = Frame(depth=np.array([[7]], np.uint16), low=7, high=7)
     assert plane(flat).tolist() == [[0.0]]
+
+
+def test_every_row_of_a_modality_sees_the_same_crops_with_a_guide_or_without():
+    seen = [batches_of(row) for row in ("rgb-small", "rgb-4c-small", "rgb-attn-small")]
+    assert seen[0].depth is None
+    assert seen[1].depth is not None
+    assert all(torch.equal(b.color, seen[0].color) for b in seen)
+
+
+@pytest.mark.parametrize(("row", "guide"), [("rgb-4c-small", "depth"), ("depth-4c-small", "color")])
+def test_the_guide_of_another_picture_changes_the_guide_alone(row, guide):
+    own, other = batches_of(row), batches_of(row, 'data.guide="another"')
+    target = "color" if guide == "depth" else "depth"
+    assert torch.equal(getattr(own, target), getattr(other, target))
+    assert not torch.equal(getattr(own, guide), getattr(other, guide))
+    if target == "depth":
+        assert torch.equal(own.valid, other.valid)
+
+
+def batches_of(row, *settings):
+    return Batches(make_recipe(TCM, [f"model.row={row}", *settings]), [Shapes()])[1]

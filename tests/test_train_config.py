@@ -155,7 +155,7 @@ def test_a_thesis_recipe_is_one_run_per_lambda_each_from_its_own_baseline():
     runs = split(load_recipe(RECIPES / "depth-conv.toml", ["output=o"]))
     assert [r.loss.lambdas for r in runs] == [(0.0001,), (0.001,), (0.005,)]
     assert [r.folder for r in runs] == ["o/lambda-0.0001", "o/lambda-0.001", "o/lambda-0.005"]
-    assert runs[1].model.init == "out/depth/lambda-0.001/checkpoint.safetensors"
+    assert runs[1].model.init == "out/depth/lambda-0.001/weights.safetensors"
 
 
 def test_a_tensor_learns_at_the_rate_of_the_first_pattern_that_fits():

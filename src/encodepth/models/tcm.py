@@ -32,6 +32,7 @@ ALIGN = 128  # pictures are padded to multiples of this: z is at 1/64, windows o
 Transform = Callable[..., Tensor]
 Ints = NDArray[np.integer[Any]]
 _SYMBOL_MAX = 32767.0
+ADDED = ("g_a.side_", "g_a.spf")  # what convolutional fusion adds to a codec
 _ENCODER_ONLY = ("g_a.", "h_a.", "z_prior.matrices", "z_prior.biases", "z_prior.factors")
 
 
@@ -134,6 +135,10 @@ class TCM(nn.Module):
         if len(self.z_radii) and not self.z_prior.matrices[0].requires_grad:
             return
         self.z_prior.solve_quantiles()
+        self.make_tables()
+
+    def make_tables(self) -> None:
+        """Make the integer tables from the priors as they are, medians untouched."""
         for name, arrays in (("gaussian", gaussian_tables()), ("z", self.z_prior.tables())):
             for kind, array in zip(("radii", "frequencies"), arrays, strict=True):
                 setattr(self, f"{name}_{kind}", torch.from_numpy(array).to(self.borders.device))
@@ -345,11 +350,10 @@ def add_guide(baseline: TCM, config: TcmConfig) -> TCM:
         absent = model.load_state_dict(baseline.state_dict(), strict=False)
     except RuntimeError as error:
         raise ValueError(f"{baseline.config.name} and {config.name} differ in size") from error
-    added = ("g_a.side_", "g_a.spf")
-    if absent.unexpected_keys or any(not k.startswith(added) for k in absent.missing_keys):
+    if absent.unexpected_keys or any(not k.startswith(ADDED) for k in absent.missing_keys):
         raise ValueError(f"{config.name} cannot be built on {baseline.config.name}")
     for name, parameter in model.named_parameters():
-        parameter.requires_grad_(name.startswith(added))
+        parameter.requires_grad_(name.startswith(ADDED))
     return model
 
 

@@ -93,15 +93,20 @@ def light(row: TcmConfig) -> TcmConfig:
     return replace(row, name=f"{row.name}-light", prompt_width=64)
 
 
+def prompted(row: TcmConfig) -> TcmConfig:
+    """The row with prompts at the decoder that it makes from the latent and lambda (p_s)."""
+    return replace(row, name=f"{row.name}-ps", p_s=True)
+
+
 def config_of(name: str) -> TcmConfig:
-    """Return the row of that name; "-light" and "-small" after a row's name vary it.
+    """Return the row of that name; "-light", "-small" and "-ps" after a row's name vary it.
 
     Raises:
         ModelNotFoundError: the thesis's family has no such row.
     """
     if name in ROWS:
         return ROWS[name]
-    for suffix, vary in (("-light", light), ("-small", small)):
+    for suffix, vary in (("-light", light), ("-small", small), ("-ps", prompted)):
         if name.endswith(suffix):
             return vary(config_of(name.removesuffix(suffix)))
     raise ModelNotFoundError(f'no model "{name}" in the tcm family; it has {", ".join(ROWS)}')

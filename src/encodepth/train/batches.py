@@ -7,7 +7,7 @@ accumulated batches, stopped and resumed, without changing what it sees.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from .config import Augment, Recipe
 
-_PICTURE, _STEP, _NOISE = 1, 2, 3  # streams of random numbers
+_PICTURE, _STEP, _NOISE, _GUIDE = 1, 2, 3, 4  # streams of random numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,8 +117,17 @@ class Batches(Dataset[Batch]):
         return collate(frames, quality[mine], context_quality[mine], context, int(seed))
 
     def crop(self, n: int) -> Frame:
-        """Draw picture n of the run, cut and augmented."""
-        rng = np.random.default_rng([self.recipe.seed, _PICTURE, n])
+        """Draw picture n of the run, cut and augmented; its guide is its own or a stranger's."""
+        frame = self._draw(_PICTURE, n)
+        if self.recipe.data.guide == "own" or not self.recipe.needs_depth:
+            return frame
+        other = self._draw(_GUIDE, n)
+        if self.recipe.model.row.startswith("depth"):
+            return replace(frame, color=other.color)
+        return replace(other, color=frame.color)
+
+    def _draw(self, stream: int, n: int) -> Frame:
+        rng = np.random.default_rng([self.recipe.seed, stream, n])
         source = self.sources[int(np.searchsorted(self.shares, rng.random(), side="right"))]
         frame = source[int(rng.integers(len(source)))]
         if not self.recipe.needs_depth:
@@ -143,7 +152,7 @@ def cut(rng: np.random.Generator, frame: Frame, side: int, augment: Augment) -> 
     """Return a random crop of side x side pixels, perhaps shrunk, flipped, transposed."""
     height, width = frame.size
     reach = side
-    if frame.depth is None and rng.random() < augment.rescale:
+    if frame.depth is None and augment.rescale and rng.random() < augment.rescale:
         reach = int(side * min(rng.uniform(1, 2), min(height, width) / side))
     top, left = rng.integers(height - reach + 1), rng.integers(width - reach + 1)
     flips = rng.random(3) < (augment.flip_x, augment.flip_y, augment.transpose)

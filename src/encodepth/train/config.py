@@ -30,6 +30,8 @@ class Model:
         init: checkpoint or weights whose tensors training starts from; "{lmbda}" in the path is
             replaced by the lambda being trained. For tcm's convolutional fusion it is the trained
             baseline, which is then frozen (thesis section 3.5).
+        grow: tcm: `init` may be of a plainer row: what it lacks starts at zero where it is input
+            channels of a convolution, else fresh.
         context: base: weights of a frozen colour model that guides depth; a path or a shipped name.
         frozen: tensors whose name starts with one of these are not trained.
     """
@@ -39,6 +41,7 @@ class Model:
     size: Literal["default", "tiny"] = "default"
     row: str = "rgb"
     init: str = ""
+    grow: bool = False
     context: str = ""
     frozen: tuple[str, ...] = ()
 
@@ -104,6 +107,8 @@ class Data:
             named and used, left out, or ends the run.
         packs: folder for memory-mapped copies of decoded frames, made once; shared by runs.
         min_valid: share of a depth map that must be measured for the pair to be used.
+        guide: tcm: what a fusion model sees beside its target, the picture's "own" other modality
+            or that of "another" picture: the control that has the capacity and not the information.
         workers: processes that prepare batches; 0 prepares them in the training process.
     """
 
@@ -117,6 +122,7 @@ class Data:
     doubtful: Literal["use", "skip", "refuse"] = "use"
     packs: str = "out/packs"
     min_valid: float = 0.1
+    guide: Literal["own", "another"] = "own"
     workers: int = 1
 
     def __post_init__(self) -> None:

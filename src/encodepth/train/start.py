@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ..errors import ModelNotFoundError
 from ..models.config import COLOR, DEPTH, TINY_COLOR, TINY_DEPTH
 from ..models.plane import PlaneModel
-from ..models.tcm import TCM, add_guide
+from ..models.tcm import ADDED, TCM, add_guide
 from ..models.tcm_rows import TcmConfig
 from ..models.weights import find_weights, load_weights
 from . import checkpoint
@@ -43,8 +43,12 @@ def frozen_color(model: Model) -> PlaneModel:
     return plane.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
-def tcm_model(config: TcmConfig, init: str) -> TCM:
+def tcm_model(config: TcmConfig, init: str, *, grow: bool = False) -> TCM:
     """Return a model of the thesis's family: fresh, from weights, or round a frozen baseline.
+
+    Weights of convolutional fusion may hold the fusion too; the codec is frozen either way. With
+    `grow`, weights of a plainer row of the same size do: a convolution's input channels that they
+    lack start at zero, other tensors fresh.
 
     Raises:
         ModelNotFoundError: no such weights, or convolutional fusion was given none.
@@ -57,11 +61,19 @@ def tcm_model(config: TcmConfig, init: str) -> TCM:
     if config.fusion == "conv":
         plain = dataclasses.replace(config, name="baseline", guide=0, fusion="none")
         baseline = TCM(plain)
-        start_from(baseline, _tcm_tensors(init), init)
-        return add_guide(baseline, config)
+        state = _tcm_tensors(init)
+        added = {k: v for k, v in state.items() if k.startswith(ADDED)}
+        start_from(baseline, {k: v for k, v in state.items() if k not in added}, init)
+        if Path(init).name == checkpoint.NAME:  # made while training: its tables are not its own
+            baseline.make_tables()
+        model = add_guide(baseline, config)
+        if added:
+            start_from(model, baseline.state_dict() | added, init)
+        return model
     model = TCM(config)
     if init:
-        start_from(model, _tcm_tensors(init), init)
+        state = _tcm_tensors(init)
+        start_from(model, _grown(model, state) if grow else state, init)
     return model
 
 
@@ -112,6 +124,19 @@ def start_from(module: nn.Module, state: State, where: str) -> None:
     except RuntimeError as error:
         reason = str(error).splitlines()[-1].strip().rstrip(".")
         raise ModelNotFoundError(f"{where} is of another size: {reason}") from None
+
+
+def _grown(model: TCM, state: State) -> State:
+    """Fill up the tensors of a plainer model to those of this one."""
+    grown = dict(state)
+    for name, own in model.state_dict().items():
+        given = state.get(name)
+        if given is None:
+            grown[name] = own
+        elif name.startswith("g_a.") and given.ndim > 1 and own.shape[1] > given.shape[1]:
+            grown[name] = torch.zeros_like(own)
+            grown[name][:, : given.shape[1]] = given
+    return grown
 
 
 def _plane_tensors(source: str, averaged: bool) -> State:

@@ -200,7 +200,7 @@ class TcmTask(Task):
         (lmbda,) = recipe.loss.lambdas
         config = dataclasses.replace(config_of(recipe.model.row), lmbda=lmbda)
         self.config = config
-        self.model = tcm_model(config, recipe.model.init)
+        self.model = tcm_model(config, recipe.model.init, grow=recipe.model.grow)
         for transform in (self.model.g_a, self.model.g_s):
             self._lower(transform)
         self.freeze(tuple(f"model.{prefix}" for prefix in recipe.model.frozen))
