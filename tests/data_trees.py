@@ -109,11 +109,12 @@ def nyu_labelled(path: Path, raw=True):
 def nyu_raw(root: Path):
     place = root / "kitchen_0001"
     place.mkdir(parents=True)
-    disparity = np.full((HEIGHT, WIDTH), 800, "<u2")
-    disparity[0, 0] = 2047  # the Kinect's "nothing measured"
+    mm = depth()
+    disparity = np.rint(1092.5 - 351300 / np.maximum(mm, 400)).astype("<u2")
+    disparity[mm == 0] = 2047  # the Kinect's "nothing measured"
     for i, (a, b) in enumerate(((10.00, 10.01), (10.03, 10.05))):
         Image.fromarray(color(i)).save(place / f"r-{a:.6f}-111.ppm")
-        head = f"P5 {WIDTH} {HEIGHT} 65535 ".encode()
+        head = f"P5 {mm.shape[1]} {mm.shape[0]} 65535 ".encode()
         (place / f"d-{b:.6f}-222.pgm").write_bytes(head + disparity.tobytes())
     (place / "INDEX.txt").write_text("a-10.0-1.dump\n")
 

@@ -10,7 +10,8 @@ import data_trees as trees
 from encodepth.data import open_dataset, redwood, training_pairs
 from encodepth.data.tum import nearest
 from encodepth.errors import EncodepthError, InvalidImageError
-from encodepth.image import Intrinsics
+from encodepth.image import Intrinsics, read
+from encodepth.metrics import psnr
 from shared import SHARED
 
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="the real frames are not here")
@@ -64,6 +65,27 @@ def test_depth_comes_out_as_the_millimetres_that_were_measured(tmp_path, name):
     offset = first[5, 5] - int(written[5, 5])
     assert 0 <= offset < 60  # which frame it is
     assert np.array_equal(first[first > 0], written[written > 0] + offset)
+
+
+@pytest.mark.parametrize("name", [*LAYOUTS, "nyu-labelled"])
+def test_a_real_frame_comes_back_from_every_layout(tmp_path, monkeypatch, samples, name):
+    real = read(samples / "table" / "color.webp", samples / "table" / "depth.png")
+    color, mm = real.color[::2, ::2], real.depth[::2, ::2]
+    monkeypatch.setattr(trees, "color", lambda _=0: color)
+    monkeypatch.setattr(trees, "depth", lambda _=0, step=1: (mm * step).astype(np.uint16))
+    if name == "nyu-labelled":
+        pytest.importorskip("h5py")
+        trees.nyu_labelled(tmp_path / "nyu_depth_v2_labeled.mat")
+    else:
+        LAYOUTS[name][0](tmp_path)
+    step = int(mm.max()) ** 2 / 351300 if name == "nyu-raw" else 0  # mm, of disparity
+    for pair in open_dataset(tmp_path):
+        image = pair.load()
+        found = np.rint(image.depth * image.depth_unit * 1000).astype(int)
+        assert np.array_equal(found == 0, mm == 0)
+        assert np.abs(found - mm.astype(int)).max() <= np.ceil(step / 2)
+        seen = image.color[:: image.color.shape[0] // 240, :: image.color.shape[1] // 320]
+        assert psnr(seen, color) > 28  # most layouts hold JPEG files
 
 
 def test_a_pair_travels_to_a_worker(tmp_path):
@@ -196,7 +218,8 @@ def test_a_file_that_is_not_the_labelled_one_is_one_line(tmp_path, content):
 def test_nyu_raw_disparity_becomes_metres(tmp_path):
     trees.nyu_raw(tmp_path)
     depth = open_dataset(tmp_path)[0].load().depth
-    assert depth[5, 5] == round(1000 * 351.3 / (1092.5 - 800))
+    assert trees.depth()[5, 5] == 1595  # a disparity of 872.25, written as 872
+    assert depth[5, 5] == round(1000 * 351.3 / (1092.5 - 872)) == 1593
 
 
 def test_sun_rgbd_pairs_files_of_different_names_and_reads_its_camera(tmp_path):
