@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# The thesis's experiment at reduced width (N=16, M=96, no SWAtten), from recipes to Markdown: trains the six
+# rows at three lambdas, their controls and the open questions under one budget, measures them on data/test
+# as real files, and writes results/thesis.jsonl, results/thesis.json, the tables of docs/experiment.md and
+# docs/figures/thesis-*.png. Needs ../shared (or SHARED=DIR). Goes on where it was stopped.
+# Time: about 1,400 seconds of one core; two hours where four others want it too.
+#     bash runs/thesis.sh                 OUT=out/thesis by default
+#     bash runs/thesis.sh --smoke         two steps a run, two frames, nothing outside OUT: about five minutes
+set -euo pipefail
+cd "$(dirname "$0")/.."
+python=${PYTHON:-.venv/bin/python}
+shared=${SHARED:-../shared}
+if [ "${1:-}" = --smoke ]; then
+    out=${OUT:-out/thesis-smoke}
+    records=$out/thesis.jsonl summary=$out/thesis.json page=$out/experiment.md figures=$out/figures
+    mkdir -p "$out"
+    cp docs/experiment.md "$page"
+else
+    out=${OUT:-out/thesis}
+    records=results/thesis.jsonl summary=results/thesis.json page=docs/experiment.md figures=docs/figures
+fi
+"$python" runs/thesis.py train -o "$out" --shared "$shared" "$@"
+"$python" runs/thesis_measure.py -o "$out" --shared "$shared" -r "$records" "$@"
+"$python" runs/thesis_report.py "$records" "$page" -j "$summary" \
+    --default results/default_depth.jsonl
+"$python" runs/thesis_figures.py -o "$out" --shared "$shared" --figures "$figures"
