@@ -23,4 +23,4 @@ fi
 "$python" runs/thesis_measure.py -o "$out" --shared "$shared" -r "$records" "$@"
 "$python" runs/thesis_report.py "$records" "$page" -j "$summary" \
     --default results/default_depth.jsonl
-"$python" runs/thesis_figures.py -o "$out" --shared "$shared" --figures "$figures"
+"$python" runs/thesis_figures.py -o "$out" -r "$records" --shared "$shared" --figures "$figures"

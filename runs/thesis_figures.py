@@ -1,9 +1,10 @@
 """Pictures of the thesis's experiment: the same frames for all six rows (thesis Figures 28 to 35).
 
-    python runs/thesis_figures.py -o OUT [--figures docs/figures]
+    python runs/thesis_figures.py -o OUT -r results/thesis.jsonl [--figures docs/figures]
 
 thesis-rgb.png: a crop and a 3-D rendering with the decoded colour on the original depth.
 thesis-depth.png: depth error maps and 3-D renderings of the decoded depth in the original colour.
+thesis-curves.png: rate and quality at the three lambdas, as Figures 25 to 27, from the records.
 Every picture was decoded from an .rgbd file of the row's model at the middle lambda.
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,8 +22,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from thesis import MIDDLE, ROWS, weights
 from thesis_measure import file_of, test_frames
+from thesis_report import KINDS, LAMBDAS, means
 
 from encodepth import Codec, RgbdImage
+from encodepth.evaluate.plots import MARKERS, PALETTE
+from encodepth.evaluate.records import Record, read_records
 from encodepth.metrics import bits_per_pixel, depth_errors, psnr
 from encodepth.models.tcm_model import TcmModel
 from encodepth.models.tcm_weights import load_tcm
@@ -96,6 +101,32 @@ def depth_lines(models: dict[str, TcmModel], image: RgbdImage) -> list[list[Cell
     return [maps, clouds]
 
 
+def curves(records: Sequence[Record], path: Path) -> None:
+    """Draw Figures 25 to 27 with our models: a column for each, a line for each kind of scene."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    panels = (("rgb", "psnr", "PSNR (dB)"), ("depth", "psnr65535", "PSNR, peak 65535 (dB)"),
+              ("depth", "similarity_db", "comprehensive similarity (dB)"))  # fmt: skip
+    figure, axes = pyplot.subplots(len(KINDS), 3, figsize=(10, 5.6), layout="constrained")
+    for line, (kind, title) in zip(axes, KINDS.items(), strict=True):
+        for axis, (modality, field, label) in zip(line, panels, strict=True):
+            for i, row in enumerate(ROWS[modality]):
+                found = [means(records, f"{row}-{x:g}", kind) for x in LAMBDAS[modality]]
+                points = [(m["bpp"], m[field]) for m in found if m]
+                style = {"color": PALETTE[i], "marker": MARKERS[i], "markersize": 4}
+                axis.plot(*zip(*points, strict=True), label=row, **style)
+            axis.set_xlabel("bits per pixel, whole file")
+            axis.set_ylabel(label)
+            axis.set_title(title, fontsize=9)
+            axis.grid(alpha=0.3)
+            axis.legend(fontsize=7)
+    figure.savefig(path, dpi=90)
+    pyplot.close(figure)
+
+
 def compose(lines: list[list[Cell]]) -> Image.Image:
     """Lay lines of captioned pictures out under one another."""
     height, width = CELL
@@ -119,6 +150,7 @@ def compose(lines: list[list[Cell]]) -> Image.Image:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("-o", "--output", type=Path, default=Path("out/thesis"))
+    parser.add_argument("-r", "--records", type=Path, default=Path("results/thesis.jsonl"))
     parser.add_argument("--shared", type=Path, default=Path("../shared"))
     parser.add_argument("--figures", type=Path, default=Path("docs/figures"))
     options = parser.parse_args()
@@ -136,6 +168,9 @@ def main() -> int:
         path = options.figures / f"thesis-{modality}.png"
         picture.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
         print(path, path.stat().st_size)
+    path = options.figures / "thesis-curves.png"
+    curves(read_records(options.records).records, path)
+    print(path, path.stat().st_size)
     return 0
 
 

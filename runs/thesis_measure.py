@@ -2,8 +2,8 @@
 
     python runs/thesis_measure.py -o OUT [-r results/thesis.jsonl] [--smoke]
 
-One record per frame and model, and for every model with a guide a second one with the guide of
-another frame (`guide`: "own", "another" or "none"). A file holds the target alone (depth: and its
+One record per frame and model, and at the middle lambda a second one with the guide of another
+frame (`guide`: "own", "another" or "none"). A file holds the target alone (depth: and its
 hole mask): what a decoder needs. Goes on where it was stopped.
 """
 
@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from thesis import BUDGET, SMOKE, Run, plan, weights
+from thesis import BUDGET, MIDDLE, SMOKE, Run, plan, weights
 
 from encodepth import Codec, RgbdImage
 from encodepth.container import Coding, Container, Kind, Stream
@@ -144,6 +144,15 @@ def fields_of(model: TcmModel, image: RgbdImage, decoded: RgbdImage, data: bytes
     }
 
 
+def guides_of(run: Run, model: TcmModel) -> tuple[str, ...]:
+    """Whose guide a model is measured with; the control as it was trained, with strangers'."""
+    if model.guide is None:
+        return ("none",)
+    if run.name.endswith("-another"):
+        return ("another",)
+    return ("own", "another") if run.lmbda == MIDDLE[run.modality] else ("own",)
+
+
 def facts(folder: Path, run: Run) -> Record:
     """What names a model in a record: weights, settings, data, how it was trained."""
     path = weights(folder, run.name, run.lmbda)
@@ -208,7 +217,7 @@ def measure_run(
     model = TcmModel(load_tcm(path))
     peak = 65535 if run.name == "depth-65535" else 0
     loss = split(stored_recipe(path.parent))[0].loss
-    for kind in ("own", "another") if model.guide else ("none",):
+    for kind in guides_of(run, model):
         name = f"{run.name}-{run.lmbda:g}" + ("+another" if kind == "another" else "")
         for own, image, stranger, other in loaded:
             head: Record = {

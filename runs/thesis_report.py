@@ -136,7 +136,7 @@ def effects(records: Sequence[Record]) -> list[Effect]:
                 add("stranger at coding", f"{one}+another", one, "cost",
                     lambda k, a=one: cost_ratio(of(f"{a}+another", k), of(a, k)))  # type: ignore[misc]  # fmt: skip
         own = f"{row}-{MIDDLE[base]:g}"
-        control = f"{row}-another-{MIDDLE[base]:g}"
+        control = f"{row}-another-{MIDDLE[base]:g}+another"
         if {own, control} <= names:
             add("own against stranger in training", own, control, "cost",
                 lambda k, a=own, b=control: cost_ratio(of(a, k), of(b, k)))  # type: ignore[misc]  # fmt: skip
