@@ -28,7 +28,6 @@ GUIDED = ("rgb-4c", "rgb-attn", "depth-4c", "depth-conv")
 MIDDLE = {"rgb": 0.013, "depth": 0.001}
 OUTER = {"rgb": (0.0025, 0.05), "depth": (0.0001, 0.005)}  # thesis Tables 2 to 7
 ROWS = {"rgb": ("rgb", "rgb-4c", "rgb-attn"), "depth": ("depth", "depth-4c", "depth-conv")}
-LAST = ("rgb-ms-ssim", "rgb-ps", "depth-65535")
 
 
 @dataclass(frozen=True)
@@ -94,17 +93,25 @@ def plan(budget: Budget) -> list[Run]:
     for row in GUIDED:  # the capacity without the information
         modality = row.split("-")[0]
         (own,) = (r for r in of_rows(budget, modality, MIDDLE[modality]) if r.row == row)
-        runs.append(
-            dataclasses.replace(own, name=f"{row}-another", changes=('data.guide="another"',))
-        )
+        changes = (*own.changes, 'data.guide="another"')
+        runs.append(dataclasses.replace(own, name=f"{row}-another", changes=changes))
     steps, start = budget.middle[0], ("rgb-start", MIDDLE["rgb"])
     runs.append(Run("rgb-ps", "rgb", MIDDLE["rgb"], steps, start, ("model.grow=true",),
                     shape="-small-ps"))  # fmt: skip
     structural = ('loss.distortion="ms-ssim"', "data.crop=256", "optimiser.batch=1")
     runs.append(Run("rgb-ms-ssim", "rgb", 8, steps, start, structural))
-    runs.append(Run("depth-65535", "depth", 0.005, budget.start[1] + budget.middle[1],
-                    changes=('data.depth_range="65535"',)))  # fmt: skip
-    return runs
+    steps = budget.start[1] + budget.middle[1] + budget.outer[1]
+    runs.append(Run("depth-65535", "depth", 0.005, steps, changes=('data.depth_range="65535"',)))
+    return runs + [again(run) for m in ROWS for run in of_rows(budget, m, MIDDLE[m])]
+
+
+def again(run: Run) -> Run:
+    """The same run with other crops and other noise: how much of a difference is chance."""
+    init = run.init
+    if init is not None and not init[0].endswith("-start"):
+        init = (f"{init[0]}-again", init[1])
+    changes = (*run.changes, "seed=3")
+    return dataclasses.replace(run, name=f"{run.name}-again", init=init, changes=changes)
 
 
 def of_rows(budget: Budget, modality: str, lmbda: float) -> Iterator[Run]:

@@ -150,7 +150,8 @@ def guides_of(run: Run, model: TcmModel) -> tuple[str, ...]:
         return ("none",)
     if run.name.endswith("-another"):
         return ("another",)
-    return ("own", "another") if run.lmbda == MIDDLE[run.modality] else ("own",)
+    first = run.lmbda == MIDDLE[run.modality] and not run.name.endswith("-again")
+    return ("own", "another") if first else ("own",)
 
 
 def facts(folder: Path, run: Run) -> Record:

@@ -143,6 +143,16 @@ def effects(records: Sequence[Record]) -> list[Effect]:
             add("stranger in training", control, f"{base}-{MIDDLE[base]:g}", "cost",
                 lambda k, a=control, b=base: cost_ratio(
                     of(a, k), of(f"{b}-{MIDDLE[b]:g}", k)))  # type: ignore[misc]  # fmt: skip
+    for base, rows in ROWS.items():
+        for row in rows:
+            first, second = f"{row}-{MIDDLE[base]:g}", f"{row}-again-{MIDDLE[base]:g}"
+            baseline = f"{base}-again-{MIDDLE[base]:g}"
+            if {first, second} <= names:
+                add("again", second, first, "cost",
+                    lambda k, a=second, b=first: cost_ratio(of(a, k), of(b, k)))  # type: ignore[misc]  # fmt: skip
+            if row != base and {second, baseline} <= names:
+                add("fusion again", second, baseline, "cost",
+                    lambda k, a=second, b=baseline: cost_ratio(of(a, k), of(b, k)))  # type: ignore[misc]  # fmt: skip
     if {"rgb-ps-0.013", "rgb-0.013"} <= names:
         add("decoder-side prompts", "rgb-ps-0.013", "rgb-0.013", "cost",
             lambda k: cost_ratio(of("rgb-ps-0.013", k), of("rgb-0.013", k)))  # fmt: skip
@@ -215,6 +225,8 @@ def effect_tables(found: Sequence[Effect]) -> list[str]:
         "stranger in training": "Control 2: trained with strangers' guides, against the baseline",
         "own against stranger in training":
             "Control 2: trained with its own guide against trained with strangers'",
+        "fusion again": "Second training (other crops, other noise): fusion against its baseline",
+        "again": "Chance: the same row trained a second time, against the first",
         "decoder-side prompts": "Decoder-side prompts (p_s)",
         "colour as context in the default model":
             "Decoded colour as context for depth: the default model with it against without",
