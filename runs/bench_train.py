@@ -29,7 +29,7 @@ from encodepth.train.devices import Devices
 from encodepth.train.frames import open_training
 from encodepth.train.loop import Loop
 from encodepth.train.recipe import load_recipe
-from encodepth.train.tasks import make_task
+from encodepth.train.run import make_task
 
 WARM = 5  # steps before anything is measured
 

@@ -22,8 +22,7 @@ import torch
 from encodepth.train.batches import Batches
 from encodepth.train.frames import open_training
 from encodepth.train.journal import read_metrics
-from encodepth.train.run import WEIGHTS, split, stored_recipe
-from encodepth.train.tasks import make_task
+from encodepth.train.run import WEIGHTS, make_task, split, stored_recipe
 
 ROWS = ("rgb", "rgb-4c", "rgb-attn", "depth", "depth-4c", "depth-conv")
 

@@ -39,12 +39,15 @@ def depth_streams(draw, color=None, same_size=False):
         fields |= {"weights": draw(WEIGHTS), "check": draw(CHECK)}
         if color is not None and color.coding == Coding.LEARNED and draw(st.booleans()):
             fields |= {"weights": color.weights, "depends": same_size}
+    if coding == Coding.RESTORED:
+        payload = bytes([draw(st.integers(0, 63))]) + payload
+        fields |= {"weights": draw(WEIGHTS), "depends": same_size and draw(st.booleans())}
     return Stream(Kind.DEPTH, coding, payload, **fields)
 
 
 @st.composite
 def color_streams(draw):
-    coding = draw(st.sampled_from(Coding))
+    coding = draw(st.sampled_from([c for c in Coding if c != Coding.RESTORED]))
     fields = {} if coding == Coding.EXACT else {"quality": draw(QUALITY)}
     if coding == Coding.LEARNED:
         fields |= {"weights": draw(WEIGHTS), "check": draw(CHECK)}
@@ -253,7 +256,9 @@ def test_contradicting_fields_are_refused(change, message):
         (Kind.DEPTH, Coding.EXACT, {"max_error": -1}, "error bound -1"),
         (Kind.COLOR, Coding.AVIF, {"weights": 1}, "weights 0x1"),
         (Kind.COLOR, Coding.LEARNED, {"check": 1 << 16}, "check 0x10000"),
-        (Kind.COLOR, Coding.LEARNED, {"depends": True}, "only learned depth may"),
+        (Kind.COLOR, Coding.LEARNED, {"depends": True}, "only learned and restored depth may"),
+        (Kind.COLOR, Coding.RESTORED, {}, "only depth may be"),
+        (Kind.DEPTH, Coding.RESTORED, {"low": 1, "high": 2}, "does not say by how much"),
     ],
 )
 def test_stream_fields_that_do_not_belong_are_refused(kind, coding, fields, message):

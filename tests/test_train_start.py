@@ -6,7 +6,7 @@ import torch
 from encodepth.errors import EncodepthError
 from encodepth.train.batches import Batches
 from encodepth.train.recipe import make_recipe
-from encodepth.train.tasks import make_task
+from encodepth.train.run import make_task
 from train_tools import TCM, TINY, Shapes, loop_of
 
 

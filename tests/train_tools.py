@@ -10,7 +10,7 @@ from encodepth.train.batches import Frame
 from encodepth.train.devices import Devices
 from encodepth.train.loop import Loop, Validation
 from encodepth.train.recipe import make_recipe
-from encodepth.train.tasks import make_task
+from encodepth.train.run import make_task
 
 TINY = {
     "name": "test",

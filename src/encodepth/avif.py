@@ -21,7 +21,7 @@ DEFAULT_EFFORT = 7
 _TOP = 4095  # depth planes have 12 bits
 _BEST = 99  # 100 means lossless to libavif, in another pixel format
 _SPEED = (10, 10, 9, 9, 8, 8, 7, 6, 4, 3)  # libaom's speed for effort 0..9
-_DEPTH_SPEED = (10, 9, 8, 7, 6, 6, 5, 4, 3, 2)
+_DEPTH_SPEED = (10, 9, 8, 7, 6, 5, 5, 4, 3, 1)
 _DELIMITER, _SEQUENCE, _FRAME = 2, 1, 6  # AV1 OBU types
 
 

@@ -19,6 +19,7 @@ VERSION = 1
 MAX_STREAMS = 16
 MAX_QUALITY = 100
 MAX_DEPTH = 65535  # in steps of the depth unit
+MAX_STRENGTH = 64  # below which the first byte of restored depth is
 
 _HEAD = struct.Struct("<4sBBB")  # magic, version, features, stream count
 _CRC32 = struct.Struct("<I")
@@ -50,6 +51,10 @@ class Coding(IntEnum):
     LEARNED = 0
     AVIF = 1
     EXACT = 2  # lossless.py; for depth perhaps after moving values by at most `max_error` steps
+    RESTORED = 3  # depth: an AV1 frame, and a network that takes back what AV1 did to it
+
+
+WEIGHTED = (Coding.LEARNED, Coding.RESTORED)  # what needs weights to decode
 
 
 @dataclass(frozen=True)
@@ -61,9 +66,11 @@ class Stream:
         low, high: depth in steps that the lossy codings' 0 and 1 stand for; lossy depth only.
         max_error: bound in steps on |decoded - original| of valid pixels, 0 = lossless; exact
             depth only.
-        weights: first 32 bits of the SHA-256 of the decoder-side tensors; learned only.
+        weights: first 32 bits of the SHA-256 of the decoder-side tensors; learned and restored
+            only.
         check: CRC-16 of the decoded symbols; learned only.
-        depends: learned depth that was coded with the file's colour stream as context.
+        depends: learned depth that was coded with the file's colour stream as context, or restored
+            depth whose network sees the decoded colour.
 
     Raises:
         ValueError: a field is out of range, or not one of this kind and coding.
@@ -84,6 +91,11 @@ class Stream:
         name, lossy = self.kind.name.lower(), self.coding != Coding.EXACT
         if self.kind == Kind.MASK and lossy:
             raise ValueError(f"mask stream is coded as {self.coding.name.lower()}; expected exact")
+        if self.coding == Coding.RESTORED:
+            if self.kind != Kind.DEPTH:
+                raise ValueError(f"{name} stream is restored; only depth may be")
+            if not self.payload or self.payload[0] >= MAX_STRENGTH:
+                raise ValueError("restored depth does not say by how much")
         if not 0 <= self.quality <= (MAX_QUALITY if lossy else 0):
             raise ValueError(f"quality {self.quality} of the {name} stream is outside 0..100")
         if self.kind == Kind.DEPTH and lossy:
@@ -96,13 +108,15 @@ class Stream:
         exact_depth = self.kind == Kind.DEPTH and not lossy
         if not 0 <= self.max_error <= (MAX_DEPTH if exact_depth else 0):
             raise ValueError(f"error bound {self.max_error} of the {name} stream is out of range")
-        learned = self.coding == Coding.LEARNED
-        if not 0 <= self.weights <= (0xFFFFFFFF if learned else 0):
+        learned, weighted = self.coding == Coding.LEARNED, self.coding in WEIGHTED
+        if not 0 <= self.weights <= (0xFFFFFFFF if weighted else 0):
             raise ValueError(f"weights {self.weights:#x} of the {name} stream are out of range")
         if not 0 <= self.check <= (0xFFFF if learned else 0):
             raise ValueError(f"check {self.check:#x} of the {name} stream is out of range")
-        if self.depends and not (learned and self.kind == Kind.DEPTH):
-            raise ValueError(f"{name} stream says it depends on color; only learned depth may")
+        if self.depends and not (weighted and self.kind == Kind.DEPTH):
+            raise ValueError(
+                f"{name} stream says it depends on color; only learned and restored depth may"
+            )
 
 
 @dataclass(frozen=True)
@@ -149,11 +163,14 @@ class Container:
         if depth is not None and depth.coding == Coding.EXACT and Kind.MASK in kinds:
             raise ValueError("a mask stream beside an exact depth stream, which has its own holes")
         if depth is not None and depth.depends:
-            color = self.stream(Kind.COLOR)
-            if color is None or color.coding != Coding.LEARNED:
-                raise ValueError("depth depends on a learned color stream, and there is none")
-            if self.color_size != self.depth_size or color.weights != depth.weights:
-                raise ValueError("depth depends on color of another size or other weights")
+            color, learned = self.stream(Kind.COLOR), depth.coding == Coding.LEARNED
+            if color is None or (learned and color.coding != Coding.LEARNED):
+                wanted = "a learned color stream" if learned else "a color stream"
+                raise ValueError(f"depth depends on {wanted}, and there is none")
+            if self.color_size != self.depth_size:
+                raise ValueError("depth depends on color of another size")
+            if learned and color.weights != depth.weights:
+                raise ValueError("depth depends on color of other weights")
         if not 1e-9 <= self.depth_unit <= 1e3:
             raise ValueError(f"depth unit {self.depth_unit} is not within 1e-9..1000 metres")
         if self.intrinsics is not None:
@@ -183,7 +200,7 @@ class Container:
         weights = None
         for i, stream in enumerate(self.streams):
             out += _stream_head(stream, weights, last=i == len(self.streams) - 1)
-            weights = stream.weights if stream.coding == Coding.LEARNED else weights
+            weights = stream.weights if stream.coding in WEIGHTED else weights
         for stream in self.streams:
             out += stream.payload
         return bytes(out + _CRC32.pack(zlib.crc32(out)))
@@ -290,16 +307,16 @@ def _camera_bytes(camera: Intrinsics) -> bytes:
 
 
 def _stream_head(stream: Stream, weights: int | None, last: bool) -> bytes:
-    """Return a stream's header; `weights` is the fingerprint of the learned stream before it."""
-    learned = stream.coding == Coding.LEARNED
-    same = learned and stream.weights == weights
+    """Return a stream's header; `weights` is the fingerprint of the last stream before with one."""
+    weighted = stream.coding in WEIGHTED
+    same = weighted and stream.weights == weights
     first = stream.kind | stream.coding << 3
     out = bytearray([first | _DEPENDS * stream.depends | _SAME_WEIGHTS * same])
     if stream.coding != Coding.EXACT:
         out.append(stream.quality)
-    if learned and not same:
+    if weighted and not same:
         out += _WEIGHTS.pack(stream.weights)
-    if learned:
+    if stream.coding == Coding.LEARNED:
         out += _CHECK.pack(stream.check)
     if stream.kind == Kind.DEPTH:
         if stream.coding == Coding.EXACT:
@@ -321,7 +338,7 @@ def _read_stream_head(read: _Reader, before: list[dict]) -> dict:
     head: dict = {"kind": Kind(kind), "coding": Coding(coding), "depends": bool(first & _DEPENDS)}
     if coding != Coding.EXACT:
         (head["quality"],) = read.take(1, "quality")
-    if coding == Coding.LEARNED:
+    if coding in WEIGHTED:
         if first & _SAME_WEIGHTS:
             earlier = [h["weights"] for h in before if "weights" in h]
             if not earlier:
@@ -329,9 +346,10 @@ def _read_stream_head(read: _Reader, before: list[dict]) -> dict:
             head["weights"] = earlier[-1]
         else:
             (head["weights"],) = read.struct(_WEIGHTS, "weights fingerprint")
-        (head["check"],) = read.struct(_CHECK, "symbol check")
     elif first & _SAME_WEIGHTS:
         raise CorruptFileError(f"stream at byte {at} needs no weights but repeats some")
+    if coding == Coding.LEARNED:
+        (head["check"],) = read.struct(_CHECK, "symbol check")
     if kind == Kind.DEPTH and coding == Coding.EXACT:
         head["max_error"] = read.varint("error bound")
     elif kind == Kind.DEPTH:

@@ -44,7 +44,7 @@ COLOR = PlaneConfig(
     hyper=128,
     mean=160,
     scale=128,
-    lambdas=(0.0001, 0.2),
+    lambdas=(0.0001, 0.6),
 )
 DEPTH = PlaneConfig(
     components=1,

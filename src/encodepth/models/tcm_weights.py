@@ -13,6 +13,7 @@ import safetensors.torch
 from ..errors import ModelNotFoundError
 from .tcm import TCM
 from .tcm_rows import TcmConfig
+from .weights import is_format
 
 FORMAT = "encodepth-tcm-1"
 
@@ -52,8 +53,4 @@ def load_tcm(path: str | Path, device: str = "cpu") -> TCM:
 
 def is_tcm(path: str | Path) -> bool:
     """Whether a weights file says that it belongs to this family."""
-    try:
-        with safetensors.safe_open(path, framework="numpy") as file:
-            return (file.metadata() or {}).get("format") == FORMAT
-    except (OSError, safetensors.SafetensorError):
-        return False
+    return is_format(path, FORMAT)

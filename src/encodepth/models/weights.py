@@ -77,6 +77,15 @@ def load_weights(path: str | Path, device: str = "cpu") -> tuple[dict[str, Plane
     return planes, fingerprint(arrays)
 
 
+def is_format(path: str | Path, name: str) -> bool:
+    """Whether a weights file says that it is of a format."""
+    try:
+        with safetensors.safe_open(path, framework="numpy") as file:
+            return (file.metadata() or {}).get("format") == name
+    except (OSError, safetensors.SafetensorError):
+        return False
+
+
 def fingerprint(arrays: Arrays) -> int:
     """Return the first 32 bits of SHA-256 over the decoder-side arrays ("color/...", by name)."""
     digest = hashlib.sha256()

@@ -16,9 +16,11 @@ _COLUMNS = ("color_bpp", "color_psnr", "depth_bpp", "depth_psnr", "depth_rmse_mm
 def write_card(folder: Path, recipe: Recipe, facts: dict[str, Any], outcome: Outcome) -> None:
     """Write CARD.md beside the weights. Licences are for a person to fill in."""
     model = recipe.model
-    what = f"row `{model.row}`, lambda {recipe.loss.lambdas[0]:g}" if recipe.loss.lambdas else (
-        f"{' and '.join(model.planes)} of the default family, size {model.size}"
-    )  # fmt: skip
+    what = {
+        "base": f"{' and '.join(model.planes)} of the default family, size {model.size}",
+        "restore": "restorer of AV1's depth",
+        "tcm": f"row `{model.row}`, lambda {', '.join(f'{x:g}' for x in recipe.loss.lambdas)}",
+    }[model.family]
     data = [
         f"| {label} | {count} | {source.share:g} | (fill in) |"
         for (label, count), source in zip(

@@ -23,7 +23,8 @@ class Model:
     """What is trained.
 
     Attributes:
-        family: "base", the default model, or "tcm", the thesis's.
+        family: "base", the default model, "restore", the network that restores AV1's depth, or
+            "tcm", the thesis's.
         planes: base: the modalities trained here, "color", "depth" or both in turn.
         size: base: "default" or "tiny".
         row: tcm: a row of `models.tcm_rows`, "-small" or "-light" after it varies it.
@@ -36,7 +37,7 @@ class Model:
         frozen: tensors whose name starts with one of these are not trained.
     """
 
-    family: Literal["base", "tcm"] = "base"
+    family: Literal["base", "restore", "tcm"] = "base"
     planes: tuple[Literal["color", "depth"], ...] = ("color",)
     size: Literal["default", "tiny"] = "default"
     row: str = "rgb"
@@ -305,8 +306,8 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.model.family == "tcm" and not self.loss.lambdas:
             raise ValueError("a tcm model has a fixed lambda; give loss.lambdas")
-        if self.model.family == "base" and self.loss.lambdas:
-            raise ValueError("the default model draws lambda from its own range; drop loss.lambdas")
+        if self.model.family != "tcm" and self.loss.lambdas:
+            raise ValueError("this model draws its quality from its own range; drop loss.lambdas")
         kinds = {source.kind for source in self.data.train + self.data.validation}
         if "photos" in kinds and self.needs_depth:
             raise ValueError("a source of photos has no depth, which this model needs")
@@ -316,6 +317,8 @@ class Recipe:
         """Whether training reads depth maps."""
         if self.model.family == "base":
             return "depth" in self.model.planes
+        if self.model.family == "restore":
+            return True
         return self.model.row.split("-small")[0].split("-light")[0] != "rgb"
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -22,7 +22,8 @@ from .frames import fingerprint, open_training, open_validation
 from .journal import RUN, Progress, clock, stamp, write_run
 from .loop import Loop, Outcome
 from .recipe import make_recipe, resolved
-from .tasks import make_task
+from .restoring import RestoreTask
+from .tasks import BaseTask, Task, TcmTask
 
 WEIGHTS = "weights.safetensors"
 
@@ -65,9 +66,19 @@ def train(
     return finished
 
 
+def make_task(recipe: Recipe) -> Task:
+    """Build what a recipe trains, its weights where the recipe says they start."""
+    tasks: dict[str, Callable[[Recipe], Task]] = {
+        "base": BaseTask,
+        "restore": RestoreTask,
+        "tcm": TcmTask,
+    }
+    return tasks[recipe.model.family](recipe)
+
+
 def split(recipe: Recipe) -> list[Recipe]:
-    """Return a recipe per weights file: one for the default model, one per lambda else."""
-    if recipe.model.family == "base":
+    """Return a recipe per weights file: one per lambda for the thesis's models, one for others."""
+    if recipe.model.family != "tcm":
         return [recipe]
     runs = []
     for lmbda in recipe.loss.lambdas:

@@ -259,11 +259,6 @@ class TcmTask(Task):
         return target, other if self.config.guide else None
 
 
-def make_task(recipe: Recipe) -> Task:
-    """Build what a recipe trains, its weights where the recipe says they start."""
-    return BaseTask(recipe) if recipe.model.family == "base" else TcmTask(recipe)
-
-
 def _picture(batch: Batch, name: str) -> Tensor:
     picture = batch.color if name == "color" else batch.depth
     assert picture is not None
