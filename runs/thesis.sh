@@ -5,7 +5,7 @@
 # docs/figures/thesis-*.png. Needs ../shared (or SHARED=DIR). Goes on where it was stopped.
 # Time: about 1,400 seconds of one core; two hours where four others want it too.
 #     bash runs/thesis.sh                 OUT=out/thesis by default
-#     bash runs/thesis.sh --smoke         two steps a run, two frames, nothing outside OUT: about five minutes
+#     bash runs/thesis.sh --smoke         two steps a run, one frame, nothing outside OUT: about two minutes of one core
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=${PYTHON:-.venv/bin/python}

@@ -36,7 +36,7 @@ from encodepth.view.qualitative import busy_places
 from encodepth.view.render import render
 from encodepth.view.sheet import round_up
 
-CELL = (240, 320)  # rows, columns of a picture in a figure
+CELL = (216, 288)  # rows, columns of a picture in a figure
 CAPTION, GAP = 20, 6
 Cell = tuple[str, NDArray[np.uint8]]
 
@@ -166,7 +166,7 @@ def main() -> int:
         picture = compose([line for image in (room, real) for line in lines_of(models, image)])
         options.figures.mkdir(parents=True, exist_ok=True)
         path = options.figures / f"thesis-{modality}.png"
-        picture.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+        picture.quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
         print(path, path.stat().st_size)
     path = options.figures / "thesis-curves.png"
     curves(read_records(options.records).records, path)

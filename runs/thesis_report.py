@@ -252,7 +252,7 @@ def effect_tables(found: Sequence[Effect]) -> list[str]:
 
 
 def _cell(interval: Interval | None) -> str:
-    return "no common range" if interval is None else f"{interval}, {interval.frames} fr."
+    return "-" if interval is None else f"{interval}, {interval.frames} fr."
 
 
 def others_table(records: Sequence[Record]) -> list[str]:
