@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+import encodepth
 from encodepth.entropy.coder import Tables
 from encodepth.entropy.tables import gaussian_tables
 from encodepth.errors import DesyncError, ModelNotFoundError
+from encodepth.image import read
 from encodepth.models import plane_coder
 from encodepth.models.base import BaseModel, load_model
 from encodepth.models.config import TINY_COLOR, TINY_DEPTH
@@ -141,6 +143,61 @@ def test_synthesis_in_tiles_equals_synthesis_whole(model, monkeypatch):
     assert len(tiles) == 20
     for area, tile in tiles:
         np.testing.assert_allclose(tile, whole[area], atol=1e-4)
+
+
+@pytest.mark.parametrize("size", [(64, 96), (300, 321)])
+def test_the_slope_of_the_error_is_the_difference_that_a_step_makes(model, monkeypatch, size):
+    coder, (plane, valid) = model.coders["depth"], depth_plane(*size)
+    guide = model.encode_color(picture(*size), 40).context
+    y_hat = model.encode_depth(plane, valid, 50, guide).context.latent.clone()
+    lost, slope = coder._error(y_hat, plane[:, :, None], 50, valid, guide)
+    monkeypatch.setattr(plane_coder, "TILE", 8)
+    again, tiled = coder._error(y_hat, plane[:, :, None], 50, valid, guide)
+    assert again == pytest.approx(lost, rel=1e-4)
+    assert torch.allclose(slope, tiled, rtol=1e-3, atol=1e-4 * float(slope.abs().max()))
+
+    def error(latent):
+        decoded = np.empty_like(plane)
+        seen = plane_coder.Guide(latent, latent)
+        for area, pixels in coder.synthesise(seen, *size, 50, valid, guide):
+            decoded[area] = pixels[..., 0]
+        return float(np.square(decoded - plane, dtype=np.float64)[valid].mean()) * plane.size
+
+    assert error(y_hat) == pytest.approx(lost, rel=1e-4)
+    step = 1e-3 * torch.randn(y_hat.shape, generator=torch.Generator().manual_seed(1))
+    found = error(y_hat + step) - error(y_hat - step)
+    assert found == pytest.approx(2 * float((slope * step).sum()), rel=0.02)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_every_effort_decodes_and_up_to_seven_all_are_the_same(model, size):
+    rgb, (plane, valid) = picture(*size), depth_plane(*size)
+    usual = model.encode_color(rgb, 60)
+    assert model.encode_color(rgb, 60, effort=1).payload == usual.payload
+    for effort in (8, 9):
+        coded = model.encode_color(rgb, 60, effort=effort)
+        _, context = model.decode_color(coded.payload, *size, 60, coded.check)
+        assert torch.equal(context.latent, coded.context.latent)
+        below = model.encode_depth(plane, valid, 60, context, effort=effort)
+        model.decode_depth(below.payload, *size, 60, below.check, valid, context)
+
+
+@pytest.mark.parametrize("quality", [20, 80])
+def test_more_effort_costs_less_where_it_should(samples, quality):
+    names = {m.name for m in encodepth.list_models()}
+    if "base" not in names:
+        pytest.skip("the default weights are not here")
+    rgb = np.ascontiguousarray(read(samples / "desk" / "color.webp").color[100:356, 200:456])
+    model = load_model("base")
+    worth = model.coders["color"].model.config.lmbda(quality) * rgb.shape[0] * rgb.shape[1]
+    costs = []
+    for effort in (7, 8, 9):
+        coded = model.encode_color(rgb, quality, effort=effort)
+        decoded, _ = model.decode_color(coded.payload, *rgb.shape[:2], quality, coded.check)
+        error = np.square(decoded.astype(float) - rgb).mean()
+        costs.append(8 * len(coded.payload) + worth * error)
+    assert costs[1] < 0.995 * costs[0]
+    assert costs[2] <= costs[1]
 
 
 def test_one_picture_of_a_batch_takes_the_same_tables_as_alone(weights):

@@ -53,8 +53,10 @@ class FakeModel:
     fingerprint = 0xFEEDF00D
     codes = ("color", "depth")
     guide = None
+    efforts = ()
 
-    def encode_color(self, rgb, quality):
+    def encode_color(self, rgb, quality, *, effort):
+        self.efforts = [effort]
         return FakeCoded(rgb.tobytes(), 7, ("symbols", rgb.shape[:2]))
 
     def decode_color(self, payload, height, width, quality, check):
@@ -66,7 +68,8 @@ class FakeModel:
             raise DesyncError("color decoded to other symbols than were encoded")
         return ("symbols", (height, width))
 
-    def encode_depth(self, plane, valid, quality, context=None):
+    def encode_depth(self, plane, valid, quality, context=None, *, effort):
+        self.efforts = [*self.efforts, effort]
         assert plane.dtype == np.float32
         assert plane.min() >= 0
         assert plane.max() <= 1
@@ -194,6 +197,12 @@ def test_learned_depth_gets_the_colour_stream_as_context():
     only = fake().decode(data, streams="depth")
     assert only.color is None
     assert np.array_equal(only.depth, both.depth)
+
+
+def test_effort_reaches_the_model():
+    model = FakeModel()
+    Codec(model).encode(scene(), coder="learned", effort=9)
+    assert model.efforts == [9, 9]
 
 
 def test_learned_depth_stands_alone_beside_other_colour():

@@ -90,7 +90,7 @@ class Codec:
             lossless: "color", "depth", "both", or names: what to keep exactly.
             coder: "learned", "avif", "jxl" (keeps exactly, so without a quality), "auto" (what
                 measured best at that quality), or one of these for each of "color" and "depth".
-            effort: 1 (fast) .. 9 (small), for AVIF and JPEG XL.
+            effort: 1 (fast) .. 9 (small).
 
         Raises:
             ModelNotFoundError: a learned stream was asked for and there are no weights.
@@ -163,7 +163,8 @@ class Codec:
             payload = avif.encode_color(color, quality, effort)
             return Stream(Kind.COLOR, Coding.AVIF, payload, quality=quality), None
         model = self._own_model()
-        coded = model.encode_color(np.ascontiguousarray(color), quality, *_seen(model, image))
+        pixels, beside = np.ascontiguousarray(color), _seen(model, image)
+        coded = model.encode_color(pixels, quality, *beside, effort=effort)
         stream = Stream(
             Kind.COLOR,
             Coding.LEARNED,
@@ -202,7 +203,8 @@ class Codec:
                 return [merged] if merged else [*streams, stream]
         else:
             model = self._own_model()
-            coded = model.encode_depth(plane, valid, quality, guide, *_seen(model, image))
+            beside = _seen(model, image)
+            coded = model.encode_depth(plane, valid, quality, guide, *beside, effort=effort)
             stream = Stream(
                 Kind.DEPTH,
                 Coding.LEARNED,

@@ -141,7 +141,7 @@ class _Camera(click.ParamType):
     default=7,
     metavar="E",
     show_default=True,
-    help="1 is fast, 9 is small; for AVIF and JPEG XL.",
+    help="1 is fast, 9 is small; learned streams change from 8 on.",
 )
 @click.option(
     "--depth-unit",

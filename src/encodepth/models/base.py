@@ -38,9 +38,9 @@ class BaseModel:
         for coder in self.coders.values():
             coder.low_precision = on
 
-    def encode_color(self, rgb: NDArray[np.uint8], quality: int) -> Coded:
-        """Code colour (H, W, 3) at a quality in 0..100."""
-        return self._coder("color").encode(rgb, quality)
+    def encode_color(self, rgb: NDArray[np.uint8], quality: int, *, effort: int = 7) -> Coded:
+        """Code colour (H, W, 3) at a quality in 0..100; effort 8 and 9 choose symbols again."""
+        return self._coder("color").encode(rgb, quality, effort=effort)
 
     def decode_color(
         self, payload: bytes, height: int, width: int, quality: int, check: int
@@ -69,9 +69,11 @@ class BaseModel:
         valid: NDArray[np.bool_],
         quality: int,
         context: Guide | None = None,
+        *,
+        effort: int = 7,
     ) -> Coded:
         """Code depth (H, W) in [0, 1], holes filled; `valid` tells where it was measured."""
-        return self._coder("depth").encode(plane[:, :, None], quality, valid, context)
+        return self._coder("depth").encode(plane[:, :, None], quality, valid, context, effort)
 
     def decode_depth(
         self,

@@ -29,6 +29,8 @@ TILE = 128  # latent positions per side of a tile
 
 PRICE = 0.045  # squared error worth a bit, in steps of the quantiser (runs/choose_price.py)
 _MAGNITUDES = 16  # larger symbols are rounded plainly
+_STRIDES = {8: (0.3,), 9: (0.3, 0.15, 0.15, 0.15)}  # effort -> how far each new aim goes
+_FARTHEST = 1.3  # steps of the quantiser that an aim may ask for at once
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,7 @@ class PlaneCoder:
         quality: int,
         valid: NDArray[np.bool_] | None = None,
         guide: Guide | None = None,
+        effort: int = 7,
     ) -> Coded:
         """Code a picture.
 
@@ -114,14 +117,14 @@ class PlaneCoder:
             quality: 0..100.
             valid: (H, W), where depth is measured.
             guide: what the modality before left.
+            effort: from 8 on the picture is decoded and coded again, aiming where it erred; what
+                costs least, by the trade that the model was trained for, is kept.
         """
         height, width = picture.shape[:2]
         size = _latent_size(height, width)
         padded, mask = _pad(picture, "edge"), _pad_mask(valid)
         blend = self._blend(quality)
-        gain = self.model.gain(blend)
         y = torch.empty(1, self.model.config.latent, *size, device=self.device)
-        y_hat, symbols = torch.empty_like(y), torch.empty_like(y)
         for window in _windows(size, _halo(self.model.config)):
             x = self._tensor(padded, window.wide) - 0.5
             if mask is not None:
@@ -129,14 +132,19 @@ class PlaneCoder:
             with self._autocast():
                 wide = self.model.g_a(x, blend, _latent(guide, window.wide))
             y[(..., *window.core)] = wide[(..., *window.inner)]
-        writer = _Writer(self.tables)
-        for window in _windows(size, 0):
-            tile = y[(..., *window.core)] * gain
-            y_hat[(..., *window.core)], symbols[(..., *window.core)] = self._write_tile(
-                writer, tile, quality, self._side(window, mask, guide)
-            )
-        payload = writer.encoder.finish()
-        return Coded(payload, writer.check, writer.encoder.bits, Guide(y_hat, symbols))
+        y = aim = y * self.model.gain(blend)
+        coded = best = self._write(y, aim, quality, mask, guide)
+        least = float("inf")
+        for stride in (*_STRIDES[effort], None) if effort in _STRIDES else ():
+            assert coded.context is not None
+            error, slope = self._error(coded.context.latent, picture, quality, valid, guide)
+            cost = coded.bits + self.model.config.lmbda(quality) * 255**2 * error
+            if cost < least:
+                best, least = coded, cost
+            if stride is not None:
+                aim = self._aim_again(aim, stride, coded.context, slope, quality)
+                coded = self._write(y, aim, quality, mask, guide)
+        return best
 
     @torch.inference_mode()
     def decode_latent(
@@ -199,17 +207,84 @@ class PlaneCoder:
             area = slice(top, top + pixels.shape[0]), slice(left, left + pixels.shape[1])
             yield area, pixels
 
+    def _write(
+        self, y: Tensor, aim: Tensor, quality: int, mask: NDArray[Any] | None, guide: Guide | None
+    ) -> Coded:
+        """Code symbols near `aim`, with the hyperprior of y, both in steps of the quantiser."""
+        writer = _Writer(self.tables)
+        y_hat, symbols = torch.empty_like(y), torch.empty_like(y)
+        for window in _windows((y.shape[-2], y.shape[-1]), 0):
+            here = (..., *window.core)
+            y_hat[here], symbols[here] = self._write_tile(
+                writer, y[here], aim[here], quality, self._side(window, mask, guide)
+            )
+        payload = writer.encoder.finish()
+        return Coded(payload, writer.check, writer.encoder.bits, Guide(y_hat, symbols))
+
     def _write_tile(
-        self, writer: _Writer, tile: Tensor, quality: int, side: _Side
+        self, writer: _Writer, y: Tensor, aim: Tensor, quality: int, side: _Side
     ) -> tuple[Tensor, Tensor]:
         with self._autocast():
-            z = self.model.context.hyper.analyse(pad_latent(tile))
-        z = writer.write(z, self._z_index(quality, tile))
+            z = self.model.context.hyper.analyse(pad_latent(y))
+        z = writer.write(z, self._z_index(quality, y))
 
         def code(step: int, mean: Tensor, index: Tensor) -> Tensor:
-            return writer.write(take(tile, step) - mean, index, self._later)
+            return writer.write(take(aim, step) - mean, index, self._later)
 
-        return self._walk(z, tile, quality, side, code)
+        return self._walk(z, y, quality, side, code)
+
+    def _aim_again(
+        self, aim: Tensor, stride: float, coded: Guide, slope: Tensor, quality: int
+    ) -> Tensor:
+        """Return where symbols should lie, from what the picture lost by where they lie.
+
+        Symbols are chosen as if squared error in the latent were squared error in the picture,
+        which the synthesis, not being orthogonal, only roughly keeps. So the aim moves until the
+        slopes of both agree at the symbols that were coded.
+
+        Args:
+            aim: what they were chosen for, and what is returned: in steps of the quantiser.
+            stride: share of the way that is gone.
+            coded: the latent and symbols that were chosen.
+            slope: of the picture's error, by the latent.
+        """
+        gain = self.model.gain(self._blend(quality))
+        slope, off = slope / gain, coded.latent * gain - aim
+        sure = off.masked_fill(coded.symbols == 0, 0.0)
+        scale = (slope * sure).sum() / sure.square().sum()  # slope = scale * off, on the whole
+        if not 0 < scale < torch.inf:
+            return aim
+        return aim - stride * (slope / scale - off).clamp(-_FARTHEST, _FARTHEST)
+
+    def _error(
+        self,
+        y_hat: Tensor,
+        picture: NDArray[Any],
+        quality: int,
+        valid: NDArray[np.bool_] | None,
+        guide: Guide | None,
+    ) -> tuple[float, Tensor]:
+        """Return (mean squared error of the picture times its pixels, its slope by y_hat)."""
+        total, slope = 0.0, torch.zeros_like(y_hat)
+        blend, mask = self._blend(quality), _pad_mask(valid)
+        padded = _pad(picture, "edge")
+        counts = np.ones(picture.shape[:2], bool) if valid is None else valid
+        share = counts.size / max(int(np.count_nonzero(counts)), 1) / picture.shape[2]
+        counts = _pad(counts, "constant")
+        for window in _windows((y_hat.shape[-2], y_hat.shape[-1]), _halo(self.model.config)):
+            holes = None if mask is None else 1 - self._tensor(mask, window.wide)
+            seen = _latent(guide, window.wide)
+            x, weight = self._tensor(padded, window.core), self._tensor(counts, window.core)
+            inner = (..., *(_pixels(s) for s in window.inner))
+            with torch.inference_mode(False), torch.enable_grad(), self._autocast():
+                leaf = y_hat[(..., *window.wide)].clone().requires_grad_()
+                known = [None if t is None else t.clone() for t in (blend, holes, seen, x, weight)]
+                wide = self.model.g_s(leaf, *known[:3])[inner].float() + 0.5
+                error = ((wide - known[3]).square() * known[4]).sum() * share
+                (here,) = torch.autograd.grad(error, leaf)
+            slope[(..., *window.wide)] += here
+            total += float(error.detach())
+        return total, slope
 
     def _read_tile(
         self, reader: _Reader, tile: Tensor, quality: int, side: _Side

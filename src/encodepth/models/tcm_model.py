@@ -53,9 +53,17 @@ class TcmModel:
         self.model.use_bfloat16(on)
 
     def encode_color(
-        self, rgb: NDArray[np.uint8], quality: int, guide: NDArray[Any] | None = None
+        self,
+        rgb: NDArray[np.uint8],
+        quality: int,
+        guide: NDArray[Any] | None = None,
+        *,
+        effort: int = 7,
     ) -> Coded:
-        """Code colour (H, W, 3); `guide` is depth (h, w) in [0, 1], holes filled."""
+        """Code colour (H, W, 3); `guide` is depth (h, w) in [0, 1], holes filled.
+
+        Quality and effort change nothing: a file of weights has one rate and one way to code.
+        """
         return self._encode("color", rgb, guide)
 
     def decode_color(
@@ -81,6 +89,8 @@ class TcmModel:
         quality: int,
         context: Guide | None = None,
         guide: NDArray[Any] | None = None,
+        *,
+        effort: int = 7,
     ) -> Coded:
         """Code depth (H, W) in [0, 1], holes filled; `guide` is colour (h, w, 3)."""
         return self._encode("depth", plane, guide)
