@@ -14,9 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from encodepth import avif
+from encodepth import Codec, RgbdImage, avif
+from encodepth.codec import inspect
+from encodepth.container import Kind
 from encodepth.data import open_dataset
-from encodepth.image import fill_holes
 from encodepth.models.base import BaseModel, load_model
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "val"
@@ -31,12 +32,12 @@ def main() -> int:
     arguments.add_argument("--data", type=Path, default=DATA)
     arguments.add_argument("--every", type=int, default=3, help="take every Nth frame")
     options = arguments.parse_args()
-    model = load_model(options.model)
+    model, codec = load_model(options.model), Codec(options.model)
     curves: dict[str, list[tuple[Curve, Curve]]] = {"color": [], "depth": []}
     for pair in list(open_dataset(options.data))[:: options.every]:
         image = pair.load()
         curves["color"].append(_color_curves(model, image.color))
-        curves["depth"].append(_depth_curves(model, image.depth))
+        curves["depth"].append(_depth_curves(codec, image))
         print(f"{pair.sequence}/{pair.frame} done", file=sys.stderr)
     for kind, both in curves.items():
         print(f"{kind}: quality, mean dB, mean bytes, learned / AVIF bytes at equal error, frames")
@@ -62,18 +63,20 @@ def _color_curves(model: BaseModel, color: np.ndarray) -> tuple[Curve, Curve]:
     return np.array(ours), np.array(floor)
 
 
-def _depth_curves(model: BaseModel, depth: np.ndarray) -> tuple[Curve, Curve]:
-    valid = depth > 0
-    low, high = int(depth[valid].min()), int(depth.max())
-    plane = ((fill_holes(depth) - low) / max(high - low, 1)).astype(np.float32)
-    ours, floor = [], []
-    for quality in QUALITIES:
-        coded = model.encode_depth(plane, valid, quality)
-        decoded = model.decode_depth(coded.payload, *depth.shape, quality, coded.check, valid)
-        ours.append(_point(coded.payload, (decoded - plane)[valid]))
-    for quality in FLOOR:
-        payload = avif.encode_plane(plane, quality)
-        floor.append(_point(payload, (avif.decode_plane(payload, *depth.shape) - plane)[valid]))
+def _depth_curves(codec: Codec, image: RgbdImage) -> tuple[Curve, Curve]:
+    """Bytes of the depth stream alone; the mask costs both the same."""
+    depth = image.depth
+    valid, span = depth > 0, float(np.ptp(depth[depth > 0]))
+
+    def point(coder: str, quality: int) -> tuple[float, float]:
+        data = codec.encode(
+            image, depth_quality=quality, coder={"color": "avif", "depth": coder}, quality=50
+        )
+        off = (codec.decode(data).depth.astype(np.float64) - depth)[valid] / span
+        return _point(inspect(data).stream(Kind.DEPTH).payload, off)
+
+    ours = [point("learned", quality) for quality in QUALITIES]
+    floor = [point("avif", quality) for quality in FLOOR]
     return np.array(ours), np.array(floor)
 
 

@@ -39,8 +39,7 @@ def main() -> int:
     model = load_model(options.model)
     pairs = list(open_dataset(options.data))[:: options.every]
     record = {"frames": len(pairs), "qualities": QUALITIES, "weights": f"{model.fingerprint:08x}"}
-    for kind in ("color", "depth"):
-        coder = model.coders[kind]
+    for kind, coder in model.coders.items():
         rates = {price: [] for price in PRICES[1:]}
         for pair in pairs:
             plane, valid = _plane(pair.load(), kind)

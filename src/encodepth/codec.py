@@ -1,16 +1,19 @@
 """RgbdImage <-> .rgbd bytes: the one place where pictures, coders and the container meet.
 
-Colour is coded first; learned depth of the same size then has the decoded colour's symbols as
-context. Holes are exact in every mode: exact depth keeps them itself, lossy depth has a mask stream
-beside it. Torch is imported only when a learned stream is coded or decoded.
+Colour is coded first; depth of the same size may then lean on it: a depth network on the decoded
+symbols, or, for models without one, a network that restores AV1's depth on the decoded picture.
+Holes are exact in every mode: exact depth keeps them itself, lossy depth has a mask stream beside
+it. Torch is imported only when a network takes part.
 """
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,11 +27,13 @@ from .search import TOLERANCE, Setting, reach
 if TYPE_CHECKING:
     from .models.base import BaseModel
     from .models.context import Guide
+    from .models.restorer import Restorer
     from .models.tcm_model import TcmModel
 
     Model = BaseModel | TcmModel
 
 DEFAULT_MODEL = "base"
+_RESTORER = "restore"  # the shipped weights
 DEFAULT_QUALITY = 50
 DEFAULT_EFFORT = 7
 MODALITIES = ("color", "depth")
@@ -56,7 +61,7 @@ class Codec:
         self, model: str | os.PathLike[str] | Model = DEFAULT_MODEL, device: str = "auto"
     ) -> None:
         self._device = device
-        self._loaded: dict[str, Model] = {}
+        self._loaded: dict[str, Model | Restorer] = {}
         if isinstance(model, str | os.PathLike):
             self._name = os.fspath(model)
         else:
@@ -137,17 +142,18 @@ class Codec:
         if not (want_color or want_depth):
             held = " and ".join(s.kind.name.lower() for s in container.streams)
             raise InvalidImageError(f"the file holds no {' or '.join(wanted)}; it holds {held}")
-        pixels, guide = None, None
-        if color is not None and want_color:
+        pixels, guide, steps = None, None, None
+        leans = depth.coding if depth is not None and want_depth and depth.depends else None
+        if color is not None and (want_color or leans == Coding.RESTORED):
             pixels, guide = self._decode_color(color, container.color_size)
-        elif color is not None and want_depth and depth is not None and depth.depends:
+        elif color is not None and leans is not None:
             guide = self._color_context(color, container.color_size)
-        steps = None
         if depth is not None and want_depth:
             mask = container.stream(Kind.MASK)
-            steps = self._decode_depth(
-                depth, mask, container.depth_size, guide if depth.depends else None
-            )
+            seen = _Seen() if leans is None else _Seen(guide, lambda: pixels)
+            steps = self._decode_depth(depth, mask, container.depth_size, seen)
+        if not want_color:
+            pixels = None
         return RgbdImage(pixels, steps, container.depth_unit, container.intrinsics)
 
     def _encode_color(
@@ -163,7 +169,7 @@ class Codec:
             payload = avif.encode_color(color, quality, effort)
             return Stream(Kind.COLOR, Coding.AVIF, payload, quality=quality), None
         model = self._own_model()
-        pixels, beside = np.ascontiguousarray(color), _seen(model, image)
+        pixels, beside = np.ascontiguousarray(color), _beside(model, image)
         coded = model.encode_color(pixels, quality, *beside, effort=effort)
         stream = Stream(
             Kind.COLOR,
@@ -182,7 +188,7 @@ class Codec:
         setting: Setting,
         effort: int,
         error: int,
-        guide: Guide | None,
+        seen: _Seen,
     ) -> list[Stream]:
         depth, quality, free = image.depth, setting.quality, coder == "auto"
         assert depth is not None
@@ -195,15 +201,18 @@ class Codec:
         high = min(low + round((high - low) * setting.stretch), MAX_DEPTH)
         streams = [] if valid.all() else [Stream(Kind.MASK, Coding.EXACT, encode_mask(valid))]
         plane = _plane(depth, low, high)
-        if coder == "avif":
+        learns = coder == "learned" and "depth" in self._own_model().codes
+        if not learns:
             payload = avif.encode_plane(plane, quality, effort)
             stream = Stream(Kind.DEPTH, Coding.AVIF, payload, quality=quality, low=low, high=high)
+            if coder == "learned":
+                return [*streams, self._restored(stream, plane, valid, seen)]
             if free and effort > lossless.FAST_EFFORT and len(payload) > depth.size * _MERGE_FROM:
                 merged = self._merge(depth, [*streams, stream], effort)
                 return [merged] if merged else [*streams, stream]
         else:
-            model = self._own_model()
-            beside = _seen(model, image)
+            model, guide = self._own_model(), seen.context
+            beside = _beside(model, image)
             coded = model.encode_depth(plane, valid, quality, guide, *beside, effort=effort)
             stream = Stream(
                 Kind.DEPTH,
@@ -218,11 +227,31 @@ class Codec:
             )
         return [*streams, stream]
 
+    def _restored(
+        self, stream: Stream, plane: np.ndarray, valid: np.ndarray, seen: _Seen
+    ) -> Stream:
+        """Return AV1 depth for a network to restore, or as it is where that is no better."""
+        from .models.restorer import TOP, strength_of
+
+        rough = avif.decode_plane(stream.payload, *plane.shape)
+        before = float(np.square(rough - plane)[valid].mean())
+        strength, restorer = strength_of(TOP * math.sqrt(before)), self._restorer()
+        better = restorer.restore(rough, valid, strength, seen.pixels)
+        if float(np.square(better - plane)[valid].mean()) >= before:
+            return stream
+        return replace(
+            stream,
+            coding=Coding.RESTORED,
+            payload=bytes([strength]) + stream.payload,
+            weights=restorer.fingerprint,
+            depends=seen.pixels is not None,
+        )
+
     def _merge(self, depth: np.ndarray, streams: list[Stream], effort: int) -> Stream | None:
         """Return depth of merged values where that is smaller than `streams` at no more error."""
         *masks, stream = streams
         decoded = self._decode_depth(
-            stream, masks[0] if masks else None, (depth.shape[1], depth.shape[0]), None
+            stream, masks[0] if masks else None, (depth.shape[1], depth.shape[0]), _Seen()
         )
         off = np.subtract(decoded, depth, dtype=np.float64)[depth > 0]
         error = lossless.bound_of_rmse(depth, float(np.sqrt(np.square(off).mean())))
@@ -240,13 +269,13 @@ class Codec:
             return lossless.decode_color(stream.payload, height, width), None
         if stream.coding == Coding.AVIF:
             return avif.decode_color(stream.payload, height, width), None
-        return self._model_of(stream).decode_color(
+        return self._find(stream, "decode_color").decode_color(
             stream.payload, height, width, stream.quality, stream.check
         )
 
     def _color_context(self, stream: Stream, size: tuple[int, int] | None) -> Guide | None:
         assert size is not None
-        return self._model_of(stream).decode_color_context(
+        return self._find(stream, "decode_color").decode_color_context(
             stream.payload, size[1], size[0], stream.quality, stream.check
         )
 
@@ -255,7 +284,7 @@ class Codec:
         stream: Stream,
         mask: Stream | None,
         size: tuple[int, int] | None,
-        guide: Guide | None,
+        seen: _Seen,
     ) -> np.ndarray:
         assert size is not None
         width, height = size
@@ -267,9 +296,13 @@ class Codec:
             valid = decode_mask(mask.payload, height, width)
         if stream.coding == Coding.AVIF:
             plane = avif.decode_plane(stream.payload, height, width)
+        elif stream.coding == Coding.RESTORED:
+            rough = avif.decode_plane(stream.payload[1:], height, width)
+            restorer = self._find(stream, "restore")
+            plane = restorer.restore(rough, valid, stream.payload[0], seen.pixels)
         else:
-            plane = self._model_of(stream).decode_depth(
-                stream.payload, height, width, stream.quality, stream.check, valid, guide
+            plane = self._find(stream, "decode_depth").decode_depth(
+                stream.payload, height, width, stream.quality, stream.check, valid, seen.context
             )
         steps = np.rint(plane * np.float32(stream.high - stream.low))
         steps += np.float32(stream.low)
@@ -292,25 +325,31 @@ class Codec:
     def _own_model(self) -> Model:
         return self._load(self._name)
 
-    def _model_of(self, stream: Stream) -> Model:
-        """Return the model whose weights a stream was made with: ours, or any that is installed."""
+    def _restorer(self) -> Restorer:
+        return self._load(_RESTORER)
+
+    def _find(self, stream: Stream, task: str) -> Any:
+        """Return the model whose weights a stream was made with: ours, or any that is installed.
+
+        It has the method `task`.
+        """
         from .models.weights import list_models
 
         missing: EncodepthError | None = None
-        for name in dict.fromkeys([self._name, *(record.name for record in list_models())]):
+        for name in dict.fromkeys([*self._loaded, self._name, *(r.name for r in list_models())]):
             try:
                 model = self._load(name)
             except ModelNotFoundError as error:
                 missing = missing or error
                 continue
-            if model.fingerprint == stream.weights:
+            if model.fingerprint == stream.weights and hasattr(model, task):
                 return model
         raise ModelNotFoundError(
             f"the {stream.kind.name.lower()} stream needs weights {stream.weights:08x}, which are "
             "not installed (encodepth models lists all)" + (f"; {missing}" if missing else "")
         )
 
-    def _load(self, name: str) -> Model:
+    def _load(self, name: str) -> Any:
         if name not in self._loaded:
             import torch
 
@@ -321,6 +360,23 @@ class Codec:
                 device = "cuda" if torch.cuda.is_available() else "cpu"
             self._loaded[name] = load_model(name, device)
         return self._loaded[name]
+
+
+@dataclass
+class _Seen:
+    """What depth may know of the colour stream beside it.
+
+    Attributes:
+        context: the symbols of learned colour.
+        decode: gives colour (H, W, 3) as a decoder of the file has it.
+    """
+
+    context: Guide | None = None
+    decode: Callable[[], np.ndarray | None] = lambda: None
+
+    @cached_property
+    def pixels(self) -> np.ndarray | None:
+        return self.decode()
 
 
 class _Job:
@@ -339,27 +395,28 @@ class _Job:
     ) -> None:
         self._codec, self._image, self._coders = codec, image, coders
         self._effort, self._error = effort, error
-        self._color: tuple[int, Stream, Guide | None] | None = None
+        self._color: tuple[int, Stream, _Seen] | None = None
         self._rmse: float | None = None  # millimetres, where depth is to meet an error
         self._near = Setting(DEFAULT_QUALITY)  # what met it for another colour
 
     def file(self, quality: int, depth: Setting) -> bytes:
         """Return the file with colour of a quality and depth of a setting."""
-        image, streams, guide = self._image, [], None
+        image, streams, seen = self._image, [], _Seen()
         if image.color is not None:
             if self._color is None or self._color[0] != quality:
                 coder, effort = self._coders["color"], self._effort
-                coded = self._codec._encode_color(image, coder, quality, effort)
-                self._color = (quality, *coded)
-            _, stream, guide = self._color
+                coded, guide = self._codec._encode_color(image, coder, quality, effort)
+                decode = partial(self._codec._decode_color, coded, _size(image.color))
+                self._color = (quality, coded, _Seen(guide, lambda: decode()[0]))
+            _, stream, beside = self._color
             streams.append(stream)
-            if image.depth is not None and image.color.shape[:2] != image.depth.shape:
-                guide = None
+            if image.depth is not None and image.color.shape[:2] == image.depth.shape:
+                seen = beside
         if image.depth is not None:
             if self._rmse is None:
-                streams += self._depth(depth, guide)
+                streams += self._depth(depth, seen)
             else:
-                streams += self._depth_of_error(self._rmse, guide)
+                streams += self._depth_of_error(self._rmse, seen)
         return Container(
             tuple(streams),
             _size(image.color),
@@ -418,19 +475,19 @@ class _Job:
             )
         return best
 
-    def _depth(self, setting: Setting, guide: Guide | None) -> list[Stream]:
+    def _depth(self, setting: Setting, seen: _Seen) -> list[Stream]:
         coder, effort, error = self._coders["depth"], self._effort, self._error
-        return self._codec._encode_depth(self._image, coder, setting, effort, error, guide)
+        return self._codec._encode_depth(self._image, coder, setting, effort, error, seen)
 
-    def _depth_of_error(self, millimetres: float, guide: Guide | None) -> list[Stream]:
+    def _depth_of_error(self, millimetres: float, seen: _Seen) -> list[Stream]:
         """Return depth whose error is nearest to the one asked for."""
         window = (1 / ((1 + TOLERANCE) * millimetres), 1 / ((1 - TOLERANCE) * millimetres))
         best: tuple[float, list[Stream]] = (math.inf, [])
 
         def fidelity(setting: Setting) -> float:
             nonlocal best
-            streams = self._depth(setting, guide)
-            found = max(self._error_of(streams, guide), 1e-6)
+            streams = self._depth(setting, seen)
+            found = max(self._error_of(streams, seen), 1e-6)
             off = abs(math.log(found / millimetres))
             if off < best[0]:
                 best, self._near = (off, streams), setting
@@ -444,14 +501,15 @@ class _Job:
             )
         return best[1]
 
-    def _error_of(self, streams: list[Stream], guide: Guide | None) -> float:
+    def _error_of(self, streams: list[Stream], seen: _Seen) -> float:
         """Return the RMSE over the valid pixels of depth, in millimetres."""
         depth = self._image.depth
         assert depth is not None
         mask = streams[0] if streams[0].kind == Kind.MASK else None
         stream = streams[-1]
-        context = guide if stream.depends else None
-        decoded = self._codec._decode_depth(stream, mask, _size(depth), context)
+        decoded = self._codec._decode_depth(
+            stream, mask, _size(depth), seen if stream.depends else _Seen()
+        )
         off = decoded[depth > 0].astype(np.float64) - depth[depth > 0]
         rms = float(np.sqrt(np.square(off).mean())) if len(off) else 0.0
         return rms * self._image.depth_unit * 1000
@@ -505,7 +563,7 @@ def inspect(data: bytes) -> Container:
     return Container.parse(data)
 
 
-def _seen(model: Model, image: RgbdImage) -> tuple[np.ndarray, ...]:
+def _beside(model: Model, image: RgbdImage) -> tuple[np.ndarray, ...]:
     """Return what the encoder of a fusion model sees beside its target: one array or none."""
     if model.guide == "color" and image.color is not None:
         return (image.color,)

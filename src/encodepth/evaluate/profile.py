@@ -29,6 +29,7 @@ from ..models.base import BaseModel, load_model
 from ..models.context import Guide
 from ..models.plane import ALIGN as PLANE_ALIGN
 from ..models.plane import PlaneModel
+from ..models.restorer import Restorer
 from ..models.tcm import ALIGN as TCM_ALIGN
 from ..models.tcm import TCM
 from ..models.tcm_model import TcmModel
@@ -178,10 +179,12 @@ def _subject(name: str, width: int, height: int, device: str, precision: str) ->
             return random_tcm(config).requires_grad_(False).to(device)
 
         return _tcm_subject(config, build, "random", width, height, precision)
-    base = load_model(name, device)
-    assert isinstance(base, BaseModel)  # the other family was taken above
-    base.use_low_precision(precision == "bf16")
-    return _base_subject(base, width, height)
+    loaded = load_model(name, device)
+    if isinstance(loaded, Restorer):
+        return _restorer_subject(loaded, width, height)
+    assert isinstance(loaded, BaseModel)  # the other family was taken above
+    loaded.use_low_precision(precision == "bf16")
+    return _base_subject(loaded, width, height)
 
 
 def _tcm_subject(
@@ -226,7 +229,7 @@ def _tcm_subject(
 
 
 def _base_subject(model: BaseModel, width: int, height: int) -> _Subject:
-    """Colour and depth of one frame, as a file holds them."""
+    """Colour, and depth if the model has a network for it, of one frame, as a file holds them."""
     rgb, plane, valid = _pictures(height, width)
     parts: list[Part] = []
     macs, latent = 0, None
@@ -238,12 +241,16 @@ def _base_subject(model: BaseModel, width: int, height: int) -> _Subject:
 
     def encode() -> Any:
         color = model.encode_color(rgb, 50)
+        if "depth" not in model.codes:
+            return (color,)
         return color, model.encode_depth(plane, valid, 50, color.context)
 
     def decode(coded: Any) -> object:
-        color, depth = coded
-        _, context = model.decode_color(color.payload, height, width, 50, color.check)
-        return model.decode_depth(depth.payload, height, width, 50, depth.check, valid, context)
+        color, *depths = coded
+        rgb, context = model.decode_color(color.payload, height, width, 50, color.check)
+        for depth in depths:
+            model.decode_depth(depth.payload, height, width, 50, depth.check, valid, context)
+        return rgb
 
     return _Subject(
         sum(_parameters(c.model) for c in model.coders.values()),
@@ -254,6 +261,18 @@ def _base_subject(model: BaseModel, width: int, height: int) -> _Subject:
         decode,
         lambda coded: sum(len(c.payload) for c in coded),
     )
+
+
+def _restorer_subject(model: Restorer, width: int, height: int) -> _Subject:
+    """The network on one plane: the encoder runs it once to see whether it helps."""
+    rgb, plane, valid = _pictures(height, width)
+    x = torch.zeros(1, 7, *(-(-n // 8) * 8 for n in (height, width)), device=model.device)
+    parts, macs = _count(model.net, {}, lambda: model.net(x))
+
+    def run(_: object = None) -> NDArray[np.float32]:
+        return model.restore(plane, valid, 20, rgb)
+
+    return _Subject(_parameters(model.net), parts, macs, "trained", run, run, lambda _: 0)
 
 
 def _count_plane(

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from ..errors import ModelNotFoundError
 from .context import Guide
 from .plane_coder import Coded, PlaneCoder
+from .restorer import Restorer
+from .restorer_weights import is_restorer, load_restorer
 from .tcm_model import TcmModel
 from .tcm_weights import is_tcm, load_tcm
 from .weights import find_weights, load_weights
@@ -103,8 +105,10 @@ class BaseModel:
         return self.coders[kind]
 
 
-def load_model(name_or_path: str | Path = "base", device: str = "cpu") -> BaseModel | TcmModel:
-    """Load a shipped model by name, or a weights file of either family.
+def load_model(
+    name_or_path: str | Path = "base", device: str = "cpu"
+) -> BaseModel | TcmModel | Restorer:
+    """Load a shipped model by name, or a weights file of any family.
 
     Raises:
         ModelNotFoundError: no model of that name, or the file cannot be used.
@@ -112,4 +116,6 @@ def load_model(name_or_path: str | Path = "base", device: str = "cpu") -> BaseMo
     path = find_weights(name_or_path)
     if is_tcm(path):
         return TcmModel(load_tcm(path, device))
+    if is_restorer(path):
+        return load_restorer(path, device)
     return BaseModel(*load_weights(path, device))

@@ -1,0 +1,237 @@
+"""The restorer: any size, tiles without seams, weights on disk, streams that carry it, training."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from encodepth import RgbdImage, inspect
+from encodepth.avif import decode_plane, encode_plane
+from encodepth.codec import Codec
+from encodepth.container import Coding, Container, Kind, Stream
+from encodepth.errors import CorruptFileError, ModelNotFoundError
+from encodepth.image import fill_holes
+from encodepth.models import restorer as module
+from encodepth.models.base import load_model
+from encodepth.models.config import TINY_COLOR
+from encodepth.models.plane import PlaneModel
+from encodepth.models.restorer import (
+    TOP,
+    Restorer,
+    RestorerConfig,
+    RestorerNet,
+    size_of,
+    strength_of,
+)
+from encodepth.models.restorer_weights import load_restorer, save_restorer
+from encodepth.models.weights import save_weights
+from encodepth.train.recipe import make_recipe
+from encodepth.train.run import train
+
+SIZES = [(1, 1), (5, 70), (64, 64), (97, 130)]
+SMALL = RestorerConfig((8, 8, 8))
+
+
+def net(seed: int = 3) -> RestorerNet:
+    """A small network whose zero-started layers have random weights."""
+    torch.manual_seed(seed)
+    made = RestorerNet(SMALL)
+    for parameter in made.parameters():
+        if not parameter.any():
+            torch.nn.init.normal_(parameter, std=0.05)
+    return made
+
+
+def view(height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(height)
+    plane = np.tile(np.linspace(0.1, 0.9, width, dtype=np.float32), (height, 1))
+    plane[:, width // 2 :] *= 0.5
+    color = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+    return plane, rng.random((height, width)) > 0.2, color
+
+
+def test_a_fresh_network_changes_nothing():
+    plane, valid, color = view(40, 50)
+    out = Restorer(RestorerNet(SMALL), 0).restore(plane, valid, 20, color)
+    np.testing.assert_allclose(out, plane, atol=1e-6)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("guided", [False, True])
+def test_any_size_is_restored(size, guided):
+    plane, valid, color = view(*size)
+    out = Restorer(net(), 0).restore(plane, valid, 30, color if guided else None)
+    assert out.shape == size
+    assert out.dtype == np.float32
+    assert 0 <= out.min() <= out.max() <= 1
+    assert not np.array_equal(out, plane)
+
+
+def test_tiles_leave_no_seams(monkeypatch):
+    plane, valid, color = view(290, 330)
+    whole = Restorer(net(), 0).restore(plane, valid, 30, color)
+    monkeypatch.setattr(module, "_TILE", 64)
+    np.testing.assert_allclose(
+        Restorer(net(), 0).restore(plane, valid, 30, color), whole, atol=1e-5
+    )
+
+
+def test_colour_and_holes_are_seen():
+    plane, valid, color = view(48, 48)
+    restorer = Restorer(net(), 0)
+    out = restorer.restore(plane, valid, 30, color)
+    assert not np.array_equal(out, restorer.restore(plane, valid, 30))
+    assert not np.array_equal(out, restorer.restore(plane, ~valid, 30, color))
+
+
+def test_a_strength_is_an_eighth_of_an_octave_off_at_most():
+    for rmse in np.geomspace(0.25, 4000, 50):
+        assert abs(np.log2(size_of(strength_of(rmse)) / rmse)) <= 0.125 + 1e-9
+    assert strength_of(0) == 0
+    assert strength_of(1e9) == 63
+
+
+def test_weights_come_back(tmp_path):
+    save_restorer(tmp_path / "r.safetensors", SMALL, net())
+    plane, valid, color = view(33, 40)
+    restorer = load_model(tmp_path / "r.safetensors")
+    rounded = net()
+    for parameter in rounded.parameters():
+        parameter.data = parameter.data.half().float()
+    expected = Restorer(rounded, 0).restore(plane, valid, 9, color)
+    assert np.array_equal(restorer.restore(plane, valid, 9, color), expected)
+
+
+def test_weights_that_do_not_fit_are_named(tmp_path):
+    save_restorer(tmp_path / "r.safetensors", RestorerConfig((8, 8, 16)), net())
+    with pytest.raises(ModelNotFoundError, match=r"weights .*r\.safetensors do not fit"):
+        load_restorer(tmp_path / "r.safetensors")
+
+
+@pytest.fixture(scope="module")
+def codec(tmp_path_factory):
+    """A codec whose model knows colour only, with a small network trained to restore depth."""
+    folder = tmp_path_factory.mktemp("restore")
+    torch.manual_seed(1)
+    save_weights(folder / "color.safetensors", {"color": PlaneModel(TINY_COLOR)})
+    made = Codec(folder / "color.safetensors")
+    made._loaded["restore"] = Restorer(fitted(), 0x1234)
+    return made
+
+
+def scene(height: int = 64, width: int = 96) -> RgbdImage:
+    y, x = np.mgrid[:height, :width]
+    near = (x - width / 2) ** 2 + (y - height / 2) ** 2 < (height / 3) ** 2
+    depth = np.where(near, 900, 2000 + 5 * x).astype(np.uint16)
+    depth[:, :4] = 0
+    color = np.stack([near * 200, 255 - x, y * 2], -1).astype(np.uint8)
+    return RgbdImage(color, depth)
+
+
+def fitted() -> RestorerNet:
+    """A network fitted to the one scene of these tests, so that it is sure to help."""
+    made, image = net(), scene()
+    depth = image.depth
+    valid = depth > 0
+    low, high = depth[valid].min(), depth.max()
+    plane = np.clip((fill_holes(depth) - low) / (high - low), 0, 1)
+    rough = decode_plane(encode_plane(plane, 40), *plane.shape)
+    size = size_of(strength_of(TOP * np.sqrt(np.square(rough - plane)[valid].mean())))
+    to = lambda a: torch.from_numpy(np.ascontiguousarray(a)).float()[None, None]  # noqa: E731
+    color = torch.from_numpy(image.color).permute(2, 0, 1)[None].float() / 255
+    x = module.features(to(rough) * TOP, to(~valid), color, torch.full((1, 1, 1, 1), size))
+    error, mask = (to(plane) - to(rough)) * TOP / size, to(valid)
+    optimiser = torch.optim.Adam(made.parameters(), 3e-3)
+    for _ in range(60):
+        optimiser.zero_grad()
+        ((made(x) - error).square() * mask).mean().backward()
+        optimiser.step()
+    return made
+
+
+def test_learned_depth_of_a_model_without_depth_is_av1_restored(codec):
+    image = scene()
+    coder = {"color": "avif", "depth": "learned"}
+    data = codec.encode(image, quality=90, depth_quality=40, coder=coder)
+    stream = inspect(data).stream(Kind.DEPTH)
+    assert (stream.coding, stream.weights, stream.depends) == (Coding.RESTORED, 0x1234, True)
+    plain = codec.encode(image, quality=90, depth_quality=40, coder="avif")
+    assert len(data) == len(plain) + 5  # weights and strength
+    restored, rough = codec.decode(data), codec.decode(plain)
+    assert np.array_equal(restored.depth == 0, image.depth == 0)
+    assert rmse(restored, image) < 0.9 * rmse(rough, image)
+    alone = codec.decode(data, streams="depth")
+    assert alone.color is None
+    assert np.array_equal(alone.depth, restored.depth)
+
+
+def rmse(decoded: RgbdImage, image: RgbdImage) -> float:
+    valid = image.depth > 0
+    return float(np.sqrt(np.square(decoded.depth.astype(float) - image.depth)[valid].mean()))
+
+
+def test_depth_without_colour_or_of_another_size_is_restored_alone(codec):
+    image = scene()
+    other = RgbdImage(image.color[:32], image.depth)
+    for picture in (RgbdImage(None, image.depth), other):
+        data = codec.encode(picture, depth_quality=40, coder={"color": "jxl", "depth": "learned"})
+        stream = inspect(data).stream(Kind.DEPTH)
+        assert not stream.depends
+        assert np.array_equal(codec.decode(data).depth == 0, image.depth == 0)
+
+
+def test_what_the_network_makes_worse_stays_as_av1_left_it(codec, tmp_path):
+    bad = Codec(codec._name)
+    worse = net()
+    torch.nn.init.constant_(worse.tail.bias, 3.0)
+    bad._loaded["restore"] = Restorer(worse, 7)
+    data = bad.encode(scene(), depth_quality=40, coder={"color": "jxl", "depth": "learned"})
+    assert inspect(data).stream(Kind.DEPTH).coding == Coding.AVIF
+
+
+def test_a_target_error_is_met_by_restored_depth(codec):
+    image = scene()
+    data = codec.encode(
+        image, quality=90, target_rmse=20, coder={"color": "avif", "depth": "learned"}
+    )
+    assert rmse(codec.decode(data), image) == pytest.approx(20, rel=0.03)
+
+
+def test_weights_nobody_has_are_named(codec, tmp_path):
+    data = codec.encode(scene(), depth_quality=40, coder={"color": "avif", "depth": "learned"})
+    with pytest.raises(ModelNotFoundError, match="needs weights 00001234"):
+        Codec(codec._name).decode(data)
+
+
+@pytest.mark.parametrize("payload", [b"", bytes([64]) + b"x"])
+def test_a_strength_out_of_range_is_refused(payload):
+    fields = {"quality": 1, "low": 1, "high": 2}
+    stream = Stream(Kind.DEPTH, Coding.RESTORED, bytes([3]), **fields)
+    whole = Container((stream,), depth_size=(4, 4)).serialize()
+    assert Container.parse(whole).streams == (stream,)
+    with pytest.raises(ValueError, match="does not say by how much"):
+        dataclasses.replace(stream, payload=payload)
+    with pytest.raises(CorruptFileError):
+        Codec().decode(whole)
+
+
+def test_training_by_recipe_ends_with_weights_that_load(tmp_path):
+    source = {"kind": "generated", "count": 2, "size": [128, 128]}
+    recipe = make_recipe({
+        "name": "restore", "model": {"family": "restore"},
+        "data": {"train": [source], "validation": [{**source, "count": 1, "seed": 9}],
+                 "crop": 64, "workers": 0, "packs": str(tmp_path / "packs"),
+                 "validation_size": [64, 64]},
+        "optimiser": {"lr": 1e-3, "batch": 2, "threads": 1},
+        "schedule": {"steps": 3}, "validation": {"every": 3, "qualities": [50]},
+        "log": {"every": 1, "checkpoint": 3, "tensorboard": False},
+        "output": str(tmp_path / "run"),
+    })  # fmt: skip
+    (weights,) = train(recipe, quiet=True, cpu=True)
+    fresh = RestorerNet(RestorerConfig()).state_dict()
+    trained = load_restorer(weights).net.state_dict()
+    assert trained.keys() == fresh.keys()
+    assert trained["tail.weight"].any()
