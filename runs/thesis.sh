@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # The thesis's experiment at reduced width (N=16, M=96, no SWAtten), from recipes to Markdown: trains the six
 # rows at three lambdas, their controls and the open questions under one budget, measures them on data/test
-# as real files, and writes results/thesis.jsonl, results/thesis.json, the tables of docs/experiment.md and
+# as real files, and writes results/thesis/, the tables of docs/experiment.md and
 # docs/figures/thesis-*.png. Needs ../shared (or SHARED=DIR). Goes on where it was stopped.
-# Time: about 1,400 seconds of one core; two hours where four others want it too.
+# Time: about 45 minutes of one idle core, 38 of them training.
 #     bash runs/thesis.sh                 OUT=out/thesis by default
 #     bash runs/thesis.sh --smoke         two steps a run, one frame, nothing outside OUT: about two minutes of one core
 set -euo pipefail
@@ -17,10 +17,10 @@ if [ "${1:-}" = --smoke ]; then
     cp docs/experiment.md "$page"
 else
     out=${OUT:-out/thesis}
-    records=results/thesis.jsonl summary=results/thesis.json page=docs/experiment.md figures=docs/figures
+    records=results/thesis/records.jsonl summary=results/thesis/effects.json page=docs/experiment.md figures=docs/figures
 fi
 "$python" runs/thesis.py train -o "$out" --shared "$shared" "$@"
 "$python" runs/thesis_measure.py -o "$out" --shared "$shared" -r "$records" "$@"
 "$python" runs/thesis_report.py "$records" "$page" -j "$summary" \
-    --default results/default_depth.jsonl
+    --context results/thesis/context.jsonl
 "$python" runs/thesis_figures.py -o "$out" -r "$records" --shared "$shared" --figures "$figures"

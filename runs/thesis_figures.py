@@ -1,6 +1,6 @@
 """Pictures of the thesis's experiment: the same frames for all six rows (thesis Figures 28 to 35).
 
-    python runs/thesis_figures.py -o OUT -r results/thesis.jsonl [--figures docs/figures]
+    python runs/thesis_figures.py -o OUT -r results/thesis/records.jsonl [--figures docs/figures]
 
 thesis-rgb.png: a crop and a 3-D rendering with the decoded colour on the original depth.
 thesis-depth.png: depth error maps and 3-D renderings of the decoded depth in the original colour.
@@ -150,7 +150,7 @@ def compose(lines: list[list[Cell]]) -> Image.Image:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("-o", "--output", type=Path, default=Path("out/thesis"))
-    parser.add_argument("-r", "--records", type=Path, default=Path("results/thesis.jsonl"))
+    parser.add_argument("-r", "--records", type=Path, default=Path("results/thesis/records.jsonl"))
     parser.add_argument("--shared", type=Path, default=Path("../shared"))
     parser.add_argument("--figures", type=Path, default=Path("docs/figures"))
     options = parser.parse_args()

@@ -1,6 +1,6 @@
 """Measure the models of runs/thesis.py on data/test as real .rgbd files; every byte counts.
 
-    python runs/thesis_measure.py -o OUT [-r results/thesis.jsonl] [--smoke]
+    python runs/thesis_measure.py -o OUT [-r results/thesis/records.jsonl] [--smoke]
 
 One record per frame and model, and at the middle lambda a second one with the guide of another
 frame (`guide`: "own", "another" or "none"). A file holds the target alone (depth: and its
@@ -91,10 +91,13 @@ def file_of(model: TcmModel, image: RgbdImage, guide: RgbdImage | None, peak: in
 
 
 def plane_of(image: RgbdImage, peak: int = 0) -> tuple[NDArray[np.float32], int, int]:
-    """Return (depth in 0..1 with holes filled, the step at 0, the step at 1)."""
+    """Return (depth in 0..1 with holes filled, the step at 0, the step at 1).
+
+    A peak goes with 1, not 0, as the step at 0: in a file 0 is a hole. Of 65535 that is nothing.
+    """
     depth = image.depth
     assert depth is not None
-    low, high = (0, peak) if peak else (int(depth[depth > 0].min()), int(depth.max()))
+    low, high = (1, peak) if peak else (int(depth[depth > 0].min()), int(depth.max()))
     plane = (fill_holes(depth) - np.float32(low)) / np.float32(high - low)
     return np.clip(plane, 0, 1), low, high
 
@@ -186,7 +189,7 @@ def commit() -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("-o", "--output", type=Path, default=Path("out/thesis"))
-    parser.add_argument("-r", "--records", type=Path, default=Path("results/thesis.jsonl"))
+    parser.add_argument("-r", "--records", type=Path, default=Path("results/thesis/records.jsonl"))
     parser.add_argument("--shared", type=Path, default=Path("../shared"))
     parser.add_argument("--every", type=int, default=6, help="of the clean living room")
     parser.add_argument("--others", type=int, default=2, help="of the sensor scenes")

@@ -1,6 +1,7 @@
 """Tables and claims of the thesis's experiment from its records: the middle part of a page.
 
-    python runs/thesis_report.py results/thesis.jsonl docs/experiment.md [-j results/thesis.json]
+    python runs/thesis_report.py results/thesis/records.jsonl docs/experiment.md
+        [-j results/thesis/effects.json] [--context results/thesis/context.jsonl]
 
 What stands between the page's two marks is replaced. Intervals are bootstraps over frames, 2.5 to
 97.5 %, drawn 10,000 times from one seed; they know nothing of other scenes or other trainings.
@@ -160,7 +161,7 @@ def effects(records: Sequence[Record]) -> list[Effect]:
 
 
 def context_effects(records: Sequence[Record]) -> list[Effect]:
-    """What decoded colour as context brings the default model's depth, by payload bytes."""
+    """What decoded colour as context brings the default family's depth, by payload bytes."""
     paid = [
         {**r, "bpp": 8 * r["payload_bytes"] / (r["width"] * r["height"])}
         for r in records
@@ -172,7 +173,7 @@ def context_effects(records: Sequence[Record]) -> list[Effect]:
             own = [r for r in paid if scenes(r) == kind]
             values = rates(only(own, codec="base"), only(own, codec="base+alone"), metric)
             found.append(
-                Effect("colour as context in the default model", "base", "base+alone", kind,
+                Effect("colour as context in the default family", "base", "base+alone", kind,
                        f"BD-rate, {metric}", bootstrap(values))
             )  # fmt: skip
     return found
@@ -228,8 +229,8 @@ def effect_tables(found: Sequence[Effect]) -> list[str]:
         "fusion again": "Second training (other crops, other noise): fusion against its baseline",
         "again": "Chance: the same row trained a second time, against the first",
         "decoder-side prompts": "Decoder-side prompts (p_s)",
-        "colour as context in the default model":
-            "Decoded colour as context for depth: the default model with it against without",
+        "colour as context in the default family":
+            "Decoded colour as context for depth: the default family with it against without",
     }  # fmt: skip
     lines = []
     for what, title in titles.items():
@@ -288,12 +289,12 @@ def main() -> int:
     parser.add_argument("records", type=Path)
     parser.add_argument("page", type=Path)
     parser.add_argument("-j", "--json", type=Path)
-    parser.add_argument("--default", type=Path, help="records of the default model's depth")
+    parser.add_argument("--context", type=Path, help="records of the default family's depth")
     options = parser.parse_args()
     records = read_records(options.records).records
     found = effects(records)
-    if options.default and options.default.exists():
-        found += context_effects(read_records(options.default).records)
+    if options.context:
+        found += context_effects(read_records(options.context).records)
     before, _, rest = options.page.read_text(encoding="utf-8").partition(START)
     _, end, after = rest.partition(END)
     if not end:

@@ -149,3 +149,15 @@ def test_the_page_is_written_between_its_marks(tmp_path, monkeypatch):
     assert "not trained" in text
     assert "+10.0 (+10.0 to +10.0)" in text
     assert json.loads((tmp_path / "j.json").read_text())
+
+
+def test_depth_by_a_peak_makes_a_file_that_decodes(image):
+    from encodepth.models.tcm_model import TcmModel
+    from encodepth.models.tcm_random import random_tcm
+    from encodepth.models.tcm_rows import ROWS, small
+
+    model = TcmModel(random_tcm(small(ROWS["depth"])))
+    data = measuring.file_of(model, image, None, peak=65535)
+    decoded = Codec(model).decode(data).depth
+    assert decoded.shape == image.depth.shape
+    assert ((decoded > 0) == (image.depth > 0)).all()
