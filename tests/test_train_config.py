@@ -64,7 +64,7 @@ def test_settings_never_reach_the_callers_table():
         (["data.crop=100"], r"\[data\] crop is 100; it must be a multiple of 64"),
         (["schedule.epochs=3"], "length either in steps or in epochs"),
         (["model.family=tcm"], "a tcm model has a fixed lambda; give loss.lambdas"),
-        (["loss.lambdas=[0.1]"], "draws lambda from its own range"),
+        (["loss.lambdas=[0.1]"], "draws its quality from its own range"),
         (["model.planes=['depth']"], "a source of photos has no depth"),
         (["model.planes=['depth', 'color']"], "planes are"),
         (["model.context=base"], "context is a frozen colour model"),
