@@ -109,13 +109,18 @@ def build(
 
 
 def _weights(records: Sequence[Record]) -> str:
-    """Say with which weights ours was measured, and warn where they are of several kinds."""
-    found = sorted({r["weights"] for r in records if r.get("weights")})
-    if not found:
+    """Say with which weights ours was measured, and warn where one modality has had several."""
+    found: dict[str, set[str]] = {}
+    for record in records:
+        if record.get("weights") and record["modality"] != "joint":
+            own = record["weights"].split(",")[-1]  # a joint file names colour's before depth's
+            found.setdefault(record["modality"], set()).add(own)
+    names = sorted(set().union(*found.values()))
+    listed = ", ".join(f"<code>{escape(name)}</code>" for name in names)
+    if not names:
         return ""
-    if len(found) == 1:
-        return f" encodepth is measured with the weights <code>{escape(found[0])}</code>."
-    listed = ", ".join(f"<code>{escape(w)}</code>" for w in found)
+    if all(len(own) == 1 for own in found.values()):
+        return f" encodepth is measured with the weights {listed}."
     return f" <b>Records of encodepth are of several weights: {listed}; measure them anew.</b>"
 
 
