@@ -137,14 +137,14 @@ def swapped_fields(rng: random.Random, data: bytes, files: list[bytes]) -> bytes
     """Give a stream the fields of another file's stream of the same kind, or other numbers."""
     container, other = Container.parse(data), Container.parse(rng.choice(files))
     streams = []
-    for stream in container.streams:
-        match = other.stream(stream.kind)
-        if match is not None and rng.random() < 0.5:
-            stream = replace(match, payload=stream.payload, depends=False)
-        elif stream.kind == Kind.DEPTH and stream.high:
-            stream = replace(stream, low=1, high=rng.choice([1, 65535]))
-        streams.append(stream)
     try:
+        for stream in container.streams:
+            match = other.stream(stream.kind)
+            if match is not None and rng.random() < 0.5:
+                stream = replace(match, payload=stream.payload, depends=False)
+            elif stream.kind == Kind.DEPTH and stream.high:
+                stream = replace(stream, low=1, high=rng.choice([1, 65535]))
+            streams.append(stream)
         return replace(container, streams=tuple(streams)).serialize()
     except ValueError:
         return header_and_seal(rng, data, files)
@@ -172,7 +172,10 @@ def with_payload(rng: random.Random, data: bytes, change: Callable[[bytes], byte
     container = Container.parse(data)
     streams: list[Stream] = list(container.streams)
     at = rng.randrange(len(streams))
-    streams[at] = replace(streams[at], payload=change(streams[at].payload))
+    try:
+        streams[at] = replace(streams[at], payload=change(streams[at].payload))
+    except ValueError:  # not a payload that this coding may have, which the container says itself
+        return header_and_seal(rng, data, [])
     return replace(container, streams=tuple(streams)).serialize()
 
 
