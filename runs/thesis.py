@@ -1,9 +1,9 @@
-"""The thesis's experiment on a CPU: train its six rows, small, under one budget, and measure them.
+"""The thesis's experiment on a CPU: train its six rows, small, under one budget.
 
-    python runs/thesis.py train -o OUT [--until HH:MM] [--smoke]     from recipes to weights
-    python runs/thesis.py measure -o OUT [--smoke]                   from weights to records
+    python runs/thesis.py train -o OUT [--until HH:MM] [--smoke]
 
-`bash runs/thesis.sh` does both and writes the tables (docs/experiment.md). Training takes one run
+`runs/thesis_measure.py` measures the weights; `bash runs/thesis.sh` does both and writes the tables
+(docs/experiment.md). Training takes one run
 after the other in the order of `plan`, so that a cut leaves a smaller experiment that is whole, and
 goes on where it was stopped. Every run of a modality sees the same crops in the same order.
 """
