@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from encodepth import RgbdImage, inspect
-from encodepth.avif import decode_plane, encode_plane
+from encodepth.avif import TOP, decode_plane, encode_plane
 from encodepth.codec import Codec
 from encodepth.container import Coding, Container, Kind, Stream
 from encodepth.errors import CorruptFileError, ModelNotFoundError
@@ -19,7 +19,6 @@ from encodepth.models.base import load_model
 from encodepth.models.config import TINY_COLOR
 from encodepth.models.plane import PlaneModel
 from encodepth.models.restorer import (
-    TOP,
     Restorer,
     RestorerConfig,
     RestorerNet,

@@ -18,7 +18,7 @@ from .libavif import encode_grey
 
 DEFAULT_EFFORT = 7
 
-_TOP = 4095  # depth planes have 12 bits
+TOP = 4095  # depth planes have 12 bits
 _BEST = 99  # 100 means lossless to libavif, in another pixel format
 _SPEED = (10, 10, 9, 9, 8, 8, 7, 6, 4, 3)  # libaom's speed for effort 0..9
 _DEPTH_SPEED = (10, 9, 8, 7, 6, 5, 5, 4, 3, 1)
@@ -57,7 +57,7 @@ def decode_color(payload: bytes, height: int, width: int) -> np.ndarray:
 
 def encode_plane(plane: np.ndarray, quality: int, effort: int = DEFAULT_EFFORT) -> bytes:
     """Code a float (h, w) plane in [0, 1] as 12 bits, 4:0:0, tuned for squared error."""
-    codes = np.rint(plane * _TOP).astype(np.uint16)
+    codes = np.rint(plane * TOP).astype(np.uint16)
     quality, speed = min(quality, _BEST), _DEPTH_SPEED[effort]
     return _strip(encode_grey(codes, 12, quality, speed) or _encode_for_eyes(codes, quality, speed))
 
@@ -86,7 +86,7 @@ def decode_plane(payload: bytes, height: int, width: int) -> np.ndarray:
         CorruptFileError: the payload is not such a plane of that size.
     """
     codes = _decode(payload, (height, width), np.uint16)
-    return np.minimum(codes, _TOP).astype(np.float32) / np.float32(_TOP)
+    return np.minimum(codes, TOP).astype(np.float32) / np.float32(TOP)
 
 
 def _decode(payload: bytes, shape: tuple[int, ...], dtype: type) -> np.ndarray:

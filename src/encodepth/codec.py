@@ -231,11 +231,11 @@ class Codec:
         self, stream: Stream, plane: np.ndarray, valid: np.ndarray, seen: _Seen
     ) -> Stream:
         """Return AV1 depth for a network to restore, or as it is where that is no better."""
-        from .models.restorer import TOP, strength_of
+        from .models.restorer import strength_of
 
         rough = avif.decode_plane(stream.payload, *plane.shape)
         before = float(np.square(rough - plane)[valid].mean())
-        strength, restorer = strength_of(TOP * math.sqrt(before)), self._restorer()
+        strength, restorer = strength_of(avif.TOP * math.sqrt(before)), self._restorer()
         better = restorer.restore(rough, valid, strength, seen.pixels)
         if float(np.square(better - plane)[valid].mean()) >= before:
             return stream

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..avif import TOP
 from ..container import MAX_STRENGTH
 
-TOP = 4095  # of the plane's 12 bits
 _LEAST = -8  # strengths are quarter octaves from here on: an error of a quarter code
 _ALIGN = 8
 _TILE, _HALO = 1024, 128  # pixels; the network sees 110 around each

@@ -10,10 +10,9 @@ import numpy as np
 import safetensors.numpy
 import torch
 
-from ..errors import ModelNotFoundError
 from ..image import write_file
 from .restorer import Restorer, RestorerConfig, RestorerNet
-from .weights import fingerprint, is_format
+from .weights import fingerprint, is_format, naming_failures
 
 FORMAT = "encodepth-restore-1"
 _PREFIX = "restore/"
@@ -35,7 +34,7 @@ def load_restorer(path: str | Path, device: str = "cpu") -> Restorer:
     Raises:
         ModelNotFoundError: the file does not hold such a network.
     """
-    try:
+    with naming_failures(path):
         with safetensors.safe_open(path, framework="numpy") as file:
             fields = json.loads((file.metadata() or {})["config"])
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
@@ -45,11 +44,6 @@ def load_restorer(path: str | Path, device: str = "cpu") -> Restorer:
             for name, array in arrays.items()
         }
         net.load_state_dict(state)
-    except (OSError, safetensors.SafetensorError) as error:
-        raise ModelNotFoundError(f"cannot read weights {path}: {error}") from None
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[-1].strip().rstrip(".")
-        raise ModelNotFoundError(f"weights {path} do not fit their model: {reason}") from None
     return Restorer(net, fingerprint(arrays), device)
 
 

@@ -13,7 +13,7 @@ import safetensors.torch
 from ..errors import ModelNotFoundError
 from .tcm import TCM
 from .tcm_rows import TcmConfig
-from .weights import is_format
+from .weights import is_format, naming_failures
 
 FORMAT = "encodepth-tcm-1"
 
@@ -33,7 +33,7 @@ def load_tcm(path: str | Path, device: str = "cpu") -> TCM:
     Raises:
         ModelNotFoundError: no such file, or not one of this family.
     """
-    try:
+    with naming_failures(path):
         with safetensors.safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             if metadata.get("format") != FORMAT:
@@ -43,11 +43,6 @@ def load_tcm(path: str | Path, device: str = "cpu") -> TCM:
         widths = tuple(fields.pop("slice_widths"))
         model = TCM(TcmConfig(**fields, slice_widths=widths))
         model.load_state_dict(state)
-    except (OSError, safetensors.SafetensorError) as error:
-        raise ModelNotFoundError(f"cannot read weights {path}: {error}") from None
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[-1].strip().rstrip(".")
-        raise ModelNotFoundError(f"weights {path} do not fit their model: {reason}") from None
     return model.eval().requires_grad_(False).to(device)
 
 

@@ -10,6 +10,8 @@ import dataclasses
 import difflib
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +77,18 @@ def load_weights(path: str | Path, device: str = "cpu") -> tuple[dict[str, Plane
         }
         planes[kind] = _plane(PlaneConfig(**values), own, device)
     return planes, fingerprint(arrays)
+
+
+@contextmanager
+def naming_failures(path: str | Path) -> Iterator[None]:
+    """Turn whatever goes wrong with a weights file into a ModelNotFoundError that names it."""
+    try:
+        yield
+    except (OSError, safetensors.SafetensorError) as error:
+        raise ModelNotFoundError(f"cannot read weights {path}: {error}") from None
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[-1].strip().rstrip(".")
+        raise ModelNotFoundError(f"weights {path} do not fit their model: {reason}") from None
 
 
 def is_format(path: str | Path, name: str) -> bool:

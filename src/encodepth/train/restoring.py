@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from .. import avif
-from ..models.restorer import TOP, RestorerConfig, RestorerNet, features, size_of, strength_of
+from ..models.restorer import RestorerConfig, RestorerNet, features, size_of, strength_of
 from ..models.restorer_weights import load_restorer, save_restorer
 from .batches import Batch
 from .config import Recipe
@@ -43,7 +43,7 @@ class RestoreTask(Task):
         restored, rough, strength, bits = self._restore(batch, quality)
         assert batch.depth is not None
         assert batch.valid is not None
-        unit = size_of(strength) / TOP
+        unit = size_of(strength) / avif.TOP
         before, after = (
             (((plane - batch.depth) / unit).square() * batch.valid).flatten(1).mean(1)
             for plane in (rough, restored)
@@ -73,12 +73,12 @@ class RestoreTask(Task):
         decoded = [avif.decode_plane(data, *planes.shape[1:]) for data in payloads]
         rough = torch.from_numpy(np.stack(decoded))[:, None].to(batch.depth.device)
         error = (rough - batch.depth).square()[batch.valid > 0]
-        strength = strength_of(TOP * float(error.mean().sqrt() if len(error) else 0.0))
+        strength = strength_of(avif.TOP * float(error.mean().sqrt() if len(error) else 0.0))
         size = rough.new_full((1, 1, 1, 1), size_of(strength))
-        x = features(rough * TOP, 1 - batch.valid, self._seen(batch), size)
+        x = features(rough * avif.TOP, 1 - batch.valid, self._seen(batch), size)
         with self.autocast(rough.device):
             estimate = self.net(x)
-        restored = rough + estimate.float() * size / TOP
+        restored = rough + estimate.float() * size / avif.TOP
         bits = torch.tensor([8.0 * len(data) for data in payloads], device=rough.device)
         return restored, rough, strength, bits
 
