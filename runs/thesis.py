@@ -1,6 +1,6 @@
 """The thesis's experiment on a CPU: train its six rows, small, under one budget.
 
-    python runs/thesis.py train -o OUT [--until HH:MM] [--smoke]
+    python runs/thesis.py -o OUT [--until HH:MM] [--smoke]
 
 `runs/thesis_measure.py` measures the weights; `bash runs/thesis.sh` does both and writes the tables
 (docs/experiment.md). Training takes one run
@@ -39,16 +39,18 @@ class Budget:
         start: of the baselines, from which every row goes on.
         middle: of each row at the middle lambda.
         outer: of each row at the other two lambdas, from its middle one.
+        ranges: of depth by its own range and by 65535, each from the beginning.
     """
 
     first: int = 200
-    start: tuple[int, int] = (500, 300)
-    middle: tuple[int, int] = (150, 80)
-    outer: tuple[int, int] = (100, 50)
+    start: tuple[int, int] = (4500, 1900)
+    middle: tuple[int, int] = (350, 140)
+    outer: tuple[int, int] = (250, 100)
+    ranges: int = 450
 
 
 BUDGET = Budget()
-SMOKE = Budget(2, (2, 2), (2, 2), (2, 2))
+SMOKE = Budget(2, (2, 2), (2, 2), (2, 2), 2)
 
 
 @dataclass(frozen=True)
@@ -100,8 +102,9 @@ def plan(budget: Budget) -> list[Run]:
                     shape="-small-ps"))  # fmt: skip
     structural = ('loss.distortion="ms-ssim"', "data.crop=256", "optimiser.batch=1")
     runs.append(Run("rgb-ms-ssim", "rgb", 8, steps, start, structural))
-    steps = budget.start[1] + budget.middle[1] + budget.outer[1]
-    runs.append(Run("depth-65535", "depth", 0.005, steps, changes=('data.depth_range="65535"',)))
+    for divisor in ("frame", "65535"):
+        changes = (f'data.depth_range="{divisor}"',)
+        runs.append(Run(f"depth-{divisor}", "depth", 0.005, budget.ranges, changes=changes))
     return runs + [again(run) for m in ROWS for run in of_rows(budget, m, MIDDLE[m])]
 
 
@@ -152,7 +155,8 @@ def settings_of(run: Run, options: argparse.Namespace) -> list[str]:
         f"data.train=[{pairs},{rooms}]",
         "augment.flip_x=0.5", "augment.flip_y=0.3", "augment.transpose=0.3",
         "optimiser.precision=fp32", "optimiser.lr=1e-3", "optimiser.threads=1",
-        f"optimiser.batch={batch}", "optimiser.nan_patience=20",
+        f"optimiser.batch={batch}", f"optimiser.ema={0.99 if late else 0}",
+        "optimiser.nan_patience=20",
         "schedule.epochs=0", "schedule.milestones=[]", f"schedule.steps={run.steps}",
         f"schedule.warmup={10 if run.init else 50}",
         f"schedule.decay={run.steps // 2 if late else 0}", f"seed={2 if late else 1}",
@@ -222,7 +226,6 @@ def minutes_until(clock: str | None) -> float | None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["train"])
     parser.add_argument("-o", "--output", type=Path, default=Path("out/thesis"))
     parser.add_argument("--shared", type=Path, default=Path("../shared"))
     parser.add_argument("--packs", default="out/packs")

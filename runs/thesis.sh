@@ -19,7 +19,7 @@ else
     out=${OUT:-out/thesis}
     records=results/thesis/records.jsonl summary=results/thesis/effects.json page=docs/experiment.md figures=docs/figures
 fi
-"$python" runs/thesis.py train -o "$out" --shared "$shared" "$@"
+"$python" runs/thesis.py -o "$out" --shared "$shared" "$@"
 "$python" runs/thesis_measure.py -o "$out" --shared "$shared" -r "$records" "$@"
 "$python" runs/thesis_report.py "$records" "$page" -j "$summary" \
     --context results/thesis/context.jsonl

@@ -273,7 +273,7 @@ def others_table(records: Sequence[Record]) -> list[str]:
         lines += ["", "**Open questions, depth range**", "",
                   "| model | scenes | bpp | RMSE | similarity | edge pixels off |",
                   "|---|---|---:|---:|---:|---:|"]  # fmt: skip
-        for name in ("depth-0.0001", "depth-0.001", "depth-0.005", "depth-65535-0.005"):
+        for name in ("depth-frame-0.005", "depth-65535-0.005"):
             for kind, title in KINDS.items():
                 m = means(records, name, kind)
                 if m:

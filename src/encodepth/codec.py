@@ -234,10 +234,9 @@ class Codec:
         from .models.restorer import strength_of
 
         rough = avif.decode_plane(stream.payload, *plane.shape)
-        before = float(np.square(rough - plane)[valid].mean())
-        strength, restorer = strength_of(avif.TOP * math.sqrt(before)), self._restorer()
-        better = restorer.restore(rough, valid, strength, seen.pixels)
-        if float(np.square(better - plane)[valid].mean()) >= before:
+        rmse = math.sqrt(float(np.square(rough - plane)[valid].mean()))
+        strength, restorer = strength_of(avif.TOP * rmse), self._restorer()
+        if not restorer.helps(rough, plane, valid, strength, seen.pixels):
             return stream
         return replace(
             stream,

@@ -24,6 +24,7 @@ _LEAST = -8  # strengths are quarter octaves from here on: an error of a quarter
 _ALIGN = 8
 _TILE, _HALO = 1024, 128  # pixels; the network sees 110 around each
 _WINDOW = 9  # of the local mean
+_TRIED = 128  # rows on which the encoder sees whether the network helps
 
 
 @dataclass(frozen=True)
@@ -98,12 +99,17 @@ def features(codes: Tensor, holes: Tensor, color: Tensor, size: Tensor) -> Tenso
         size: of the error, in codes, (B, 1, 1, 1).
     """
     valid = 1 - holes
-    pad = _WINDOW // 2
-    share = F.avg_pool2d(valid, _WINDOW, 1, pad) + 1e-3
-    mean = F.avg_pool2d(codes * valid, _WINDOW, 1, pad) / share
+    mean = _local_mean(codes * valid) / (_local_mean(valid) + 1e-3)
     deviation = torch.asinh((codes - mean) / size) * valid
     level = (torch.log2(size) / 4 - 1).expand_as(codes)
     return torch.cat([codes / 1024 - 2, deviation, holes, level, color * 2 - 1], 1)
+
+
+def _local_mean(x: Tensor) -> Tensor:
+    """Return the mean of a square window about each pixel, zeros beyond the border."""
+    pad = _WINDOW // 2
+    rows = F.avg_pool2d(x, (_WINDOW, 1), 1, (pad, 0))
+    return F.avg_pool2d(rows, (1, _WINDOW), 1, (0, pad))
 
 
 class Restorer:
@@ -157,6 +163,31 @@ class Restorer:
             )
             out[core] = codes[core] + error[inner]
         return np.clip(out[:height, :width] / np.float32(TOP), 0, 1)
+
+    def helps(
+        self,
+        rough: NDArray[np.float32],
+        plane: NDArray[np.float32],
+        valid: NDArray[np.bool_],
+        strength: int,
+        color: NDArray[np.uint8] | None = None,
+    ) -> bool:
+        """Whether restoring `rough` brings it nearer to `plane` in the rows where it is farthest.
+
+        A whole plane would take the encoder as long as the decoder; the `_TRIED` rows with the
+        most error hold most of it.
+        """
+        error = (np.square(rough - plane) * valid).sum(1, dtype=np.float64)
+        sums = np.concatenate([[0.0], np.cumsum(error)])
+        tried = min(_TRIED, len(error))
+        starts = np.arange(0, len(error) - tried + 1, _ALIGN)
+        top = int(starts[np.argmax(sums[starts + tried] - sums[starts])])
+        rows = slice(top, top + tried)
+        restored = self.restore(
+            rough[rows], valid[rows], strength, None if color is None else color[rows]
+        )
+        off = np.square(restored - plane[rows])[valid[rows]].sum(dtype=np.float64)
+        return bool(off < error[rows].sum())
 
     def _tensor(self, part: NDArray[np.float32] | NDArray[np.bool_]) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(part)).to(self.device).float()[None, None]
