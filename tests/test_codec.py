@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import encodepth
-from encodepth import codec as codec_module
+from encodepth import streams
 from encodepth.codec import Codec, decode, encode, inspect
 from encodepth.container import Coding, Container, Kind
 from encodepth.errors import (
@@ -48,7 +48,7 @@ class FakeCoded:
 
 
 class FakeModel:
-    """What codec.py asks of a model: bytes out, the same arrays back, context handed through."""
+    """What streams.py asks of a model: bytes out, the same arrays back, context handed through."""
 
     fingerprint = 0xFEEDF00D
     codes = ("color", "depth")
@@ -218,7 +218,7 @@ def test_no_mask_is_sent_when_nothing_is_missing():
 
 
 def test_auto_takes_the_tables_coder_and_falls_back_without_weights(monkeypatch):
-    monkeypatch.setitem(codec_module.AUTO, "color", ((0, "avif"), (40, "learned")))
+    monkeypatch.setitem(streams.AUTO, "color", ((0, "avif"), (40, "learned")))
     assert inspect(fake().encode(scene(), quality=39)).streams[0].coding == Coding.AVIF
     assert inspect(fake().encode(scene(), quality=40)).streams[0].coding == Coding.LEARNED
     nowhere = Codec("no such model")

@@ -12,7 +12,16 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from encodepth.errors import InvalidImageError
-from encodepth.image import Intrinsics, RgbdImage, fill_holes, read, write, write_file
+from encodepth.image import (
+    Intrinsics,
+    RgbdImage,
+    depth_plane,
+    depth_range,
+    fill_holes,
+    read,
+    write,
+    write_file,
+)
 
 COLOR = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
 DEPTH = np.array([[0, 1, 900], [65534, 65535, 7]], np.uint16)
@@ -221,3 +230,18 @@ def test_filling_keeps_valid_pixels_and_stays_within_their_range(depth, threshol
         assert filled.max() <= depth[valid].max() * (1 + 1e-6)
     else:
         assert not filled.any()
+
+
+def test_a_plane_is_0_to_1_over_a_range_and_has_no_holes():
+    depth = np.array([[1000, 0, 1500, 3000]], np.uint16)
+    assert depth_range(depth) == (1000, 3000)
+    assert depth_plane(depth, 1000, 3000)[depth > 0].tolist() == [0, 0.25, 1]
+    assert depth_plane(depth, 1000, 2000)[depth > 0].tolist() == [0, 0.5, 1]
+    assert 0 < depth_plane(depth, 1000, 3000)[0, 1] < 1
+
+
+@pytest.mark.parametrize(("value", "found"), [(0, (65535, 0)), (7, (7, 7))])
+def test_depth_without_a_range_is_a_plane_of_zeros(value, found):
+    depth = np.full((3, 4), value, np.uint16)
+    assert depth_range(depth) == found
+    assert not depth_plane(depth, *found).any()

@@ -20,7 +20,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("nn",),
     ("entropy",),
     ("models",),
-    ("search", "codec"),
+    ("search", "streams", "codec"),
     ("metrics",),
     ("data",),
     ("train",),
@@ -29,7 +29,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("cli",),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
-WITHOUT_TORCH = ("errors", "image", "container", *LAYERS[3], "search", "codec", "cli", "__init__")
+WITHOUT_TORCH = ("errors", "image", "container", *LAYERS[3], *LAYERS[7], "cli", "__init__")
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 

@@ -183,7 +183,7 @@ def test_depth_without_colour_or_of_another_size_is_restored_alone(codec):
 
 
 def test_what_the_network_makes_worse_stays_as_av1_left_it(codec, tmp_path):
-    bad = Codec(codec._name)
+    bad = Codec(codec._loaded.name)
     worse = net()
     torch.nn.init.constant_(worse.tail.bias, 3.0)
     bad._loaded["restore"] = Restorer(worse, 7)
@@ -202,7 +202,7 @@ def test_a_target_error_is_met_by_restored_depth(codec):
 def test_weights_nobody_has_are_named(codec, tmp_path):
     data = codec.encode(scene(), depth_quality=40, coder={"color": "avif", "depth": "learned"})
     with pytest.raises(ModelNotFoundError, match="needs weights 00001234"):
-        Codec(codec._name).decode(data)
+        Codec(codec._loaded.name).decode(data)
 
 
 @pytest.mark.parametrize("payload", [b"", bytes([64]) + b"x"])

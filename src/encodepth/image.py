@@ -161,6 +161,20 @@ def write_file(path: PathLike, data: bytes) -> None:
         raise
 
 
+def depth_range(depth: np.ndarray) -> tuple[int, int]:
+    """Return the lowest and the highest valid value of a depth map; (65535, 0) if there is none."""
+    return int(depth[depth > 0].min(initial=65535)), int(depth.max())
+
+
+def depth_plane(depth: np.ndarray, low: int, high: int) -> np.ndarray:
+    """Map depth, holes filled, to what lossy coders see: float32 (h, w), 0 at low, 1 at high."""
+    plane = fill_holes(depth)
+    plane -= np.float32(low)
+    plane /= np.float32(max(high - low, 1))
+    np.clip(plane, 0, 1, out=plane)
+    return plane
+
+
 def fill_holes(depth: np.ndarray) -> np.ndarray:
     """Fill the holes of a depth map smoothly by pull-push (Gortler et al., SIGGRAPH 1996).
 

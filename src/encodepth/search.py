@@ -12,6 +12,9 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
+from .container import Stream
+from .errors import InvalidImageError
+
 TOLERANCE = 0.03  # how near to its target a search ends
 LONGEST = 2.0  # stretch; beyond it the next lower quality is nearer
 MOST = 12  # trials of one search
@@ -24,6 +27,90 @@ class Setting(NamedTuple):
 
     quality: int
     stretch: float = 1.0
+
+
+def file_within(
+    file: Callable[[int, Setting], bytes],
+    target: int,
+    quality: int,
+    *,
+    color: bool,
+    depth: Setting | None,
+) -> bytes:
+    """Return the file that comes nearest to `target` bytes from below.
+
+    A pair's qualities rise together as far as they fit; what is left goes to depth, whose
+    settings are finer.
+
+    Args:
+        file: makes a file of a colour quality and a depth setting.
+        target: bytes it may have at most.
+        quality: the one to try first.
+        color: whether colour has a quality to search; else `quality` is its own.
+        depth: the setting that depth stays at; None to search it too.
+
+    Raises:
+        InvalidImageError: no setting makes a file that small.
+    """
+    window = ((1 - TOLERANCE) * target, float(target))
+    best, least = b"", 0
+
+    def size(quality: int, depth: Setting) -> float:
+        nonlocal best, least
+        data = file(quality, depth)
+        least = min(least or len(data), len(data))
+        if len(best) < len(data) <= target:
+            best = data
+        return float(len(data))
+
+    if color:
+        tried = reach(
+            lambda s: size(s.quality, depth or s), window, start=quality, slope=0.035, fine=False
+        )
+        quality = max((s.quality for s, value in tried.items() if value <= target), default=0)
+    if depth is None and len(best) < window[0]:
+        low = quality if color else 0
+        start = min(low + 4, 100) if color else quality
+        reach(lambda s: size(quality, s), window, start=start, slope=0.03, low=low)
+    if not best:
+        raise InvalidImageError(
+            f"the file has {least:,} bytes at its smallest, above the target of {target:,}"
+        )
+    return best
+
+
+def depth_within(
+    code: Callable[[Setting], tuple[list[Stream], float]], millimetres: float, quality: int
+) -> tuple[list[Stream], int]:
+    """Return coded depth whose error is nearest to the one asked for, and its quality.
+
+    Args:
+        code: codes depth at a setting and returns it with its error in mm (RMSE).
+        millimetres: the error asked for.
+        quality: the one to try first.
+
+    Raises:
+        InvalidImageError: no setting has so small an error.
+    """
+    window = (1 / ((1 + TOLERANCE) * millimetres), 1 / ((1 - TOLERANCE) * millimetres))
+    best: tuple[float, list[Stream], int] = (math.inf, [], quality)
+
+    def fidelity(setting: Setting) -> float:
+        nonlocal best
+        coded, found = code(setting)
+        found = max(found, 1e-6)
+        off = abs(math.log(found / millimetres))
+        if off < best[0]:
+            best = (off, coded, setting.quality)
+        return 1 / found
+
+    tried = reach(fidelity, window, start=quality, slope=0.02)
+    if max(tried.values()) < window[0]:
+        raise InvalidImageError(
+            f"depth is off by {1 / max(tried.values()):.3g} mm (RMSE) at best, more than the "
+            f"{millimetres:g} mm asked for; use max_depth_error or lossless"
+        )
+    return best[1], best[2]
 
 
 def reach(
