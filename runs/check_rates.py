@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from encodepth.data import open_dataset
-from encodepth.image import fill_holes
+from encodepth.image import depth_plane, depth_range
 from encodepth.models.base import load_model
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "test"
@@ -29,9 +29,7 @@ def main() -> int:
     model, worst, failed, payloads = load_model(options.model), {}, 0, 0
     for i in np.linspace(0, len(pairs) - 1, options.frames).astype(int):
         image = pairs[i].load()
-        valid = image.depth > 0
-        low, high = image.depth[valid].min(), image.depth.max()
-        plane = ((fill_holes(image.depth) - low) / max(int(high) - int(low), 1)).astype(np.float32)
+        valid, plane = image.depth > 0, depth_plane(image.depth, *depth_range(image.depth))
         for quality in QUALITIES:
             coded_by = {"color": model.encode_color(image.color, quality)}
             if "depth" in model.codes:

@@ -24,7 +24,7 @@ from torch import Tensor
 
 import encodepth
 from encodepth.codec import Codec
-from encodepth.image import RgbdImage, fill_holes
+from encodepth.image import RgbdImage, depth_plane, depth_range
 from encodepth.models.tcm import TCM
 from encodepth.models.tcm_model import TcmModel
 from encodepth.models.tcm_random import random_tcm
@@ -96,10 +96,8 @@ def check_file(model: TCM, image: RgbdImage) -> dict[str, object]:
 
 def tensors(image: RgbdImage, width: int, height: int) -> tuple[Tensor, Tensor]:
     """Cut or extend the frame to a size; colour and depth in [0, 1], (1, C, height, width)."""
-    filled = fill_holes(image.depth)
-    low, high = filled.min(), filled.max()
     rgb = torch.from_numpy(image.color.copy()).permute(2, 0, 1)[None].float() / 255
-    plane = torch.from_numpy((filled - low) / (high - low))[None, None].float()
+    plane = torch.from_numpy(depth_plane(image.depth, *depth_range(image.depth)))[None, None]
     right, down = max(0, width - rgb.shape[3]), max(0, height - rgb.shape[2])
     edge = (0, right, 0, down)
     larger = [torch.nn.functional.pad(t, edge, mode="replicate") for t in (rgb, plane)]

@@ -18,7 +18,7 @@ import numpy as np
 
 from encodepth import RgbdImage
 from encodepth.data import open_dataset
-from encodepth.image import fill_holes
+from encodepth.image import depth_plane, depth_range
 from encodepth.metrics import bd_rate
 from encodepth.models.base import load_model
 from encodepth.models.plane_coder import PRICE, PlaneCoder
@@ -64,10 +64,8 @@ def _plane(image: RgbdImage, kind: str) -> tuple[np.ndarray, np.ndarray | None]:
     """Return what the coder of a modality sees: colour, or depth over its range and its mask."""
     if kind == "color":
         return image.color, None
-    valid = image.depth > 0
-    low, high = int(image.depth[valid].min()), int(image.depth.max())
-    plane = np.clip((fill_holes(image.depth) - low) / np.float32(max(high - low, 1)), 0, 1)
-    return plane[:, :, None], valid
+    plane = depth_plane(image.depth, *depth_range(image.depth))
+    return plane[:, :, None], image.depth > 0
 
 
 def _curve(coder: PlaneCoder, plane: np.ndarray, valid: np.ndarray | None) -> Curve:

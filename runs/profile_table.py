@@ -12,10 +12,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from encodepth.evaluate.thesis import COSTS
-from encodepth.image import write_file
+from page import fill_page
 
-START, END = "<!-- runs/profile.sh -->", "<!-- end -->"
+from encodepth.evaluate.thesis import COSTS
+
+START = "<!-- runs/profile.sh -->"
 HEAD = ("model", "parameters", "GMAC", "encode", "decode", "peak memory", "thesis, RTX 4090")
 
 
@@ -24,14 +25,7 @@ def main() -> int:
         print("usage: python runs/profile_table.py RECORD.json PAGE.md", file=sys.stderr)
         return 2
     record, page = Path(sys.argv[1]), Path(sys.argv[2])
-    before, _, rest = page.read_text(encoding="utf-8").partition(START)
-    _, end, after = rest.partition(END)
-    if not end:
-        print(f"{page} lacks the marks {START} and {END}", file=sys.stderr)
-        return 1
-    lines = table(json.loads(record.read_text(encoding="utf-8")))
-    text = "\n".join([before + START, *lines, END + after])
-    write_file(page, text.encode())
+    fill_page(page, START, table(json.loads(record.read_text(encoding="utf-8"))))
     print(page)
     return 0
 

@@ -27,7 +27,7 @@ from encodepth.container import Coding, Container, Kind, Stream
 from encodepth.data import Pair, open_dataset
 from encodepth.evaluate.anchors import color_fields, depth_fields
 from encodepth.evaluate.records import Record, RecordFile, key, machine_header
-from encodepth.image import fill_holes
+from encodepth.image import depth_plane, depth_range
 from encodepth.mask import encode_mask
 from encodepth.models.tcm_model import TcmModel
 from encodepth.models.tcm_weights import load_tcm
@@ -97,9 +97,8 @@ def plane_of(image: RgbdImage, peak: int = 0) -> tuple[NDArray[np.float32], int,
     """
     depth = image.depth
     assert depth is not None
-    low, high = (1, peak) if peak else (int(depth[depth > 0].min()), int(depth.max()))
-    plane = (fill_holes(depth) - np.float32(low)) / np.float32(high - low)
-    return np.clip(plane, 0, 1), low, high
+    low, high = (1, peak) if peak else depth_range(depth)
+    return depth_plane(depth, low, high), low, high
 
 
 def measure(

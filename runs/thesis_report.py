@@ -18,6 +18,7 @@ from pathlib import Path
 from statistics import fmean
 
 import numpy as np
+from page import fill_page
 from thesis import GUIDED, MIDDLE, OUTER, ROWS
 
 from encodepth.errors import EncodepthError
@@ -27,7 +28,7 @@ from encodepth.evaluate.thesis import TABLES
 from encodepth.image import write_file
 from encodepth.metrics import bd_rate
 
-START, END = "<!-- runs/thesis.sh -->", "<!-- end -->"
+START = "<!-- runs/thesis.sh -->"
 DRAWS = 10_000
 KINDS = {"icl": "livingroom1", "sensor": "sensors"}
 LAMBDAS = {m: (OUTER[m][0], MIDDLE[m], OUTER[m][1]) for m in ROWS}
@@ -295,13 +296,8 @@ def main() -> int:
     found = effects(records)
     if options.context:
         found += context_effects(read_records(options.context).records)
-    before, _, rest = options.page.read_text(encoding="utf-8").partition(START)
-    _, end, after = rest.partition(END)
-    if not end:
-        print(f"{options.page} lacks the marks {START} and {END}", file=sys.stderr)
-        return 1
     lines = [*thesis_tables(records), *effect_tables(found), *others_table(records)]
-    write_file(options.page, "\n".join([before + START, *lines, "", END + after]).encode())
+    fill_page(options.page, START, [*lines, ""])
     if options.json:
         text = json.dumps([asdict(e) for e in found], indent=1)
         write_file(options.json, f"{text}\n".encode())

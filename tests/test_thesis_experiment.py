@@ -26,6 +26,7 @@ def module(name):
 thesis = module("thesis")
 measuring = module("thesis_measure")
 report = module("thesis_report")
+fill_page = module("page").fill_page
 
 OPTIONS = argparse.Namespace(
     smoke=False, output=Path("o"), shared=Path("../shared"), packs="out/packs"
@@ -137,7 +138,7 @@ def test_the_page_is_written_between_its_marks(tmp_path, monkeypatch):
     lines = [json.dumps(r) for r in records("rgb", 1.0) + records("rgb-4c", 1.1, "own")]
     (tmp_path / "r.jsonl").write_text("\n".join(lines) + "\n")
     page = tmp_path / "p.md"
-    page.write_text(f"before\n{report.START}\nold\n{report.END}\nafter\n")
+    page.write_text(f"before\n{report.START}\nold\n<!-- end -->\nafter\n")
     call = ["x", str(tmp_path / "r.jsonl"), str(page), "-j", str(tmp_path / "j.json")]
     monkeypatch.setattr(sys, "argv", call)
     assert report.main() == 0
@@ -149,6 +150,14 @@ def test_the_page_is_written_between_its_marks(tmp_path, monkeypatch):
     assert "not trained" in text
     assert "+10.0 (+10.0 to +10.0)" in text
     assert json.loads((tmp_path / "j.json").read_text())
+
+
+def test_a_page_without_its_marks_is_named_and_left(tmp_path):
+    page = tmp_path / "p.md"
+    page.write_text("<!-- end -->\n<!-- a -->\n")
+    with pytest.raises(SystemExit, match="lacks the marks <!-- a --> and <!-- end -->"):
+        fill_page(page, "<!-- a -->", ["new"])
+    assert page.read_text() == "<!-- end -->\n<!-- a -->\n"
 
 
 def test_depth_by_a_peak_makes_a_file_that_decodes(image):
