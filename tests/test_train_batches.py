@@ -1,5 +1,9 @@
 """Batches: the same pictures however a run is cut into processes, parts and sittings."""
 
+import multiprocessing
+import os
+import signal
+
 import numpy as np
 import pytest
 import torch
@@ -50,6 +54,15 @@ def test_workers_change_nothing():
     ahead = list(loader(batches(["data.workers=2"]), 2, 6))
     for a, b in zip(direct, ahead, strict=True):
         assert all(torch.equal(x, y) for x, y in zip(tensors(a), tensors(b), strict=True))
+
+
+def test_workers_leave_signals_to_the_process_that_trains():
+    feed = iter(loader(batches(["data.workers=1"]), 0, 12))
+    next(feed)
+    for worker in multiprocessing.active_children():
+        os.kill(worker.pid, signal.SIGTERM)
+        os.kill(worker.pid, signal.SIGINT)
+    assert len(list(feed)) == 11
 
 
 def test_sources_are_drawn_by_their_shares():

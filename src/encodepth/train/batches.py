@@ -6,6 +6,7 @@ accumulated batches, stopped and resumed, without changing what it sees.
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Protocol
@@ -145,6 +146,7 @@ def loader(batches: Batches, start: int, end: int, pin: bool = False) -> DataLoa
         num_workers=workers,
         prefetch_factor=4 if workers else None,
         pin_memory=pin,
+        worker_init_fn=_heed_nobody,
     )
 
 
@@ -192,6 +194,16 @@ def plane(frame: Frame) -> Tensor:
     assert frame.depth is not None
     steps = torch.from_numpy(frame.depth.astype(np.float32))
     return (steps - frame.low) / max(frame.high - frame.low, 1)
+
+
+def _heed_nobody(_: int) -> None:
+    """Leave it to the training process to end a worker.
+
+    Ctrl-C, `timeout` and job schedulers tell every process of a group to stop; a worker that did
+    would break the step that the training process wants to finish before it saves.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _turn(x: NDArray[Any], flips: NDArray[np.bool_]) -> NDArray[Any]:
