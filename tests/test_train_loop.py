@@ -156,6 +156,13 @@ def test_a_kill_while_saving_leaves_the_checkpoint_before(tmp_path, monkeypatch)
     assert loop_of(tmp_path).step == 2
 
 
+def test_a_checkpoint_is_as_readable_as_any_new_file(tmp_path):
+    loop_of(tmp_path).save()
+    plain = tmp_path / "plain"
+    plain.touch()
+    assert (tmp_path / checkpoint.NAME).stat().st_mode == plain.stat().st_mode
+
+
 def test_a_damaged_checkpoint_and_one_of_another_model_are_named(tmp_path):
     loop_of(tmp_path).run(after(1))
     with pytest.raises(EncodepthError, match="is of another model than this recipe's"):

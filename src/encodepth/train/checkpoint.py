@@ -48,7 +48,11 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
     }  # fmt: skip
     temporary = path.with_suffix(".tmp")
     plain = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
+    temporary.unlink(missing_ok=True)
+    temporary.touch()
+    mode = temporary.stat().st_mode  # what the umask leaves; safetensors makes files private
     safetensors.torch.save_file(plain, temporary, metadata)
+    temporary.chmod(mode)
     with open(temporary, "rb") as file:
         os.fsync(file.fileno())
     os.replace(temporary, path)
