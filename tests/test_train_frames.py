@@ -15,8 +15,9 @@ from encodepth.train.frames import (
     open_validation,
     source_files,
 )
+from encodepth.train.pack import Pack, make_pack
 from encodepth.train.recipe import make_recipe
-from train_tools import TINY
+from train_tools import TINY, Shapes
 
 PHOTOS = {"kind": "photos", "path": "photos"}
 
@@ -97,6 +98,11 @@ def test_a_bad_photo_ends_the_run_if_the_recipe_refuses_it(tmp_path):
     recipe = recipe_of(tmp_path, {"kind": "photos", "path": "photos"}, bad="refuse")
     with pytest.raises(EncodepthError, match=r'2\.png.*\(data\.bad = "refuse"\)'):
         open_training(recipe, print)
+    (folder / "1.png").write_bytes(b"")
+    said = []
+    with pytest.raises(EncodepthError, match=r'1\.png.* and 1 more \(data\.bad = "refuse"\)'):
+        open_training(recipe, said.append)
+    assert "2.png" in said[0]
 
 
 def test_a_photo_that_breaks_during_the_run_is_replaced_by_its_neighbour(tmp_path, monkeypatch):
@@ -138,6 +144,23 @@ def test_generated_rooms_are_packed_once_and_come_back_the_same(tmp_path):
         assert a.low == a.depth[a.valid].min()
         assert a.high == a.depth[a.valid].max()
         assert (a.depth[~a.valid] > 0).all()  # holes are filled
+
+
+def test_two_runs_that_make_a_pack_at_once_both_find_it_whole(tmp_path):
+    folder, shapes = tmp_path / "packs" / "key", Shapes()
+
+    def slow():
+        yield shapes[0]
+        make_pack(folder, (shapes[i] for i in range(4)))  # the other run, begun and ended meanwhile
+        yield from (shapes[i] for i in range(1, 4))
+
+    make_pack(folder, slow())
+    pack = Pack(folder)
+    assert len(pack) == 4
+    for i in range(4):
+        assert np.array_equal(pack[i].color, shapes[i].color)
+        assert np.array_equal(pack[i].depth, shapes[i].depth)
+    assert list(folder.parent.iterdir()) == [folder]
 
 
 def test_a_room_its_sensor_cannot_see_is_left_out_even_where_bad_files_are_refused(tmp_path):
@@ -184,8 +207,12 @@ def test_names_without_a_partner_are_told_or_refused(tmp_path):
         "color/2.png: no depth of that name",
         "depth/two.png: no color of that name",
     ]
-    with pytest.raises(EncodepthError, match=r'2\.png: no depth .*\(data\.bad = "refuse"\)'):
-        open_training(recipe_of(tmp_path, source, bad="refuse"), print)
+    said = []
+    with pytest.raises(
+        EncodepthError, match=r'2\.png: no depth of that name and 1 more \(data\.bad = "refuse"\)'
+    ):
+        open_training(recipe_of(tmp_path, source, bad="refuse"), said.append)
+    assert [line.split("scene/")[1] for line in said] == ["depth/two.png: no color of that name"]
 
 
 def test_a_wrong_unit_is_told_left_out_or_refused(tmp_path):
@@ -212,6 +239,17 @@ def test_many_doubtful_pairs_are_counted_after_the_first(tmp_path, monkeypatch):
         Image.fromarray((depth * 20).astype(np.uint16)).save(path)
     open_training(recipe_of(tmp_path, {"kind": "pairs", "path": "scene"}), said.append)
     assert said[-1] == "doubtful: 2 more; `encodepth data check` names every one"
+
+
+def test_larger_color_of_the_same_shape_shrinks_to_depth(tmp_path):
+    folder = pair_folder(tmp_path, 1)
+    y, x = np.mgrid[:143, :160]  # depth is 80x72: a rounding off
+    Image.fromarray(np.stack([x, y, 255 - x], -1).astype(np.uint8)).save(folder / "color/0.png")
+    (frames,) = open_training(recipe_of(tmp_path, {"kind": "pairs", "path": "scene"}), print)
+    assert frames[0].color.shape == (72, 80, 3)
+    y, x = np.mgrid[:72, :80] * 2 + 0.5
+    expected = np.stack([x, y, 255 - x], -1)
+    assert np.abs(frames[0].color - expected).max() < 1.5
 
 
 def test_depth_range_follows_the_recipe(tmp_path):

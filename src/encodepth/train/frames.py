@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+from PIL import Image
 
 from ..data import Pair, open_dataset
 from ..data.check import doubts_about
@@ -27,6 +28,7 @@ T = TypeVar("T")
 Say = Callable[[str], None]
 PICTURES = (".png", ".webp", ".jpg", ".jpeg", ".tif", ".tiff")
 _MEMORY = 4 << 30  # bytes of decoded photographs that are kept
+_STRETCH = 0.01  # between the axes of colour and depth; ScanNet's 1296x968 and 640x480 have 0.004
 _DOUBTS = 20  # doubtful pairs of a source that are named one by one
 
 
@@ -100,13 +102,18 @@ def centre(frame: Frame, most: tuple[int, int]) -> Frame:
 def to_frame(image: RgbdImage, data: Data) -> Frame:
     """Prepare a pair: holes filled, the range that becomes 0..1 found.
 
+    Colour of more pixels but the same shape, as ScanNet has it, shrinks to the size of depth.
+
     Raises:
-        InvalidImageError: colour or depth is missing, they differ in size, or too little of depth
+        InvalidImageError: colour or depth is missing, they differ in shape, or too little of depth
             was measured.
     """
     color, depth = image.color, image.depth
     if color is None or depth is None:
         raise InvalidImageError("it lacks color or depth")
+    if _same_shape(color, depth):
+        whole, (height, width) = Image.fromarray(color), depth.shape
+        color = np.asarray(whole.resize((width, height), Image.Resampling.LANCZOS))
     if color.shape[:2] != depth.shape:
         raise InvalidImageError(
             f"color is {color.shape[1]}x{color.shape[0]} but depth is"
@@ -120,12 +127,27 @@ def to_frame(image: RgbdImage, data: Data) -> Frame:
     return Frame(color, filled, valid, *depth_limits(depth, data), image.depth_unit)
 
 
+def _same_shape(color: np.ndarray, depth: np.ndarray) -> bool:
+    """Whether colour is depth's view in more pixels."""
+    tall, wide = (c / d for c, d in zip(color.shape[:2], depth.shape, strict=True))
+    return min(tall, wide) > 1 and abs(tall / wide - 1) < _STRETCH
+
+
 def depth_limits(depth: np.ndarray, data: Data) -> tuple[int, int]:
     """Return the steps that become 0 and 1 in the network."""
     if data.depth_range == "65535":
         return 0, 65535
     valid = depth[depth > 0]
     return int(valid.min()), int(valid.max())
+
+
+def _refuse(reasons: Sequence[str], setting: str, say: Say) -> None:
+    """End the run if there is a reason; the others are said before, so that one run tells all."""
+    for reason in reasons[1:]:
+        say(f"refused: {reason}")
+    if reasons:
+        more = f" and {len(reasons) - 1} more" if len(reasons) > 1 else ""
+        raise EncodepthError(f"{reasons[0]}{more} ({setting})")
 
 
 class Photos:
@@ -139,15 +161,20 @@ class Photos:
         self.label, self._smallest, self._data, self._say = label, smallest, data, say
         self._kept: dict[Path, np.ndarray] = {}
         self._paths, room = [], _MEMORY
+        bad: list[str] = []
         for path in paths:
             if room <= 0:
                 self._paths.append(path)
                 continue
-            picture = self._read(path)
-            if picture is not None:
-                self._paths.append(path)
-                self._kept[path] = picture
-                room -= picture.nbytes
+            try:
+                picture = self._read(path)
+            except InvalidImageError as error:
+                bad.append(str(error))
+                continue
+            self._paths.append(path)
+            self._kept[path] = picture
+            room -= picture.nbytes
+        complain(bad, data, say)
         if not self._paths:
             raise EncodepthError(f"{label}: no usable picture")
         self.fingerprint = _hash(f"{p.name} {p.stat().st_size}" for p in self._paths)
@@ -158,40 +185,35 @@ class Photos:
     def __getitem__(self, i: int) -> Frame:
         for n in range(len(self)):
             path = self._paths[(i + n) % len(self)]
-            picture = self._kept.get(path)
-            if picture is None:
-                picture = self._read(path)
-            if picture is not None:
-                return Frame(picture)
+            try:
+                return Frame(self._kept[path] if path in self._kept else self._read(path))
+            except InvalidImageError as error:
+                complain([str(error)], self._data, self._say)
         raise EncodepthError(f"{self.label}: no usable picture is left")
 
-    def _read(self, path: Path) -> np.ndarray | None:
-        """Return a picture, or None for a bad one, which has then been named."""
-        try:
-            picture = read(path).color
-            assert picture is not None
-            if min(picture.shape[:2]) < self._smallest:
-                raise InvalidImageError(
-                    f"{path} is {picture.shape[1]}x{picture.shape[0]}; a crop has"
-                    f" {self._smallest} pixels a side"
-                )
-            return picture
-        except InvalidImageError as error:
-            complain(str(error), self._data, self._say)
-            return None
+    def _read(self, path: Path) -> np.ndarray:
+        picture = read(path).color
+        assert picture is not None
+        if min(picture.shape[:2]) < self._smallest:
+            raise InvalidImageError(
+                f"{path} is {picture.shape[1]}x{picture.shape[0]}; a crop has"
+                f" {self._smallest} pixels a side"
+            )
+        return picture
 
 
-def complain(reason: str, data: Data, say: Say) -> None:
-    """Name a bad file, and end the run if the recipe refuses bad files."""
+def complain(reasons: Sequence[str], data: Data, say: Say) -> None:
+    """Name bad files, every one, and end the run if the recipe refuses bad files."""
     if data.bad == "refuse":
-        raise EncodepthError(f'{reason} (data.bad = "refuse")')
-    say(f"skipped: {reason}")
+        _refuse(reasons, 'data.bad = "refuse"', say)
+    for reason in reasons:
+        say(f"skipped: {reason}")
 
 
 def doubt(reasons: Sequence[str], data: Data, say: Say) -> None:
     """Name pairs that look wrong, and end the run if the recipe refuses them."""
-    if reasons and data.doubtful == "refuse":
-        raise EncodepthError(f'{reasons[0]} (data.doubtful = "refuse")')
+    if data.doubtful == "refuse":
+        _refuse(reasons, 'data.doubtful = "refuse"', say)
     start = "skipped: " if data.doubtful == "skip" else "doubtful: "
     for reason in reasons[:_DOUBTS]:
         say(start + reason)
@@ -226,8 +248,7 @@ def _open(
         rooms = replace(data, bad="skip")  # a room too near for its sensor is no bad file
         return _packed(label, made, lambda: _generate(source, textures, data), rooms, say)
     pairs, problems = _pairs(source, root, training)
-    for problem in problems:
-        complain(str(problem), data, say)
+    complain([str(problem) for problem in problems], data, say)
     facts = (smallest, [pair.stamp for pair in pairs], "with doubts")
     return _packed(source.path, facts, lambda: _load(pairs, smallest, data), data, say)
 
@@ -246,8 +267,7 @@ def _packed(
         say(f"packing {label} into {folder}")
         make_pack(folder, make())
     pack = Pack(folder, label, doubtful=data.doubtful != "skip")
-    for reason in pack.skipped:
-        complain(reason, data, say)
+    complain(pack.skipped, data, say)
     doubt(pack.doubts, data, say)
     if not len(pack):
         raise EncodepthError(f"{label}: no usable pair")

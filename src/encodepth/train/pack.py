@@ -1,13 +1,14 @@
 """Decoded frames in one memory-mapped file, made once: a batch then costs a copy, no decoding.
 
-A pack is a folder with frames.bin and index.json. It is written under a temporary name and renamed,
-so a pack that exists is whole; its name is a hash of what went in.
+A pack is a folder with frames.bin and index.json. It is written under a temporary name of its own
+and renamed, so a pack that exists is whole, also where several runs make it at once; its name is a
+hash of what went in.
 """
 
 from __future__ import annotations
 
 import json
-import shutil
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,12 +65,24 @@ class Pack:
 
 def make_pack(folder: Path, frames: Iterator[Frame | Doubt | str]) -> None:
     """Write a pack of pairs; a text in place of a frame says why one was left out."""
-    temporary = folder.with_name(f"{folder.name}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(
+        prefix=f"{folder.name}.", suffix=".tmp", dir=folder.parent
+    ) as temporary:
+        made = Path(temporary) / folder.name
+        made.mkdir()
+        _fill(made, frames)
+        try:
+            made.rename(folder)
+        except OSError:  # another run was faster, with the same frames
+            if not folder.is_dir():
+                raise
+
+
+def _fill(folder: Path, frames: Iterator[Frame | Doubt | str]) -> None:
     records: list[dict[str, float | str]] = []
     skipped, at = [], 0
-    with open(temporary / "frames.bin", "wb") as file:
+    with open(folder / "frames.bin", "wb") as file:
         for found in frames:
             if isinstance(found, str):
                 skipped.append(found)
@@ -86,5 +99,4 @@ def make_pack(folder: Path, frames: Iterator[Frame | Doubt | str]) -> None:
             for plane in (frame.color, frame.depth.astype("<u2"), frame.valid):
                 at += file.write(np.ascontiguousarray(plane).tobytes())
     index = {"version": _VERSION, "frames": records, "skipped": skipped}
-    (temporary / "index.json").write_text(json.dumps(index), encoding="utf-8")
-    temporary.rename(folder)
+    (folder / "index.json").write_text(json.dumps(index), encoding="utf-8")
