@@ -3,7 +3,7 @@
 python runs/choose_coder.py [--model NAME] [--data DIR]      about 10 minutes on two cores
 
 For each quality: the learned coder's mean error and bytes, and the geometric mean over frames of
-its bytes over AVIF's at the same error. Below 1, learned is smaller. Fills AUTO in streams.py.
+its bytes over AVIF's at the same error. Below 1, learned is smaller. Decides `auto` in streams.py.
 """
 
 from __future__ import annotations

@@ -43,10 +43,10 @@ class Budget:
     """
 
     first: int = 200
-    start: tuple[int, int] = (4500, 1900)
-    middle: tuple[int, int] = (350, 140)
-    outer: tuple[int, int] = (250, 100)
-    ranges: int = 450
+    start: tuple[int, int] = (3500, 1500)
+    middle: tuple[int, int] = (300, 120)
+    outer: tuple[int, int] = (200, 80)
+    ranges: int = 400
 
 
 BUDGET = Budget()
@@ -154,12 +154,12 @@ def settings_of(run: Run, options: argparse.Namespace) -> list[str]:
         "data.workers=0", "data.validation=[]", f"data.crop={crop}",
         f"data.train=[{pairs},{rooms}]",
         "augment.flip_x=0.5", "augment.flip_y=0.3", "augment.transpose=0.3",
-        "optimiser.precision=fp32", "optimiser.lr=1e-3", "optimiser.threads=1",
+        "optimiser.precision=fp32", f"optimiser.lr={4e-4 if late else 6e-4}", "optimiser.threads=1",
         f"optimiser.batch={batch}", f"optimiser.ema={0.99 if late else 0}",
         "optimiser.nan_patience=20",
         "schedule.epochs=0", "schedule.milestones=[]", f"schedule.steps={run.steps}",
         f"schedule.warmup={10 if run.init else 50}",
-        f"schedule.decay={run.steps // 2 if late else 0}", f"seed={2 if late else 1}",
+        f"schedule.decay={run.steps if late else 0}", f"seed={2 if late else 1}",
         "log.every=25", "log.checkpoint=50", "log.tensorboard=false",
         *run.changes,
     ]  # fmt: skip

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import encodepth
-from encodepth import streams
 from encodepth.codec import Codec, decode, encode, inspect
 from encodepth.container import Coding, Container, Kind
 from encodepth.errors import (
@@ -215,14 +214,6 @@ def test_no_mask_is_sent_when_nothing_is_missing():
     data = encode(scene(holes=False), coder="avif")
     assert inspect(data).stream(Kind.MASK) is None
     assert (decode(data).depth > 0).all()
-
-
-def test_auto_takes_the_tables_coder_and_falls_back_without_weights(monkeypatch):
-    monkeypatch.setitem(streams.AUTO, "color", ((0, "avif"), (40, "learned")))
-    assert inspect(fake().encode(scene(), quality=39)).streams[0].coding == Coding.AVIF
-    assert inspect(fake().encode(scene(), quality=40)).streams[0].coding == Coding.LEARNED
-    nowhere = Codec("no such model")
-    assert inspect(nowhere.encode(scene(), quality=40)).streams[0].coding == Coding.AVIF
 
 
 def test_auto_merges_values_where_that_is_smaller_and_no_less_exact():

@@ -207,6 +207,8 @@ def test_only_one_modality_is_measured_when_asked(tmp_path):
         ("webp@x", 'settings "x" of codec "webp" are no numbers'),
         ("base+fast", 'no codec "base\\+fast": after a plus sign come'),
         ("base+avif+auto", "asks for avif and auto; one is possible"),
+        ("base+e7+e8", "asks for e7 and e8; one is possible"),
+        ("base+e10", 'no codec "base\\+e10"'),
     ],
 )
 def test_wrong_names_are_told_apart(name, message):
@@ -222,8 +224,10 @@ def test_names_of_our_codec():
         "somewhere/w.safetensors+avif+alone",
         "somewhere/w.safetensors",
         "avif",
-        True,
+        alone=True,
     )
+    small = "base+auto+e8"
+    assert ours.parse(small) == ours.Ours(small, small, "base", "auto", 8)
     assert ours.parse("base+bound").modalities() == ("depth",)
     ((_, settings),) = runner.find_codecs("base+avif", qualities=[10, 40])
     assert settings == (10, 40)

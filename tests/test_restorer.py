@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from encodepth import RgbdImage, inspect
+from encodepth import RgbdImage, inspect, streams
 from encodepth.avif import TOP, decode_plane, encode_plane
 from encodepth.codec import Codec
 from encodepth.container import Coding, Container, Kind, Stream
@@ -189,6 +189,20 @@ def test_what_the_network_makes_worse_stays_as_av1_left_it(codec, tmp_path):
     bad._loaded["restore"] = Restorer(worse, 7)
     data = bad.encode(scene(), depth_quality=40, coder={"color": "jxl", "depth": "learned"})
     assert inspect(data).stream(Kind.DEPTH).coding == Coding.AVIF
+
+
+def test_auto_restores_from_effort_8_on_and_does_without_where_there_are_no_weights(
+    codec, monkeypatch
+):
+    def coding(effort):
+        data = codec.encode(scene(), depth_quality=40, effort=effort)
+        return inspect(data).stream(Kind.DEPTH).coding
+
+    monkeypatch.setattr(Restorer, "helps", lambda *_: True)
+    assert coding(7) == Coding.AVIF
+    assert coding(8) == Coding.RESTORED
+    monkeypatch.setattr(streams, "_RESTORER", "no such weights")
+    assert coding(8) == Coding.AVIF
 
 
 def test_a_target_error_is_met_by_restored_depth(codec):

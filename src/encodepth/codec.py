@@ -81,7 +81,7 @@ class Codec:
             max_depth_error: millimetres no valid depth pixel may be off by; holes stay holes.
             lossless: "color", "depth", "both", or names: what to keep exactly.
             coder: "learned", "avif", "jxl" (keeps exactly, so without a quality), "auto" (what
-                measured best at that quality), or one of these for each of "color" and "depth".
+                measured best at that effort), or one of these for each of "color" and "depth".
             effort: 1 (fast) .. 9 (small).
 
         Raises:

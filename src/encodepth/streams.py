@@ -17,7 +17,6 @@ import numpy as np
 
 from . import avif, lossless
 from .container import MAX_DEPTH, Coding, Kind, Stream
-from .errors import ModelNotFoundError
 from .image import RgbdImage, depth_plane, depth_range
 from .mask import decode_mask, encode_mask
 from .models.loaded import Loaded
@@ -27,11 +26,7 @@ if TYPE_CHECKING:
     from .models.context import Guide
     from .models.loaded import Model
 
-AUTO = {
-    # What `auto` takes: (from this quality on, coder), measured on data/val.
-    "color": ((0, "avif"),),
-    "depth": ((0, "avif"),),
-}
+AUTO_RESTORES = 8  # the effort from which on `auto` lets a network restore AV1's depth
 
 _RESTORER = "restore"  # the shipped weights
 _MERGE_FROM = 1 / 32  # bytes per pixel of lossy depth from which exact coding may be smaller
@@ -62,11 +57,10 @@ def encode_color(
     """Return the colour stream, and its symbols if it is learned."""
     color = image.color
     assert color is not None
-    coder = _choose("color", coder, quality, models)
     if coder == "jxl":
         payload = lossless.encode_color(color, effort)
         return Stream(Kind.COLOR, Coding.EXACT, payload), None
-    if coder == "avif":
+    if coder in ("avif", "auto"):  # measured on data/val: no other is smaller
         payload = avif.encode_color(color, quality, effort)
         return Stream(Kind.COLOR, Coding.AVIF, payload, quality=quality), None
     model = models.own
@@ -118,7 +112,6 @@ def encode_depth(
     """Return the depth stream, a mask stream before it if it needs one; `error` bounds exact."""
     depth, quality, free = image.depth, setting.quality, coder == "auto"
     assert depth is not None
-    coder = _choose("depth", coder, quality, models)
     low, high = depth_range(depth)
     if coder == "jxl" or low >= high:  # no range to map: exact costs next to nothing
         payload = lossless.encode_depth(depth, error, effort)
@@ -144,11 +137,12 @@ def encode_depth(
         return [*masks, stream]
     payload = avif.encode_plane(plane, quality, effort)
     stream = Stream(Kind.DEPTH, Coding.AVIF, payload, quality=quality, low=low, high=high)
-    if coder == "learned":
-        return [*masks, _restored(stream, plane, valid, seen, models)]
+    if coder == "learned" or (free and effort >= AUTO_RESTORES and models.has(_RESTORER)):
+        stream = _restored(stream, plane, valid, seen, models)
+    streams = [*masks, stream]
     if free and effort > lossless.FAST_EFFORT and len(payload) > depth.size * _MERGE_FROM:
-        return _merged(depth, [*masks, stream], effort, models)
-    return [*masks, stream]
+        return _merged(depth, streams, effort, seen, models)
+    return streams
 
 
 def decode_depth(
@@ -190,20 +184,6 @@ def depth_rmse(depth: np.ndarray, streams: list[Stream], seen: Seen, models: Loa
     return math.sqrt(np.square(off).mean()) if len(off) else 0.0
 
 
-def _choose(modality: str, coder: str, quality: int, models: Loaded) -> str:
-    """Resolve `auto`: the table's coder, or AVIF where that needs weights nobody has."""
-    if coder != "auto":
-        return coder
-    choice = next(name for start, name in reversed(AUTO[modality]) if quality >= start)
-    if choice == "learned":
-        try:
-            if modality not in models.own.codes:
-                return "avif"
-        except ModelNotFoundError:
-            return "avif"
-    return choice
-
-
 def _restored(
     stream: Stream, plane: np.ndarray, valid: np.ndarray, seen: Seen, models: Loaded
 ) -> Stream:
@@ -224,9 +204,11 @@ def _restored(
     )
 
 
-def _merged(depth: np.ndarray, streams: list[Stream], effort: int, models: Loaded) -> list[Stream]:
+def _merged(
+    depth: np.ndarray, streams: list[Stream], effort: int, seen: Seen, models: Loaded
+) -> list[Stream]:
     """Return depth of merged values where that is smaller at no more error, else `streams`."""
-    error = lossless.bound_of_rmse(depth, depth_rmse(depth, streams, Seen(), models))
+    error = lossless.bound_of_rmse(depth, depth_rmse(depth, streams, seen, models))
     payload = lossless.encode_depth(depth, error, effort)
     if len(payload) >= sum(len(s.payload) for s in streams):
         return streams

@@ -1,7 +1,8 @@
 """Our own codec as something to measure: real .rgbd files, every byte of them counted.
 
-A codec is called MODEL, then any of `+avif +auto +lossless +bound +alone`: which coder, and whether
-colour and depth share a file ("base") or not ("base+alone", where depth never sees colour).
+A codec is called MODEL, then any of `+avif +auto +lossless +bound`, `+e1` .. `+e9` and `+alone`:
+which coder, which effort, and whether colour and depth share a file ("base") or not ("base+alone",
+where depth never sees colour).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..avif import DEFAULT_EFFORT
 from ..errors import EncodepthError
 from ..image import RgbdImage
 from ..metrics import bits_per_pixel
@@ -29,6 +31,7 @@ DEFAULT = "base"
 QUALITIES = tuple(float(q) for q in range(5, 100, 10))
 BOUNDS_MM = (20.0, 10.0, 5.0, 2.0, 1.0)
 _WAYS = ("learned", "avif", "auto", "lossless", "bound")
+_EFFORTS = {f"e{effort}": effort for effort in range(1, 10)}
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ class Ours:
     spec: str  # as asked for
     model: str
     way: str = "learned"
+    effort: int = DEFAULT_EFFORT
     alone: bool = False
 
     @property
@@ -126,11 +130,11 @@ class Ours:
 
     def _arguments(self, image: RgbdImage, setting: float) -> dict[str, Any]:
         if self.way == "bound":
-            return {"max_depth_error": setting}
+            return {"max_depth_error": setting, "effort": self.effort}
         if self.way == "lossless":
             present = [n for n in ("color", "depth") if getattr(image, n) is not None]
-            return {"lossless": tuple(present)}
-        return {"quality": round(setting), "coder": self.way}
+            return {"lossless": tuple(present), "effort": self.effort}
+        return {"quality": round(setting), "coder": self.way, "effort": self.effort}
 
 
 @dataclass(frozen=True)
@@ -198,16 +202,25 @@ def parse(name: str) -> Ours:
         EncodepthError: an unknown word after a plus sign.
     """
     model, *words = name.split("+")
-    unknown = [word for word in words if word not in (*_WAYS, "alone")]
-    if unknown or not model:
+    kinds = {"way": _WAYS, "effort": tuple(_EFFORTS), "alone": ("alone",)}
+    found = {kind: [w for w in words if w in known] for kind, known in kinds.items()}
+    if sum(map(len, found.values())) < len(words) or not model:
         raise EncodepthError(
-            f'no codec "{name}": after a plus sign come {", ".join(_WAYS)} or alone'
+            f'no codec "{name}": after a plus sign come {", ".join(_WAYS)}, e1 to e9 or alone'
         )
-    ways = [word for word in words if word in _WAYS]
-    if len(ways) > 1:
-        raise EncodepthError(f'codec "{name}" asks for {" and ".join(ways)}; one is possible')
+    for asked in found.values():
+        if len(asked) > 1:
+            raise EncodepthError(f'codec "{name}" asks for {" and ".join(asked)}; one is possible')
     called = "+".join([Path(model).stem if os.sep in model else model, *words])
-    return Ours(called, name, model, ways[0] if ways else "learned", "alone" in words)
+    way, effort = (found[kind][0] if found[kind] else "" for kind in ("way", "effort"))
+    return Ours(
+        called,
+        name,
+        model,
+        way or "learned",
+        _EFFORTS.get(effort, DEFAULT_EFFORT),
+        bool(found["alone"]),
+    )
 
 
 @lru_cache(maxsize=2)

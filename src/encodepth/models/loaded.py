@@ -40,6 +40,14 @@ class Loaded(dict[str, Any]):
         """The model that codes."""
         return self[self.name]
 
+    def has(self, name: str) -> bool:
+        """Whether the model of a name can be loaded."""
+        try:
+            self[name]
+        except ModelNotFoundError:
+            return False
+        return True
+
     def of(self, stream: Stream, task: str) -> Any:
         """Return the model whose weights a stream was made with: ours, or any that is installed.
 
