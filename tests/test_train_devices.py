@@ -21,7 +21,7 @@ from encodepth.train.recipe import make_recipe
 from encodepth.train.run import train
 
 plane._noisy = lambda x: x
-train(make_recipe(eval(sys.argv[1])), quiet=True, cpu=True)
+print(*train(make_recipe(eval(sys.argv[1])), quiet=True, cpu=True))
 """
 TABLE = {
     **TINY,
@@ -40,7 +40,8 @@ def test_two_processes_take_the_steps_of_one_with_the_doubled_batch(tmp_path, mo
     alone = {**table["optimiser"], "batch": 4}
     recipe = make_recipe({**table, "optimiser": alone, "output": str(tmp_path / "one")})
     run.train(recipe, quiet=True, cpu=True)
-    _launch({**table, "output": str(tmp_path / "two")})
+    printed = _launch({**table, "output": str(tmp_path / "two")})
+    assert printed == [str(tmp_path / "two" / run.WEIGHTS), ""]
     one, two = (checkpoint.load(tmp_path / n / checkpoint.NAME) for n in ("one", "two"))
     assert one.step == two.step == 2
     compared = 0
@@ -53,7 +54,7 @@ def test_two_processes_take_the_steps_of_one_with_the_doubled_batch(tmp_path, mo
 
 
 def _launch(table):
-    """Run two processes as torchrun would start them."""
+    """Run two processes as torchrun would start them; return what each of them prints."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
@@ -66,11 +67,15 @@ def _launch(table):
         subprocess.Popen(
             [sys.executable, "-c", WORKER, repr(table)],
             env={**environment, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+            stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
         for rank in range(2)
     ]
+    printed = []
     for worker in workers:
-        _, errors = worker.communicate(timeout=300)
+        said, errors = worker.communicate(timeout=300)
         assert worker.returncode == 0, errors
+        printed.append(said.strip())
+    return printed

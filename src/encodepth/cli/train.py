@@ -38,7 +38,7 @@ def command(
     """Train the model that RECIPE (a TOML file) describes.
 
     Prints the finished weights files. For several GPUs, start it with `torchrun` or
-    `accelerate launch`: torchrun --nproc-per-node 4 -m encodepth train RECIPE.toml
+    `accelerate launch`: torchrun --no-python --nproc-per-node 4 encodepth train RECIPE.toml
     """
     from ..train.recipe import load_recipe
     from ..train.run import stored_recipe, train

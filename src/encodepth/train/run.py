@@ -33,7 +33,8 @@ def train(
 ) -> list[Path]:
     """Train what a recipe describes and return the weights files of the runs that are finished.
 
-    A run stopped by the recipe's minutes, SIGTERM or Ctrl-C leaves a checkpoint and no weights.
+    A run stopped by the recipe's minutes, SIGTERM or Ctrl-C leaves a checkpoint and no weights. Of
+    several processes, only the main one returns files.
 
     Args:
         recipe: what to train.
@@ -60,7 +61,8 @@ def train(
                 outcome = _train_one(run, devices, quiet, told)
                 if not outcome.done:
                     break
-                finished.append(Path(run.folder) / WEIGHTS)
+                if devices.main:
+                    finished.append(Path(run.folder) / WEIGHTS)
     finally:
         devices.end()
     return finished
