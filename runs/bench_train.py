@@ -4,7 +4,8 @@ Time: about two minutes for recipes/base-color.toml on one core; packs are made 
     python runs/bench_train.py recipes/base-color.toml [--steps 30] [--set KEY=VALUE ...] [-o FILE]
 Prints, and appends to FILE as one JSON line:
   step_ms, wait_ms       a step of the real loop (median), and what of it was spent waiting for data
-  network_share          1 - all waiting / all time, over the measured steps
+  av1_share              coding crops by AV1 inside the step (recipes/restore.toml) / all time
+  network_share          1 - (all waiting + AV1) / all time, over the measured steps
   network_ms             the same step over and over on one batch, no loader at work (median)
   loader_images_per_s    the loader alone, one process, as fast as it can
   needed_images_per_s    what the network consumes
@@ -19,12 +20,14 @@ import os
 import platform
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import torch
 
+from encodepth import avif
 from encodepth.train.devices import Devices
 from encodepth.train.frames import open_training
 from encodepth.train.loop import Loop
@@ -71,8 +74,10 @@ def main() -> None:
 def measure(loop: Loop) -> dict[str, float]:
     """Run the loop's own step, then its two halves apart."""
     feed = loop._feed()
-    times, waits = [], []
-    for _ in range(loop.steps - 1):
+    times, waits, av1 = [], [], _watch_av1()
+    for n in range(loop.steps - 1):
+        if n == WARM:
+            av1.clear()
         began = time.perf_counter()
         _, waited, batch = loop._advance(feed)
         _finish(loop)
@@ -80,6 +85,7 @@ def measure(loop: Loop) -> dict[str, float]:
         waits.append(waited)
         loop.step += 1
     times, waits = times[WARM:], waits[WARM:]
+    coding = sum(av1) / sum(times)
     del feed
     alone = []
     for _ in range(10):
@@ -95,11 +101,30 @@ def measure(loop: Loop) -> dict[str, float]:
     return {
         "step_ms": round(median(times) * 1000, 1),
         "wait_ms": round(median(waits) * 1000, 1),
-        "network_share": round(1 - sum(waits) / sum(times), 4),
+        "av1_share": round(coding, 4),
+        "network_share": round(1 - sum(waits) / sum(times) - coding, 4),
         "network_ms": round(median(alone) * 1000, 1),
         "loader_images_per_s": round(loader, 1),
         "needed_images_per_s": round(size / median(alone), 1),
     }
+
+
+def _watch_av1() -> list[float]:
+    """Return a list that gets the seconds of every call of the AV1 coder from now on."""
+    spent: list[float] = []
+
+    def timed(function: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*arguments: Any) -> Any:
+            began = time.perf_counter()
+            result = function(*arguments)
+            spent.append(time.perf_counter() - began)
+            return result
+
+        return run
+
+    for name in ("encode_plane", "decode_plane", "encode_color", "decode_color"):
+        setattr(avif, name, timed(getattr(avif, name)))
+    return spent
 
 
 def _finish(loop: Loop) -> None:
