@@ -31,7 +31,7 @@ from encodepth.train.recipe import make_recipe
 from encodepth.train.run import train
 
 SIZES = [(1, 1), (5, 70), (64, 64), (97, 130)]
-SMALL = RestorerConfig((8, 8, 8))
+SMALL = RestorerConfig((8, 8, 8), (1, 1, 1, 1, 1))
 
 
 def net(seed: int = 3) -> RestorerNet:
@@ -105,7 +105,7 @@ def test_weights_come_back(tmp_path):
 
 
 def test_weights_that_do_not_fit_are_named(tmp_path):
-    save_restorer(tmp_path / "r.safetensors", RestorerConfig((8, 8, 16)), net())
+    save_restorer(tmp_path / "r.safetensors", RestorerConfig((8, 8, 16), (1, 1, 1, 1, 1)), net())
     with pytest.raises(ModelNotFoundError, match=r"weights .*r\.safetensors do not fit"):
         load_restorer(tmp_path / "r.safetensors")
 

@@ -22,16 +22,23 @@ from ..container import MAX_STRENGTH
 
 _LEAST = -8  # strengths are quarter octaves from here on: an error of a quarter code
 _ALIGN = 8
-_TILE, _HALO = 1024, 128  # pixels; the network sees 110 around each
+_TILE, _HALO = 1024, 128  # pixels; the network sees 127 around each
 _WINDOW = 9  # of the local mean
 _TRIED = 128  # rows on which the encoder sees whether the network helps
 
 
 @dataclass(frozen=True)
 class RestorerConfig:
-    """Channels at half, quarter and eighth resolution."""
+    """The network's size.
 
-    widths: tuple[int, int, int] = (24, 48, 64)
+    Attributes:
+        widths: channels at half, quarter and eighth resolution.
+        blocks: residual blocks at half and quarter resolution on the way down, at eighth, at
+            quarter and half on the way up.
+    """
+
+    widths: tuple[int, int, int] = (16, 48, 80)
+    blocks: tuple[int, int, int, int, int] = (0, 2, 5, 1, 2)
 
 
 class RestorerNet(nn.Module):
@@ -43,16 +50,17 @@ class RestorerNet(nn.Module):
     def __init__(self, config: RestorerConfig) -> None:
         super().__init__()
         half, quarter, eighth = config.widths
+        counts = config.blocks
         self.head = nn.Conv2d(4 * 7, half, 3, padding=1)
-        self.half_in = _Residual(half)
+        self.half_in = _residuals(half, counts[0])
         self.to_quarter = nn.Conv2d(4 * half, quarter, 1)
-        self.quarter_in = nn.Sequential(_Residual(quarter), _Residual(quarter))
+        self.quarter_in = _residuals(quarter, counts[1])
         self.to_eighth = nn.Conv2d(4 * quarter, eighth, 1)
-        self.eighth = nn.Sequential(*[_Residual(eighth) for _ in range(4)])
+        self.eighth = _residuals(eighth, counts[2])
         self.from_eighth = nn.Conv2d(eighth, 4 * quarter, 1)
-        self.quarter_out = _Residual(quarter)
+        self.quarter_out = _residuals(quarter, counts[3])
         self.from_quarter = nn.Conv2d(quarter, 4 * half, 1)
-        self.half_out = nn.Sequential(_Residual(half), _Residual(half))
+        self.half_out = _residuals(half, counts[4])
         self.tail = nn.Conv2d(half, 4, 3, padding=1)
         for parameter in self.tail.parameters():
             nn.init.zeros_(parameter)
@@ -76,6 +84,10 @@ class _Residual(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = x + self.second(F.leaky_relu(self.first(x), 0.1))
         return out
+
+
+def _residuals(width: int, count: int) -> nn.Sequential:
+    return nn.Sequential(*[_Residual(width) for _ in range(count)])
 
 
 def strength_of(rmse: float) -> int:

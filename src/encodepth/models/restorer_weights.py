@@ -1,4 +1,4 @@
-"""Weights of the restorer on disk: safetensors with fp16 floats and the widths."""
+"""Weights of the restorer on disk: safetensors with fp16 floats and the size."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def load_restorer(path: str | Path, device: str = "cpu") -> Restorer:
         with safetensors.safe_open(path, framework="numpy") as file:
             fields = json.loads((file.metadata() or {})["config"])
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        net = RestorerNet(RestorerConfig(tuple(fields["widths"])))
+        net = RestorerNet(RestorerConfig(tuple(fields["widths"]), tuple(fields["blocks"])))
         state = {
             name.removeprefix(_PREFIX): torch.from_numpy(array.astype(np.float32))
             for name, array in arrays.items()
