@@ -261,11 +261,11 @@ def test_the_encoder_tries_the_rows_where_av1_is_farthest():
 
         def restore(self, plane, valid, strength, color=None):
             seen.append(plane)
-            return plane - self.taken * (plane > 0.05 + view(128, 24)[0])
+            return plane - self.taken * (plane > 0.05 + view(64, 24)[0])
 
     restorer = Watched(net(), 0)
     assert restorer.helps(rough, plane, valid, 20)
     restorer.taken = -0.01
     assert not restorer.helps(rough, plane, valid, 20)
-    assert all(part.shape == (128, 24) for part in seen)
+    assert all(part.shape == (64, 24) for part in seen)
     assert all((part[:, 3] - 0.05 > plane[0, 3]).sum() == 10 for part in seen)

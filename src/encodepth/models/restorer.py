@@ -24,7 +24,7 @@ _LEAST = -8  # strengths are quarter octaves from here on: an error of a quarter
 _ALIGN = 8
 _TILE, _HALO = 1024, 128  # pixels; the network sees 127 around each
 _WINDOW = 9  # of the local mean
-_TRIED = 128  # rows on which the encoder sees whether the network helps
+_TRIED = 64  # rows on which the encoder sees whether the network helps
 
 
 @dataclass(frozen=True)
