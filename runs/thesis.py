@@ -43,10 +43,10 @@ class Budget:
     """
 
     first: int = 200
-    start: tuple[int, int] = (3500, 1500)
+    start: tuple[int, int] = (3500, 1000)
     middle: tuple[int, int] = (300, 120)
     outer: tuple[int, int] = (200, 80)
-    ranges: int = 400
+    ranges: int = 250
 
 
 BUDGET = Budget()
