@@ -3,7 +3,7 @@
 # rows at three lambdas, their controls and the open questions under one budget, measures them on data/test
 # as real files, and writes results/thesis/, the tables of docs/experiment.md and
 # docs/figures/thesis-*.png. Needs ../shared (or SHARED=DIR). Goes on where it was stopped.
-# Time: about 45 minutes of one idle core, 38 of them training.
+# Time: about 95 minutes of one core, 83 of them training.
 #     bash runs/thesis.sh                 OUT=out/thesis by default
 #     bash runs/thesis.sh --smoke         two steps a run, one frame, nothing outside OUT: about two minutes of one core
 set -euo pipefail
