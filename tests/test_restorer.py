@@ -13,7 +13,7 @@ from encodepth.avif import TOP, decode_plane, encode_plane
 from encodepth.codec import Codec
 from encodepth.container import Coding, Container, Kind, Stream
 from encodepth.errors import CorruptFileError, ModelNotFoundError
-from encodepth.image import fill_holes
+from encodepth.image import depth_plane, depth_range
 from encodepth.models import restorer as module
 from encodepth.models.base import load_model
 from encodepth.models.config import TINY_COLOR
@@ -135,8 +135,7 @@ def fitted() -> RestorerNet:
     made, image = net(), scene()
     depth = image.depth
     valid = depth > 0
-    low, high = depth[valid].min(), depth.max()
-    plane = np.clip((fill_holes(depth) - low) / (high - low), 0, 1)
+    plane = depth_plane(depth, *depth_range(depth))
     rough = decode_plane(encode_plane(plane, 40), *plane.shape)
     size = size_of(strength_of(TOP * np.sqrt(np.square(rough - plane)[valid].mean())))
     to = lambda a: torch.from_numpy(np.ascontiguousarray(a)).float()[None, None]  # noqa: E731

@@ -202,24 +202,24 @@ def parse(name: str) -> Ours:
         EncodepthError: an unknown word after a plus sign.
     """
     model, *words = name.split("+")
-    kinds = {"way": _WAYS, "effort": tuple(_EFFORTS), "alone": ("alone",)}
-    found = {kind: [w for w in words if w in known] for kind, known in kinds.items()}
-    if sum(map(len, found.values())) < len(words) or not model:
+    way, effort, alone = found = [
+        [word for word in words if word in known] for known in (_WAYS, _EFFORTS, ("alone",))
+    ]
+    if sum(map(len, found)) < len(words) or not model:
         raise EncodepthError(
             f'no codec "{name}": after a plus sign come {", ".join(_WAYS)}, e1 to e9 or alone'
         )
-    for asked in found.values():
+    for asked in found:
         if len(asked) > 1:
             raise EncodepthError(f'codec "{name}" asks for {" and ".join(asked)}; one is possible')
     called = "+".join([Path(model).stem if os.sep in model else model, *words])
-    way, effort = (found[kind][0] if found[kind] else "" for kind in ("way", "effort"))
     return Ours(
         called,
         name,
         model,
-        way or "learned",
-        _EFFORTS.get(effort, DEFAULT_EFFORT),
-        bool(found["alone"]),
+        way=way[0] if way else "learned",
+        effort=_EFFORTS[effort[0]] if effort else DEFAULT_EFFORT,
+        alone=bool(alone),
     )
 
 

@@ -18,7 +18,7 @@ from ..data.found import Problem
 from ..data.synthetic import scene
 from ..data.training import may_train
 from ..errors import EncodepthError, InvalidImageError
-from ..image import RgbdImage, fill_holes, read
+from ..image import RgbdImage, depth_range, fill_holes, read
 from .batches import Frame, Frames
 from .config import Data, Recipe, Source
 from .loop import Validation
@@ -137,8 +137,7 @@ def depth_limits(depth: np.ndarray, data: Data) -> tuple[int, int]:
     """Return the steps that become 0 and 1 in the network."""
     if data.depth_range == "65535":
         return 0, 65535
-    valid = depth[depth > 0]
-    return int(valid.min()), int(valid.max())
+    return depth_range(depth)
 
 
 def _refuse(reasons: Sequence[str], setting: str, say: Say) -> None:
