@@ -8,7 +8,7 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
-from encodepth.evaluate.anchors import conventional
+from encodepth.evaluate.baselines import conventional
 from encodepth.evaluate.frames import find_frames
 from encodepth.evaluate.records import Record, key, read_records
 from encodepth.evaluate.runner import evaluate

@@ -26,9 +26,9 @@ from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import tcm_twin as twin
-from encodepth.models.tcm import TCM, pad
-from encodepth.models.tcm_random import random_tcm
-from encodepth.models.tcm_rows import ROWS
+from encodepth.thesis.random import random_tcm
+from encodepth.thesis.rows import ROWS
+from encodepth.thesis.tcm import TCM, pad
 
 HEIGHT, WIDTH = 480, 640
 NETWORKS = ("g_a", "g_s", "h_a", "h_mean_s", "h_scale_s")
@@ -74,7 +74,7 @@ def transforms(rounds: int, openvino: bool, clock: Callable[[], float]) -> dict[
         "g_s bf16": relative(low.synthesise(y), model.synthesise(y)),
     }
     if openvino:
-        from encodepth.nn.openvino import Compiled
+        from encodepth.thesis.openvino import Compiled
 
         for precision in ("fp32", "bf16"):
             for name, net, given in (("g_a", model.g_a, x), ("g_s", model.g_s, y)):

@@ -23,7 +23,7 @@ import numpy as np
 
 from encodepth import RgbdImage
 from encodepth.codec import Codec
-from encodepth.data import open_dataset
+from encodepth.io.dataset import open_dataset
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "test"
 SSE = {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41"}
@@ -42,7 +42,7 @@ CHILD = """
 import sys, numpy as np, torch
 from pathlib import Path
 from encodepth.codec import Codec
-from encodepth.models.base import load_model
+from encodepth.networks.base import load_model
 low = False
 {setup}
 model = load_model({model!r})

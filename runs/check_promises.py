@@ -75,7 +75,7 @@ def check(frame: tuple[str, Path, Path, float], lossy: tuple[str, ...]) -> dict:
 
 def quantised_jpeg_xl(depth: np.ndarray, error: int) -> int:
     """Return the bytes of the plane (d + E) div (2E + 1) as a bare lossless JPEG XL, effort 7."""
-    from encodepth.jpegxl import _codestream
+    from encodepth.codings.jpegxl import _codestream
 
     codes = ((depth.astype(np.int32) + error) // (2 * error + 1)).astype(np.uint16)
     return len(_codestream(bytes(imagecodecs.jpegxl_encode(codes, lossless=True, effort=7))))

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from encodepth.data import open_dataset
-from encodepth.image import depth_plane, depth_range
-from encodepth.models.base import load_model
+from encodepth.codings.filling import depth_plane, depth_range
+from encodepth.io.dataset import open_dataset
+from encodepth.networks.base import load_model
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "test"
 QUALITIES = (5, 25, 50, 75, 95)

@@ -20,7 +20,7 @@ from unittest.mock import patch
 import numpy as np
 
 from encodepth import Codec, RgbdImage, streams
-from encodepth.data import open_dataset
+from encodepth.io.dataset import open_dataset
 from encodepth.metrics import depth_errors
 
 ROOT = Path(__file__).parents[1]

@@ -24,11 +24,12 @@ from torch import Tensor
 
 import encodepth
 from encodepth.codec import Codec
-from encodepth.image import RgbdImage, depth_plane, depth_range
-from encodepth.models.tcm import TCM
-from encodepth.models.tcm_model import TcmModel
-from encodepth.models.tcm_random import random_tcm
-from encodepth.models.tcm_rows import ROWS
+from encodepth.codings.filling import depth_plane, depth_range
+from encodepth.frame import RgbdImage
+from encodepth.thesis.model import TcmModel
+from encodepth.thesis.random import random_tcm
+from encodepth.thesis.rows import ROWS
+from encodepth.thesis.tcm import TCM
 
 SIZES = ((640, 480), (641, 479), (63, 65), (1, 1))  # width, height
 

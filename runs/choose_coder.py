@@ -14,11 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
-from encodepth import Codec, RgbdImage, avif
+from encodepth import Codec, RgbdImage
 from encodepth.codec import inspect
+from encodepth.codings import av1 as avif
 from encodepth.container import Kind
-from encodepth.data import open_dataset
-from encodepth.models.base import BaseModel, load_model
+from encodepth.io.dataset import open_dataset
+from encodepth.networks.base import BaseModel, load_model
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "val"
 QUALITIES = range(5, 100, 10)

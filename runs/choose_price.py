@@ -17,11 +17,11 @@ from pathlib import Path
 import numpy as np
 
 from encodepth import RgbdImage
-from encodepth.data import open_dataset
-from encodepth.image import depth_plane, depth_range
+from encodepth.codings.filling import depth_plane, depth_range
+from encodepth.io.dataset import open_dataset
 from encodepth.metrics import bd_rate
-from encodepth.models.base import load_model
-from encodepth.models.plane_coder import PRICE, PlaneCoder
+from encodepth.networks.base import load_model
+from encodepth.networks.plane_coder import PRICE, PlaneCoder
 
 ROOT = Path(__file__).parents[1]
 QUALITIES = (10, 30, 50, 70, 90)

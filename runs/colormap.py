@@ -8,14 +8,14 @@ import sys
 from pathlib import Path
 from statistics import fmean
 
-from encodepth.evaluate.colormap import MAPS
 from encodepth.evaluate.compare import METRICS, deltas, means, scenes, select
 from encodepth.evaluate.frames import find_frames
 from encodepth.evaluate.ours import parse
 from encodepth.evaluate.plots import plot_curves
 from encodepth.evaluate.records import Record, only, read_records
 from encodepth.evaluate.runner import evaluate
-from encodepth.image import write_file
+from encodepth.files import write_file
+from encodepth.thesis.colormap import MAPS
 
 FRAMES = {
     ("aug_icl_nuim_livingroom1_clean_211", "000001"),

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 import encodepth
-from encodepth.data import open_dataset
+from encodepth.io.dataset import open_dataset
 from encodepth.metrics import bd_rate, psnr
 
 ROOT = Path(__file__).parents[1]

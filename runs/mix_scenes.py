@@ -35,9 +35,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from encodepth import avif
-from encodepth.models.plane import PlaneModel
-from encodepth.models.restorer import Restorer, strength_of
+from encodepth.codings import av1 as avif
+from encodepth.networks.plane import PlaneModel
+from encodepth.networks.restorer import Restorer, strength_of
 from encodepth.train.batches import Frame
 from encodepth.train.batches import plane as plane_of
 from encodepth.train.config import MSE_SCALE, Recipe

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from encodepth.image import write_file
+from encodepth.files import write_file
 
 END = "<!-- end -->"
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from page import fill_page
 
-from encodepth.evaluate.thesis import COSTS
+from encodepth.thesis.tables import COSTS
 
 START = "<!-- runs/profile.sh -->"
 HEAD = ("model", "parameters", "GMAC", "encode", "decode", "peak memory", "thesis, RTX 4090")

@@ -20,9 +20,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from encodepth.data import open_dataset
-from encodepth.data.synthetic import scene
-from encodepth.image import RgbdImage, read, write_file
+from encodepth.files import write_file
+from encodepth.frame import RgbdImage
+from encodepth.io.dataset import open_dataset
+from encodepth.io.pictures import read
+from encodepth.scenes.scene import scene
 from encodepth.view.colormap import depth_map, paint, shown_range
 
 SENSORS = (None, "kinect", "realsense")

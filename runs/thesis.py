@@ -20,7 +20,7 @@ from pathlib import Path
 
 import safetensors.torch
 
-from encodepth.models.tcm import ADDED
+from encodepth.thesis.tcm import ADDED
 from encodepth.train.recipe import load_recipe
 from encodepth.train.run import WEIGHTS, train
 

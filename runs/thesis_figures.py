@@ -28,11 +28,11 @@ from encodepth import Codec, RgbdImage
 from encodepth.evaluate.plots import MARKERS, PALETTE
 from encodepth.evaluate.records import Record, read_records
 from encodepth.metrics import bits_per_pixel, depth_errors, psnr
-from encodepth.models.tcm_model import TcmModel
-from encodepth.models.tcm_weights import load_tcm
+from encodepth.report.qualitative import busy_places
+from encodepth.thesis.model import TcmModel
+from encodepth.thesis.weights import load_tcm
 from encodepth.view import colormap
 from encodepth.view.geometry import VIEWPOINTS, cloud, depth_intrinsics, error_mm, orbit_centre
-from encodepth.view.qualitative import busy_places
 from encodepth.view.render import render
 from encodepth.view.sheet import round_up
 

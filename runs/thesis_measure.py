@@ -23,14 +23,15 @@ from numpy.typing import NDArray
 from thesis import BUDGET, MIDDLE, SMOKE, Run, plan, weights
 
 from encodepth import Codec, RgbdImage
+from encodepth.codings.filling import depth_plane, depth_range
+from encodepth.codings.mask import encode_mask
 from encodepth.container import Coding, Container, Kind, Stream
-from encodepth.data import Pair, open_dataset
-from encodepth.evaluate.anchors import color_fields, depth_fields
+from encodepth.evaluate.baselines import color_fields, depth_fields
 from encodepth.evaluate.records import Record, RecordFile, key, machine_header
-from encodepth.image import depth_plane, depth_range
-from encodepth.mask import encode_mask
-from encodepth.models.tcm_model import TcmModel
-from encodepth.models.tcm_weights import load_tcm
+from encodepth.io.dataset import open_dataset
+from encodepth.io.pair import Pair
+from encodepth.thesis.model import TcmModel
+from encodepth.thesis.weights import load_tcm
 from encodepth.train import losses
 from encodepth.train.config import Loss
 from encodepth.train.run import split, stored_recipe

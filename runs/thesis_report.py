@@ -24,9 +24,9 @@ from thesis import GUIDED, MIDDLE, OUTER, ROWS
 from encodepth.errors import EncodepthError
 from encodepth.evaluate.compare import METRICS, scenes
 from encodepth.evaluate.records import Record, only, read_records
-from encodepth.evaluate.thesis import TABLES
-from encodepth.image import write_file
+from encodepth.files import write_file
 from encodepth.metrics import bd_rate
+from encodepth.thesis.tables import TABLES
 
 START = "<!-- runs/thesis.sh -->"
 DRAWS = 10_000

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from encodepth import Codec, Coding, Container, Intrinsics, Kind, RgbdImage, Stream, decode, encode
+from encodepth.codings.jpegxl import encode_frame
+from encodepth.codings.mask import encode_mask
 from encodepth.errors import CorruptFileError
-from encodepth.jpegxl import encode_frame
-from encodepth.mask import encode_mask
 
 TESTS = Path(__file__).parents[1] / "tests"
 

@@ -7,16 +7,16 @@ import pytest
 import torch
 
 import encodepth
-from encodepth.entropy.coder import Tables
-from encodepth.entropy.tables import gaussian_tables
 from encodepth.errors import DesyncError, ModelNotFoundError
-from encodepth.image import read
-from encodepth.models import plane_coder
-from encodepth.models.base import BaseModel, load_model
-from encodepth.models.config import TINY_COLOR, TINY_DEPTH
-from encodepth.models.plane import PlaneModel
-from encodepth.models.weights import ENCODER_ONLY, fingerprint, save_weights, stored_arrays
-from encodepth.nn.blocks import blend_weights
+from encodepth.io.pictures import read
+from encodepth.learned.coder import Tables
+from encodepth.learned.tables import gaussian_tables
+from encodepth.networks import plane_coder
+from encodepth.networks.base import BaseModel, load_model
+from encodepth.networks.blocks import blend_weights
+from encodepth.networks.config import TINY_COLOR, TINY_DEPTH
+from encodepth.networks.plane import PlaneModel
+from encodepth.networks.weights import ENCODER_ONLY, fingerprint, save_weights, stored_arrays
 
 SIZES = [(1, 1), (5, 70), (64, 64), (97, 130)]
 

@@ -590,9 +590,9 @@ def test_a_picture_of_odd_size_and_a_single_pixel(run, pair):
 @pytest.fixture
 def tiny_model(tmp_path, monkeypatch):
     """Install a tiny model named "tiny" with a card, and nothing else."""
-    from encodepth.models import weights
-    from encodepth.models.config import TINY_COLOR, TINY_DEPTH
-    from encodepth.models.plane import PlaneModel
+    from encodepth.networks import weights
+    from encodepth.networks.config import TINY_COLOR, TINY_DEPTH
+    from encodepth.networks.plane import PlaneModel
 
     folder = tmp_path / "installed"
     folder.mkdir()
@@ -605,7 +605,7 @@ def tiny_model(tmp_path, monkeypatch):
 
 
 def test_no_model_is_said_in_one_line(run, tmp_path, monkeypatch):
-    monkeypatch.setattr("encodepth.models.weights.SHIPPED", tmp_path)
+    monkeypatch.setattr("encodepth.networks.weights.SHIPPED", tmp_path)
     shown = run("models")
     assert (shown.status, shown.out) == (1, "")
     assert shown.err == (

@@ -14,13 +14,8 @@ from hypothesis.extra.numpy import arrays
 import encodepth
 from encodepth.codec import Codec, decode, encode, inspect
 from encodepth.container import Coding, Container, Kind
-from encodepth.errors import (
-    CorruptFileError,
-    DesyncError,
-    InvalidImageError,
-    ModelNotFoundError,
-)
-from encodepth.image import Intrinsics, RgbdImage
+from encodepth.errors import CorruptFileError, DesyncError, InvalidImageError, ModelNotFoundError
+from encodepth.frame import Intrinsics, RgbdImage
 
 GOLDEN = Path(__file__).parent / "golden"
 CONVENTIONAL = ("avif", "jxl")

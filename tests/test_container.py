@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from encodepth.container import MAGIC, Coding, Container, Kind, Stream
 from encodepth.errors import CorruptFileError
-from encodepth.image import Intrinsics
+from encodepth.frame import Intrinsics
 
 SIDE = st.integers(1, 0x2C00)
 SIZE = st.tuples(SIDE, SIDE)

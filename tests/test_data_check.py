@@ -8,8 +8,9 @@ from PIL import Image
 
 import data_trees as trees
 from encodepth.cli.main import main
-from encodepth.data import check, open_dataset, usable
 from encodepth.errors import EncodepthError
+from encodepth.io.check import check, usable
+from encodepth.io.dataset import open_dataset
 from shared import SHARED
 
 

@@ -7,11 +7,14 @@ import numpy as np
 import pytest
 
 import data_trees as trees
-from encodepth.data import open_dataset, redwood, training_pairs
-from encodepth.data.tum import nearest
 from encodepth.errors import EncodepthError, InvalidImageError
-from encodepth.image import Intrinsics, read
+from encodepth.frame import Intrinsics
+from encodepth.io import redwood
+from encodepth.io.dataset import open_dataset
+from encodepth.io.pictures import read
+from encodepth.io.tum import nearest
 from encodepth.metrics import psnr
+from encodepth.train.allowed import training_pairs
 from shared import SHARED
 
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="the real frames are not here")

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from encodepth.data.raycast import Camera, cast
-from encodepth.data.solids import Solid, terrain_height
-from encodepth.data.synthetic import scene
+from encodepth.scenes.raycast import Camera, cast
+from encodepth.scenes.scene import scene
+from encodepth.scenes.solids import Solid, terrain_height
 
 AHEAD = Camera(np.zeros(3), np.array([[0.0, 0, 1], [-1, 0, 0], [0, -1, 0]]), 100.0, 61, 81)
 HALF = np.array([3.0, 2.0, 1.5])

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from encodepth.errors import EncodepthError
-from encodepth.evaluate import anchors
-from encodepth.evaluate.colormap import Painted, find_map
+from encodepth.evaluate import baselines as anchors
 from encodepth.evaluate.runner import find_codecs
-from encodepth.image import RgbdImage
+from encodepth.frame import RgbdImage
+from encodepth.thesis.colormap import Painted, find_map
 
 EVERY_VALUE = np.arange(65536, dtype=np.uint16).reshape(256, 256)
 CODECS = {codec.name: codec for codec in anchors.conventional()}

@@ -6,14 +6,7 @@ import math
 import pytest
 
 from encodepth.errors import EncodepthError
-from encodepth.evaluate.records import (
-    RecordFile,
-    key,
-    machine_header,
-    only,
-    read_records,
-    tidy,
-)
+from encodepth.evaluate.records import RecordFile, key, machine_header, only, read_records, tidy
 
 ROW = {
     "set": "s", "sequence": "q", "frame": "1", "modality": "color", "codec": "c", "setting": 5,

@@ -10,10 +10,12 @@ import pytest
 
 from encodepth.codec import Codec
 from encodepth.errors import EncodepthError
-from encodepth.evaluate import anchors, ours, runner
+from encodepth.evaluate import baselines as anchors
+from encodepth.evaluate import ours, runner
 from encodepth.evaluate.frames import Picture, find_frames
 from encodepth.evaluate.records import key, read_records
-from encodepth.image import RgbdImage, read
+from encodepth.frame import RgbdImage
+from encodepth.io.pictures import read
 from shared import SHARED
 
 CODECS = {codec.name: codec for codec in anchors.conventional()}

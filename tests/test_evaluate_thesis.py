@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from encodepth.evaluate import thesis
-from encodepth.evaluate.anchors import depth_fields
+from encodepth.evaluate.baselines import depth_fields
+from encodepth.thesis import tables as thesis
 
 PAIRS = [
     pytest.param(row.psnr, row.structure, id=f"table-{table.number}-lambda-{row.lmbda:g}")

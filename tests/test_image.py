@@ -11,17 +11,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
+from encodepth.codings.filling import depth_plane, depth_range, fill_holes
 from encodepth.errors import InvalidImageError
-from encodepth.image import (
-    Intrinsics,
-    RgbdImage,
-    depth_plane,
-    depth_range,
-    fill_holes,
-    read,
-    write,
-    write_file,
-)
+from encodepth.files import write_file
+from encodepth.frame import Intrinsics, RgbdImage
+from encodepth.io.pictures import read, write
 
 COLOR = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
 DEPTH = np.array([[0, 1, 900], [65534, 65535, 7]], np.uint16)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from encodepth.nn.integer import EXACT, HIDDEN_MAX, IntegerConv, requantise, round_clamp
+from encodepth.networks.integer import EXACT, HIDDEN_MAX, IntegerConv, requantise, round_clamp
 
 
 def activations(*shape: int, seed: int = 0) -> torch.Tensor:

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from encodepth.codings.jpegxl import decode_frame, encode_frame
 from encodepth.errors import CorruptFileError
-from encodepth.jpegxl import decode_frame, encode_frame
 
 SIDE = st.integers(1, 70) | st.sampled_from([8, 64, 248, 256, 264, 320, 480, 512, 513, 640])
 RATIO = st.sampled_from([(1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1)])

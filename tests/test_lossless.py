@@ -6,10 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from encodepth.errors import CorruptFileError, EncodepthError
-from encodepth.image import read
-from encodepth.jpegxl import encode_frame
-from encodepth.lossless import (
+from encodepth.codings.exact import (
     FAST_EFFORT,
     _fewest,
     _prove,
@@ -19,6 +16,9 @@ from encodepth.lossless import (
     encode_color,
     encode_depth,
 )
+from encodepth.codings.jpegxl import encode_frame
+from encodepth.errors import CorruptFileError, EncodepthError
+from encodepth.io.pictures import read
 from shared import SHARED
 
 SHAPE = st.tuples(st.integers(1, 24), st.integers(1, 24))

@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from encodepth import mask as mask_module
+from encodepth.codings import mask as mask_module
+from encodepth.codings.jpegxl import encode_frame
+from encodepth.codings.mask import decode_mask, encode_mask
 from encodepth.errors import CorruptFileError
-from encodepth.image import read
-from encodepth.jpegxl import encode_frame
-from encodepth.mask import decode_mask, encode_mask
+from encodepth.io.pictures import read
 from shared import SHARED
 
 SHAPE = st.tuples(st.integers(1, 30), st.integers(1, 30))

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from encodepth.codings.rangecoder import Decoder, Encoder, Numbers, context
 from encodepth.errors import CorruptFileError
-from encodepth.rangecoder import Decoder, Encoder, Numbers, context
 
 DECISIONS = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 1)), max_size=300)
 

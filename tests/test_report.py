@@ -14,15 +14,16 @@ from click.testing import CliRunner
 
 from encodepth.cli.main import encodepth
 from encodepth.errors import EncodepthError, InvalidImageError
-from encodepth.evaluate import thesis
 from encodepth.evaluate.compare import METRICS, matrices, select
 from encodepth.evaluate.pairwise import Pairwise
 from encodepth.evaluate.sources import letters_of, load_material
-from encodepth.image import RgbdImage, write
+from encodepth.frame import RgbdImage
+from encodepth.io.pictures import write
 from encodepth.metrics import psnr
-from encodepth.view import names, pictures, qualitative, report, sections
-from encodepth.view.chart import Series, Style, chart
-from encodepth.view.html import percent, table
+from encodepth.report import names, pictures, qualitative, report, sections
+from encodepth.report.chart import Series, Style, chart
+from encodepth.report.html import percent, table
+from encodepth.thesis import tables as thesis
 
 ICL = "aug_icl_nuim_livingroom1_clean_211"
 HEADER = {

@@ -9,24 +9,18 @@ import pytest
 import torch
 
 from encodepth import RgbdImage, inspect, streams
-from encodepth.avif import TOP, decode_plane, encode_plane
 from encodepth.codec import Codec
+from encodepth.codings.av1 import TOP, decode_plane, encode_plane
+from encodepth.codings.filling import depth_plane, depth_range
 from encodepth.container import Coding, Container, Kind, Stream
 from encodepth.errors import CorruptFileError, ModelNotFoundError
-from encodepth.image import depth_plane, depth_range
-from encodepth.models import restorer as module
-from encodepth.models.base import load_model
-from encodepth.models.config import TINY_COLOR
-from encodepth.models.plane import PlaneModel
-from encodepth.models.restorer import (
-    Restorer,
-    RestorerConfig,
-    RestorerNet,
-    size_of,
-    strength_of,
-)
-from encodepth.models.restorer_weights import load_restorer, save_restorer
-from encodepth.models.weights import save_weights
+from encodepth.networks import restorer as module
+from encodepth.networks.base import load_model
+from encodepth.networks.config import TINY_COLOR
+from encodepth.networks.plane import PlaneModel
+from encodepth.networks.restorer import Restorer, RestorerConfig, RestorerNet, size_of, strength_of
+from encodepth.networks.restorer_weights import load_restorer, save_restorer
+from encodepth.networks.weights import save_weights
 from encodepth.train.recipe import make_recipe
 from encodepth.train.run import train
 

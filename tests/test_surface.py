@@ -10,12 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from encodepth import lossless, surface
+from encodepth.codings import exact as lossless
+from encodepth.codings import surface
+from encodepth.codings.jpegxl import encode_frame
+from encodepth.codings.mixing import RATE, SQUASH, STRETCH
+from encodepth.codings.surface import _FALLOFF, decode_surface, encode_surface
 from encodepth.errors import CorruptFileError
-from encodepth.image import read
-from encodepth.jpegxl import encode_frame
-from encodepth.mixing import RATE, SQUASH, STRETCH
-from encodepth.surface import _FALLOFF, decode_surface, encode_surface
+from encodepth.io.pictures import read
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 

@@ -9,12 +9,12 @@ import torch
 
 from encodepth.codec import Codec
 from encodepth.errors import DesyncError, InvalidImageError, ModelNotFoundError
-from encodepth.image import RgbdImage
-from encodepth.models.tcm import TCM, add_guide
-from encodepth.models.tcm_model import TcmModel
-from encodepth.models.tcm_random import random_tcm
-from encodepth.models.tcm_rows import ROWS, light, small
-from encodepth.models.tcm_weights import is_tcm, load_tcm, save_tcm
+from encodepth.frame import RgbdImage
+from encodepth.thesis.model import TcmModel
+from encodepth.thesis.random import random_tcm
+from encodepth.thesis.rows import ROWS, light, small
+from encodepth.thesis.tcm import TCM, add_guide
+from encodepth.thesis.weights import is_tcm, load_tcm, save_tcm
 from shared import SHARED
 
 SIZES = [(1, 1), (63, 65), (130, 120)]

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from encodepth.errors import ModelNotFoundError
-from encodepth.models.tcm import TCM
-from encodepth.models.tcm_rows import ROWS, config_of, light, small
+from encodepth.thesis.rows import ROWS, config_of, light, small
+from encodepth.thesis.tcm import TCM
 
 COUNTS = {
     "rgb": 45_180_752,

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from encodepth.entropy.conditional import (
+from encodepth.learned.tables import PRECISION
+from encodepth.thesis.bound import lower_bound
+from encodepth.thesis.conditional import (
     SCALE_MIN,
     gaussian_tables,
     likelihood,
@@ -14,12 +16,10 @@ from encodepth.entropy.conditional import (
     scale_index,
     scale_table,
 )
-from encodepth.entropy.factorized import FactorizedPrior
-from encodepth.entropy.slices import walk
-from encodepth.entropy.tables import PRECISION
-from encodepth.models.tcm import TCM
-from encodepth.models.tcm_rows import ROWS, small
-from encodepth.nn.bound import lower_bound
+from encodepth.thesis.prior import FactorizedPrior
+from encodepth.thesis.rows import ROWS, small
+from encodepth.thesis.slices import walk
+from encodepth.thesis.tcm import TCM
 
 
 @pytest.fixture

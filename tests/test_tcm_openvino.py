@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from encodepth.errors import EncodepthError
-from encodepth.models.tcm_random import random_tcm
-from encodepth.models.tcm_rows import ROWS, small
-from encodepth.nn import openvino as runtime
+from encodepth.thesis import openvino as runtime
+from encodepth.thesis.random import random_tcm
+from encodepth.thesis.rows import ROWS, small
 
 pytest.importorskip("openvino", reason="needs encodepth[openvino]")
 

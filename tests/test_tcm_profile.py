@@ -7,13 +7,13 @@ import torch
 from click.testing import CliRunner
 
 from encodepth.cli.profile import command
-from encodepth.evaluate.profile import markdown, profile, text
-from encodepth.models.config import TINY_COLOR, TINY_DEPTH
-from encodepth.models.plane import PlaneModel
-from encodepth.models.tcm_random import random_tcm
-from encodepth.models.tcm_rows import ROWS, small
-from encodepth.models.tcm_weights import save_tcm
-from encodepth.models.weights import save_weights
+from encodepth.evaluate.cost import markdown, profile, text
+from encodepth.networks.config import TINY_COLOR, TINY_DEPTH
+from encodepth.networks.plane import PlaneModel
+from encodepth.networks.weights import save_weights
+from encodepth.thesis.random import random_tcm
+from encodepth.thesis.rows import ROWS, small
+from encodepth.thesis.weights import save_tcm
 
 
 def run(*arguments):

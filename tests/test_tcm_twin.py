@@ -6,12 +6,12 @@ import pytest
 import torch
 
 import tcm_twin as twin
-from encodepth.models.tcm_nets import Analysis, Synthesis
-from encodepth.models.tcm_rows import ROWS, small
-from encodepth.nn import swin
-from encodepth.nn.gdn import GDN
-from encodepth.nn.swatten import SWAtten
-from encodepth.nn.swin import SwinBlock
+from encodepth.thesis import swin
+from encodepth.thesis.gdn import GDN
+from encodepth.thesis.nets import Analysis, Synthesis
+from encodepth.thesis.rows import ROWS, small
+from encodepth.thesis.swatten import SWAtten
+from encodepth.thesis.swin import SwinBlock
 
 
 def relative(a, b):

@@ -83,9 +83,9 @@ def image():
 
 @pytest.mark.parametrize("row", ["rgb-4c", "depth-4c"])
 def test_the_measured_file_holds_the_codecs_own_stream(image, row):
-    from encodepth.models.tcm_model import TcmModel
-    from encodepth.models.tcm_random import random_tcm
-    from encodepth.models.tcm_rows import ROWS, small
+    from encodepth.thesis.model import TcmModel
+    from encodepth.thesis.random import random_tcm
+    from encodepth.thesis.rows import ROWS, small
 
     model = TcmModel(random_tcm(small(ROWS[row])))
     other = {"color": "jxl", "depth": "jxl"} | {model.kind: "learned"}
@@ -161,9 +161,9 @@ def test_a_page_without_its_marks_is_named_and_left(tmp_path):
 
 
 def test_depth_by_a_peak_makes_a_file_that_decodes(image):
-    from encodepth.models.tcm_model import TcmModel
-    from encodepth.models.tcm_random import random_tcm
-    from encodepth.models.tcm_rows import ROWS, small
+    from encodepth.thesis.model import TcmModel
+    from encodepth.thesis.random import random_tcm
+    from encodepth.thesis.rows import ROWS, small
 
     model = TcmModel(random_tcm(small(ROWS["depth"])))
     data = measuring.file_of(model, image, None, peak=65535)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from encodepth.models import plane
+from encodepth.networks import plane
 from encodepth.train import checkpoint, run
 from encodepth.train.recipe import make_recipe
 from train_tools import TINY

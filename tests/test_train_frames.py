@@ -8,13 +8,7 @@ from PIL import Image
 
 from encodepth.errors import EncodepthError
 from encodepth.train.batches import Frame
-from encodepth.train.frames import (
-    centre,
-    fingerprint,
-    open_training,
-    open_validation,
-    source_files,
-)
+from encodepth.train.frames import centre, fingerprint, open_training, open_validation, source_files
 from encodepth.train.pack import Pack, make_pack
 from encodepth.train.recipe import make_recipe
 from train_tools import TINY, Shapes

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from encodepth.errors import CorruptFileError, EncodepthError
-from encodepth.models.base import load_model
+from encodepth.networks.base import load_model
 from encodepth.train import checkpoint
 from encodepth.train.batches import Batches
 from encodepth.train.recipe import make_recipe

@@ -14,7 +14,8 @@ from PIL import Image
 from encodepth.cli.main import encodepth
 from encodepth.codec import encode
 from encodepth.errors import EncodepthError, InvalidImageError
-from encodepth.image import Intrinsics, RgbdImage, read, write
+from encodepth.frame import Intrinsics, RgbdImage
+from encodepth.io.pictures import read, write
 
 
 @pytest.fixture

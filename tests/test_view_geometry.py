@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from encodepth.errors import InvalidImageError
-from encodepth.image import Intrinsics, RgbdImage
+from encodepth.frame import Intrinsics, RgbdImage
 from encodepth.view import geometry as g
 
 ANGLE = st.floats(-80, 80)

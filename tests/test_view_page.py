@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from chromium import dump_dom
-from encodepth.image import Intrinsics, RgbdImage
+from encodepth.frame import Intrinsics, RgbdImage
 from encodepth.view import embed, page
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from encodepth.image import Intrinsics, RgbdImage
+from encodepth.frame import Intrinsics, RgbdImage
 from encodepth.view import colormap, render, sheet, ticks
 from encodepth.view.geometry import Viewpoint, cloud, depth_intrinsics, orbit_centre
 

@@ -23,10 +23,11 @@ if TYPE_CHECKING:
         InvalidImageError,
         ModelNotFoundError,
     )
-    from .image import Intrinsics, RgbdImage, read, write
+    from .frame import Intrinsics, RgbdImage
+    from .io.pictures import read, write
     from .metrics import bd_rate
-    from .models.base import load_model
-    from .models.weights import list_models
+    from .networks.base import load_model
+    from .networks.weights import list_models
 
 __version__ = "0.1.0"
 
@@ -40,10 +41,11 @@ _HOMES = {
         "InvalidImageError",
         "ModelNotFoundError",
     ),
-    "image": ("Intrinsics", "RgbdImage", "read", "write"),
+    "frame": ("Intrinsics", "RgbdImage"),
+    "io.pictures": ("read", "write"),
     "metrics": ("bd_rate",),
-    "models.base": ("load_model",),
-    "models.weights": ("list_models",),
+    "networks.base": ("load_model",),
+    "networks.weights": ("list_models",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -2,7 +2,7 @@
 
 Colour is coded first; depth of the same size may then lean on it (`streams`). A target of bytes or
 error is met by making the file again with other qualities (`search`). Torch is imported only when
-a network takes part (`models.loaded`).
+a network takes part (`networks.loaded`).
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import numpy as np
 
 from .container import Coding, Container, Kind, Stream
 from .errors import InvalidImageError
-from .image import RgbdImage
-from .models.loaded import Loaded
+from .frame import RgbdImage
+from .networks.loaded import Loaded
 from .search import Setting, depth_within, file_within
 from .streams import (
     Seen,
@@ -31,7 +31,7 @@ from .streams import (
 )
 
 if TYPE_CHECKING:
-    from .models.loaded import Model
+    from .networks.loaded import Model
 
 DEFAULT_MODEL = "base"
 DEFAULT_QUALITY = 50

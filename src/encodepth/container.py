@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from .errors import CorruptFileError, InvalidImageError
-from .image import MAX_PIXELS, MAX_SIDE, MILLIMETRE, Intrinsics
+from .frame import MAX_PIXELS, MAX_SIDE, MILLIMETRE, Intrinsics
 
 MAGIC = b"\x9aRZD"  # not UTF-8, so no text file starts with it
 VERSION = 1

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from .errors import EncodepthError, InvalidImageError
 
 if TYPE_CHECKING:
-    from .image import Intrinsics
+    from .frame import Intrinsics
 
 Curve = Sequence[tuple[float, float]]
 """Rate-distortion points of one codec on one frame: (rate, quality), in any order."""

@@ -15,16 +15,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from . import avif, lossless
+from .codings import av1 as avif
+from .codings import exact as lossless
+from .codings.filling import depth_plane, depth_range
+from .codings.mask import decode_mask, encode_mask
 from .container import MAX_DEPTH, Coding, Kind, Stream
-from .image import RgbdImage, depth_plane, depth_range
-from .mask import decode_mask, encode_mask
-from .models.loaded import Loaded
+from .frame import RgbdImage
+from .networks.loaded import Loaded
 from .search import Setting
 
 if TYPE_CHECKING:
-    from .models.context import Guide
-    from .models.loaded import Model
+    from .networks.context import Guide
+    from .networks.loaded import Model
 
 AUTO_RESTORES = 8  # the effort from which on `auto` lets a network restore AV1's depth
 
@@ -188,7 +190,7 @@ def _restored(
     stream: Stream, plane: np.ndarray, valid: np.ndarray, seen: Seen, models: Loaded
 ) -> Stream:
     """Return AV1 depth for a network to restore, or as it is where that is no better."""
-    from .models.restorer import strength_of
+    from .networks.restorer import strength_of
 
     rough = avif.decode_plane(stream.payload, *plane.shape)
     rmse = math.sqrt(float(np.square(rough - plane)[valid].mean()))

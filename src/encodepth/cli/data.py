@@ -13,7 +13,7 @@ import click
 from .shared import attempt_all, fail, json_option, quiet_option
 
 if TYPE_CHECKING:
-    from ..data import Report
+    from ..io.check import Report
 
 _SHOWN = 20  # sequences listed without --all
 
@@ -55,7 +55,7 @@ def check_command(
     The layout is found out: plain folders, Redwood, ICL-NUIM, TUM, SUN RGB-D, NYU v2, 7-Scenes,
     ScanNet. Exit status 1 if any pair is unusable.
     """
-    from ..data import check
+    from ..io.check import check
 
     def one(path: str) -> None:
         with _progress(quiet) as step:

@@ -61,7 +61,7 @@ def command(
 
     def work(path: str) -> None:
         from ..container import Container, Kind
-        from ..image import write
+        from ..io.pictures import write
 
         data = read_bytes(path)
         container = Container.parse(data)

@@ -28,7 +28,7 @@ from .shared import (
 
 if TYPE_CHECKING:
     from ..codec import Codec
-    from ..image import RgbdImage
+    from ..frame import RgbdImage
 
 CODERS = ("learned", "avif", "jxl", "auto")
 MODALITIES = ("color", "depth")
@@ -291,7 +291,7 @@ def _read(
     color: str | None, depth: str | None, unit: float, camera: tuple[float, ...] | None
 ) -> RgbdImage:
     """Read the pair, one of them perhaps from stdin."""
-    from .. import image
+    from ..io import pictures as image
 
     if PIPE not in (color, depth):
         return image.read(color, depth, depth_unit=unit, intrinsics=camera)

@@ -17,7 +17,7 @@ from .shared import check_free, explain, fail, open_codec, save
 
 if TYPE_CHECKING:
     from ..codec import Codec
-    from ..data.pair import Pair
+    from ..io.pair import Pair
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,8 @@ def encode_folders(
     Raises:
         EncodepthError: a path holds no pairs, or two pairs would have one name.
     """
-    from ..data import open_dataset
-    from ..image import Intrinsics
+    from ..frame import Intrinsics
+    from ..io.dataset import open_dataset
 
     intrinsics = None if camera is None else Intrinsics(*camera)
     todo: dict[Path, Pair] = {}

@@ -11,7 +11,7 @@ from ..errors import CorruptFileError, ModelNotFoundError
 from .shared import attempt_all, json_option
 
 if TYPE_CHECKING:
-    from ..models.weights import ModelRecord
+    from ..networks.weights import ModelRecord
 
 
 @click.command("models")
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @json_option("One JSON object per model and line.")
 def command(name: str | None, check: bool, as_json: bool) -> None:
     """List the models that are installed, or print the card of NAME."""
-    from ..models.weights import find_weights, list_models
+    from ..networks.weights import find_weights, list_models
 
     records = {record.name: record for record in list_models()}
     if name is not None:
@@ -53,7 +53,7 @@ def _facts(record: ModelRecord) -> dict[str, Any]:
     """Return what a list shows of a model; reads the file, loads no network."""
     import safetensors
 
-    from ..models.weights import fingerprint
+    from ..networks.weights import fingerprint
 
     with safetensors.safe_open(record.path, framework="numpy") as file:
         arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
@@ -73,7 +73,7 @@ def _checked(record: ModelRecord) -> int:
     Raises:
         CorruptFileError: the card names another fingerprint.
     """
-    from ..models.base import load_model
+    from ..networks.base import load_model
 
     found = load_model(record.path).fingerprint
     if f"{found:08x}" not in record.card.read_text(encoding="utf-8"):

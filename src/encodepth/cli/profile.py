@@ -53,7 +53,7 @@ def command(
     width, height = _size(size)
     import torch
 
-    from ..evaluate.profile import markdown, names, profile, text
+    from ..evaluate.cost import markdown, names, profile, text
     from ..evaluate.records import machine_header
 
     if threads:

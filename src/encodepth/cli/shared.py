@@ -117,7 +117,7 @@ def save(path: Path, data: bytes) -> None:
     Raises:
         EncodepthError: the disk is full, or the place cannot be written.
     """
-    from ..image import write_file
+    from ..files import write_file
 
     written(path, partial(write_file, path, data))
 

@@ -10,18 +10,10 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import EncodepthError
-from .shared import (
-    PIPE,
-    check_free,
-    device_option,
-    force_option,
-    quiet_option,
-    read_bytes,
-    save,
-)
+from .shared import PIPE, check_free, device_option, force_option, quiet_option, read_bytes, save
 
 if TYPE_CHECKING:
-    from ..image import RgbdImage
+    from ..frame import RgbdImage
     from ..view.geometry import Viewpoint
 
 MAGIC = b"\x9aRZD"
@@ -156,7 +148,7 @@ def _load(
     device: str,
 ) -> tuple[RgbdImage, str, list[tuple[str, str]]]:
     """Return the picture, a line about it, and rows about the file."""
-    from ..image import Intrinsics, RgbdImage
+    from ..frame import Intrinsics, RgbdImage
 
     data = read_bytes(file)
     if depth is None and (data[:4] == MAGIC or Path(file).suffix.lower() == ".rgbd"):
@@ -167,7 +159,7 @@ def _load(
             camera = Intrinsics(*intrinsics)
             image = RgbdImage(image.color, image.depth, image.depth_unit, camera)
         return image, *_words(file, data)
-    from ..image import read
+    from ..io.pictures import read
 
     if depth is None:
         return _single(file, unit, intrinsics), _size(len(data)), []
@@ -178,7 +170,7 @@ def _load(
 
 def _single(file: str, unit: float, intrinsics: Sequence[float] | None) -> RgbdImage:
     """Read a picture file as depth if it has 16 bits, else as colour."""
-    from ..image import read
+    from ..io.pictures import read
 
     try:
         return read(None, file, depth_unit=unit, intrinsics=intrinsics)

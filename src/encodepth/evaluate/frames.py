@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Protocol
 
 from ..errors import EncodepthError
-from ..image import RgbdImage, read
+from ..frame import RgbdImage
+from ..io.pictures import read
 
 PICTURES = (".png", ".webp", ".jpg", ".jpeg", ".tif", ".tiff")
 
@@ -45,7 +46,7 @@ def find_frames(path: str | os.PathLike[str]) -> Sequence[Frame]:
     Raises:
         EncodepthError: nothing is there that could be measured.
     """
-    from ..data import open_dataset
+    from ..io.dataset import open_dataset
 
     try:
         pairs = open_dataset(path).pairs

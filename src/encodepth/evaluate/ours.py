@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..avif import DEFAULT_EFFORT
+from ..codings.av1 import DEFAULT_EFFORT
 from ..errors import EncodepthError
-from ..image import RgbdImage
+from ..frame import RgbdImage
 from ..metrics import bits_per_pixel
-from .anchors import color_fields, depth_fields, timed
+from .baselines import color_fields, depth_fields, timed
 from .records import Record
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Ours:
         """Fingerprint of the weights in hexadecimal, or nothing where none take part."""
         if self.way not in ("learned", "auto"):
             return ""
-        from ..models.base import load_model
+        from ..networks.base import load_model
 
         return f"{load_model(self.model).fingerprint:08x}"
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import EncodepthError
-from .anchors import conventional
-from .colormap import parse as parse_painted
+from ..thesis.colormap import parse as parse_painted
+from .baselines import conventional
 from .compare import MeanPoint, Metric, means, scene_order
 from .records import Record
 

@@ -18,9 +18,10 @@ from multiprocessing import get_context
 from typing import Protocol
 
 from ..errors import EncodepthError
-from ..image import RgbdImage
-from . import colormap, ours
-from .anchors import SHORT_NAMES, Conventional, conventional, reference_times
+from ..evaluate import ours
+from ..frame import RgbdImage
+from ..thesis import colormap
+from .baselines import SHORT_NAMES, Conventional, conventional, reference_times
 from .frames import Frame
 from .records import Record, RecordFile, key, machine_header
 

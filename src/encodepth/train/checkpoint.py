@@ -6,7 +6,6 @@ there is to keep: a run goes on bit for bit on the same machine.
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -100,10 +99,3 @@ def restore_moments(
         if name in moments:
             own = {k: torch.empty_like(parameter).copy_(moments[name][k]) for k in _MOMENTS[:2]}
             optimiser.state[parameter] = own | {"step": moments[name]["step"]}
-
-
-def write_json(path: Path, value: object) -> None:
-    """Write plain data as JSON, whole or not at all."""
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
-    os.replace(temporary, path)

@@ -27,7 +27,7 @@ class Model:
             "tcm", the thesis's.
         planes: base: the modalities trained here, "color", "depth" or both in turn.
         size: base: "default" or "tiny".
-        row: tcm: a row of `models.tcm_rows`, "-small" or "-light" after it varies it.
+        row: tcm: a row of `thesis.rows`, "-small" or "-light" after it varies it.
         init: checkpoint or weights whose tensors training starts from; "{lmbda}" in the path is
             replaced by the lambda being trained. For tcm's convolutional fusion it is the trained
             baseline, which is then frozen (thesis section 3.5).

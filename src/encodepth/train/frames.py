@@ -12,13 +12,16 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image
 
-from ..data import Pair, open_dataset
-from ..data.check import doubts_about
-from ..data.found import Problem
-from ..data.synthetic import scene
-from ..data.training import may_train
+from ..codings.filling import depth_range, fill_holes
 from ..errors import EncodepthError, InvalidImageError
-from ..image import RgbdImage, depth_range, fill_holes, read
+from ..frame import RgbdImage
+from ..io.check import doubts_about
+from ..io.dataset import open_dataset
+from ..io.found import Problem
+from ..io.pair import Pair
+from ..io.pictures import read
+from ..scenes.scene import scene
+from .allowed import may_train
 from .batches import Frame, Frames
 from .config import Data, Recipe, Source
 from .loop import Validation

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from .checkpoint import write_json
+from ..files import write_json
 
 METRICS, RUN = "metrics.jsonl", "run.json"
 _PACKAGES = ("encodepth", "torch", "numpy", "pillow", "imagecodecs", "accelerate", "safetensors")

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import EncodepthError
-from . import checkpoint
+from ..train import checkpoint
 from .batches import Batch, Batches, Frame, Frames, loader
 from .checkpoint import Checkpoint
 from .devices import Devices

@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .. import avif
-from ..models.restorer import RestorerConfig, RestorerNet, features, size_of, strength_of
-from ..models.restorer_weights import load_restorer, save_restorer
+from ..codings import av1 as avif
+from ..networks.restorer import RestorerConfig, RestorerNet, features, size_of, strength_of
+from ..networks.restorer_weights import load_restorer, save_restorer
 from .batches import Batch
 from .config import Recipe
 from .tasks import Costs, Task

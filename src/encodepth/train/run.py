@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import json
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -22,10 +23,15 @@ from .frames import fingerprint, open_training, open_validation
 from .journal import RUN, Progress, clock, stamp, write_run
 from .loop import Loop, Outcome
 from .recipe import make_recipe, resolved
-from .restoring import RestoreTask
-from .tasks import BaseTask, Task, TcmTask
+from .tasks import Task
 
 WEIGHTS = "weights.safetensors"
+TASKS = {
+    # family: (module, class); loaded when a recipe names it
+    "base": (".tasks", "BaseTask"),
+    "restore": (".restoring", "RestoreTask"),
+    "tcm": ("..thesis.task", "TcmTask"),
+}
 
 
 def train(
@@ -70,12 +76,9 @@ def train(
 
 def make_task(recipe: Recipe) -> Task:
     """Build what a recipe trains, its weights where the recipe says they start."""
-    tasks: dict[str, Callable[[Recipe], Task]] = {
-        "base": BaseTask,
-        "restore": RestoreTask,
-        "tcm": TcmTask,
-    }
-    return tasks[recipe.model.family](recipe)
+    module, name = TASKS[recipe.model.family]
+    task: Task = getattr(importlib.import_module(module, __package__), name)(recipe)
+    return task
 
 
 def split(recipe: Recipe) -> list[Recipe]:

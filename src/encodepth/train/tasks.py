@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import abc
 import copy
-import dataclasses
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,15 +19,13 @@ from torch import Tensor, nn
 
 from .. import metrics
 from ..errors import EncodepthError
-from ..models.context import Guide
-from ..models.plane import PlaneModel, Reconstruction
-from ..models.tcm_rows import config_of
-from ..models.tcm_weights import save_tcm
-from ..models.weights import save_weights
-from . import losses
+from ..networks.context import Guide
+from ..networks.plane import PlaneModel, Reconstruction
+from ..networks.weights import save_weights
+from ..train import losses
 from .batches import Batch, Frame, collate
 from .config import Recipe
-from .start import SIZES, frozen_color, load_plane, tcm_model
+from .start import SIZES, frozen_color, load_plane
 
 Costs = dict[str, Tensor]
 """Per picture, (B,): "loss", and "<plane>_bpp", "<plane>_distortion" for what is trained."""
@@ -189,74 +186,6 @@ class BaseTask(Task):
         plane = self.planes[name]
         assert isinstance(plane, PlaneModel)
         return plane
-
-
-class TcmTask(Task):
-    """One row of the thesis's table at one lambda."""
-
-    def __init__(self, recipe: Recipe) -> None:
-        super().__init__(recipe)
-        self.qualities = (0,)
-        (lmbda,) = recipe.loss.lambdas
-        config = dataclasses.replace(config_of(recipe.model.row), lmbda=lmbda)
-        self.config = config
-        self.model = tcm_model(config, recipe.model.init, grow=recipe.model.grow)
-        for transform in (self.model.g_a, self.model.g_s):
-            self._lower(transform)
-        self.freeze(tuple(f"model.{prefix}" for prefix in recipe.model.frozen))
-
-    def forward(self, batch: Batch) -> Costs:
-        x, guide = self._planes(batch)
-        out = self.model(x, guide)
-        masked = self.config.target == 1 and self.recipe.loss.holes == "ignore"
-        lmbda = torch.full((len(x),), self.config.lmbda, device=x.device)
-        valid = batch.valid if masked else None
-        return self._cost(self._name, out.x_hat, x, out.bits.float(), lmbda, valid)
-
-    def reconstruct(self, batch: Batch) -> dict[str, tuple[Tensor, Tensor]]:
-        """As `compress` would code it, in float32."""
-        training = self.training
-        self.eval()
-        out = self.model(*self._planes(batch))
-        self.train(training)
-        return {self._name: (out.x_hat, out.bits)}
-
-    def tend(self, step: int) -> None:
-        """Solve now and then for what z is rounded around; a frozen codec keeps its own."""
-        if step % _TEND == 0 and self.model.z_prior.matrices[0].requires_grad:
-            self.model.z_prior.solve_quantiles()
-
-    def export(self, path: Path) -> None:
-        """Write the model with the tables of its weights as they are now."""
-        model = copy.deepcopy(self.model).cpu()
-        model.update_tables()
-        save_tcm(path, model)
-
-    def _lower(self, transform: nn.Module) -> None:
-        """Run a transform in low precision in training; the entropy model stays in float32."""
-        full = transform.forward
-
-        def forward(x: Tensor, guide: Tensor | None = None) -> Tensor:
-            if not self.training:
-                return full(x, guide)
-            with self.autocast(x.device):
-                return full(x, guide)
-
-        transform.forward = forward
-
-    @property
-    def _name(self) -> str:
-        return "color" if self.config.target == 3 else "depth"
-
-    def _planes(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
-        """Return (target, guide)."""
-        color, depth = batch.color, batch.depth
-        if depth is not None and self.recipe.loss.holes == "zero":
-            assert batch.valid is not None
-            depth = depth * batch.valid
-        target, other = (color, depth) if self.config.target == 3 else (depth, color)
-        assert target is not None
-        return target, other if self.config.guide else None
 
 
 def _picture(batch: Batch, name: str) -> Tensor:

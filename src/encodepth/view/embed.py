@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..image import RgbdImage
-from . import colormap
+from ..frame import RgbdImage
+from ..view import colormap
 from .geometry import (
     color_on_depth,
     depth_intrinsics,

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..errors import InvalidImageError
-from ..image import Intrinsics, RgbdImage
+from ..frame import Intrinsics, RgbdImage
 from ..metrics import EDGE_MM, EDGE_SHARE, back_project, edge_pixels
 
 GUESSED_FOCAL = 525 / 640  # focal length over width, of PrimeSense and Kinect v1 cameras

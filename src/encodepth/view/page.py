@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from .. import __version__
-from ..image import RgbdImage
+from ..frame import RgbdImage
 from .embed import color_tables, frame, picture
 from .geometry import VIEWPOINTS, cloud, depth_intrinsics, depth_of, error_mm, orbit_centre
 from .render import render
@@ -69,9 +69,9 @@ def view_page(
     )
 
 
-def template(name: str) -> str:
+def template(name: str, package: str = __package__) -> str:
     """Return the text of a file beside this module."""
-    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+    return resources.files(package).joinpath(name).read_text(encoding="utf-8")
 
 
 def fill(text: str, **values: str) -> str:

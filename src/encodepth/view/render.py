@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..image import Intrinsics
+from ..frame import Intrinsics
 from .geometry import Cloud, Viewpoint, joined, pose
 
 NEAR = 0.05  # metres; nearer points are behind the eye's back

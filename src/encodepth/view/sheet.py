@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from ..image import RgbdImage
-from . import colormap
+from ..frame import RgbdImage
+from ..view import colormap
 from .geometry import (
     VIEWPOINTS,
     Viewpoint,

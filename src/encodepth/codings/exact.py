@@ -1,0 +1,258 @@
+"""Planes kept exactly: depth (or depth within a bound) and colour. No torch.
+
+Depth sensors use few distinct values (80 to 430 in a Kinect frame), so a plane is a sorted list of
+values and a plane of indices into it. A bound is a choice of fewer values: each interval no wider
+than twice the bound becomes one value. The indices are coded by `surface.py`; where that is too
+slow for the caller or worse, by JPEG XL, which can also count evenly without a list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import numpy as np
+
+from ..errors import CorruptFileError, EncodepthError
+from .jpegxl import decode_frame, encode_frame
+from .mask import decode_mask, encode_mask
+from .rangecoder import Decoder, Encoder, Numbers
+
+DEFAULT_EFFORT = 7
+
+FAST_EFFORT = 3  # up to here depth goes to JPEG XL, which takes less time
+_ALL_EFFORT = 8  # from here on every way is tried,
+_SMALL = 1 << 16  # and up to so many pixels, where contexts have little to learn from
+
+_STEPPED, _INDEXED, _SURFACE = 0, 1, 2  # first byte of a depth payload; append only
+_STEPS = 4  # bytes: step and first value
+_SIZE = 2  # bytes: size of the coded list of values
+_MAX_BYTE = 256
+
+
+def encode_depth(depth: np.ndarray, error: int = 0, effort: int = DEFAULT_EFFORT) -> bytes:
+    """Code depth so that every valid pixel decodes to within `error` steps, holes exactly.
+
+    Returns the smallest of the ways its effort tries; the promise is checked on its decoded plane.
+
+    Args:
+        depth: uint16 (h, w), 0 = hole.
+        error: bound in steps; 0 codes exactly.
+        effort: 1 (fast) .. 9 (small).
+    """
+    used = _used(depth)
+    valid = used[used > 0]
+    fewest = _fewest(valid, error)[depth] if error else depth
+    if len(values := _used(fewest)) <= 2:
+        best = _encode_indexed(fewest, values, effort)
+    else:
+        ways: list[Callable[[], bytes | None]] = []
+        if effort > FAST_EFFORT:
+            ways.append(partial(_encode_surface, fewest, values))
+        if effort <= FAST_EFFORT or effort >= _ALL_EFFORT or depth.size <= _SMALL:
+            ways.append(partial(_encode_indexed, fewest, values, effort))
+            if effort <= FAST_EFFORT or not error:  # counting evenly merges other values
+                ways += _stepped_ways(depth, int(valid[0]), error, effort)
+        best = _smallest(ways) or _encode_indexed(fewest, values, effort)
+    _prove(depth, decode_depth(best, *depth.shape), error)
+    return best
+
+
+def bound_of_rmse(depth: np.ndarray, rmse: float) -> int:
+    """Return the largest bound in steps whose merged values keep the RMSE of valid pixels.
+
+    It holds for `encode_depth` at efforts above `FAST_EFFORT`.
+    """
+    counts = np.bincount(depth.ravel(), minlength=65536)
+    counts[0] = 0
+    values = np.flatnonzero(counts)
+
+    def kept(error: int) -> bool:
+        off = _fewest(values, error)[values].astype(np.float64) - values
+        return float(np.square(off) @ counts[values]) <= rmse**2 * int(counts.sum())
+
+    low, high = 0, 32767  # found by halving: error grows with the bound, if not at every step
+    while low < high:
+        middle = (low + high + 1) // 2
+        if kept(middle):
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def decode_depth(payload: bytes, height: int, width: int) -> np.ndarray:
+    """Decode what `encode_depth` coded.
+
+    Raises:
+        CorruptFileError: the payload is not such a plane of that size.
+    """
+    if payload[:1] == bytes([_STEPPED]):
+        return _decode_stepped(payload[1:], height, width)
+    if payload[:1] == bytes([_INDEXED]):
+        return _decode_indexed(payload[1:], height, width)
+    if payload[:1] == bytes([_SURFACE]):
+        return _decode_surface(payload[1:], height, width)
+    raise CorruptFileError(f"exact depth is coded in the unknown way {payload[:1].hex() or 'none'}")
+
+
+def encode_color(color: np.ndarray, effort: int = DEFAULT_EFFORT) -> bytes:
+    """Code a uint8 (H, W, 3) picture exactly."""
+    return encode_frame(color, effort)
+
+
+def decode_color(payload: bytes, height: int, width: int) -> np.ndarray:
+    """Decode what `encode_color` coded.
+
+    Raises:
+        CorruptFileError: the payload is not such a picture of that size.
+    """
+    return decode_frame(payload, (height, width, 3), np.uint8)
+
+
+def _smallest(ways: list[Callable[[], bytes | None]]) -> bytes | None:
+    """Run the ways side by side (all let go of Python's lock); return the shortest result."""
+    with ThreadPoolExecutor(len(ways)) as pool:
+        return min(filter(None, pool.map(lambda way: way(), ways)), key=len, default=None)
+
+
+def _stepped_ways(
+    depth: np.ndarray, low: int, error: int, effort: int
+) -> list[Callable[[], bytes | None]]:
+    """Return the ways that count evenly: from near the lowest value, and from zero."""
+    step = 2 * error + 1
+    near = (low + error) // step * step or low
+    firsts = {near, step} if low + error >= step else {near}
+    return [partial(_encode_stepped, depth, first, error, effort) for first in sorted(firsts)]
+
+
+def _used(plane: np.ndarray) -> np.ndarray:
+    """Return the values that occur, sorted."""
+    seen = np.zeros(65536, bool)
+    seen[plane] = True
+    return np.flatnonzero(seen)
+
+
+def _encode_stepped(depth: np.ndarray, first: int, error: int, effort: int) -> bytes:
+    """Code k for the value first + (k - 1) * step, 0 for a hole."""
+    step = 2 * error + 1
+    table = np.maximum((np.arange(65536) - first + error) // step + 1, 0).astype(np.uint16)
+    table[0] = 0
+    head = step.to_bytes(_STEPS - 2, "little") + first.to_bytes(2, "little")
+    return bytes([_STEPPED]) + head + encode_frame(table[depth], effort)
+
+
+def _decode_stepped(payload: bytes, height: int, width: int) -> np.ndarray:
+    step, first = int.from_bytes(payload[:2], "little"), int.from_bytes(payload[2:_STEPS], "little")
+    codes = decode_frame(payload[_STEPS:], (height, width), np.uint16)
+    table = np.minimum(first + step * np.arange(-1, int(codes.max()), dtype=np.int64), 65535)
+    table[0] = 0
+    return table.astype(np.uint16)[codes]
+
+
+def _encode_indexed(depth: np.ndarray, values: np.ndarray, effort: int) -> bytes:
+    """Code the sorted list of values, then the index of each pixel's value."""
+    table = np.zeros(int(values[-1]) + 1, np.uint16)
+    table[values] = np.arange(len(values))
+    coded = _encode_values(values)
+    head = bytes([_INDEXED]) + len(coded).to_bytes(_SIZE, "little") + coded
+    if len(values) == 1:
+        return head
+    index = table[depth]
+    if len(values) == 2:
+        return head + encode_mask(index == 1)
+    return head + encode_frame(index.astype(_index_type(values)), effort)
+
+
+def _decode_indexed(payload: bytes, height: int, width: int) -> np.ndarray:
+    size = int.from_bytes(payload[:_SIZE], "little")
+    values = _decode_values(payload[_SIZE : _SIZE + size])
+    rest = payload[_SIZE + size :]
+    if len(values) == 1:
+        return np.full((height, width), values[0], np.uint16)
+    if len(values) == 2:
+        return values[decode_mask(rest, height, width).view(np.uint8)]
+    index = decode_frame(rest, (height, width), _index_type(values))
+    if index.max() >= len(values):
+        raise CorruptFileError(f"depth index {index.max()} is beyond a list of {len(values)}")
+    return values[index]
+
+
+def _encode_surface(depth: np.ndarray, values: np.ndarray) -> bytes | None:
+    """Code the sorted list of values without 0, then where in it each pixel's value is, from 1."""
+    from .surface import encode_surface
+
+    values = values[values > 0]
+    table = np.zeros(int(values[-1]) + 1, np.int32)
+    table[values] = np.arange(1, len(values) + 1)
+    planes = encode_surface(table[depth])
+    if planes is None:
+        return None
+    coded = _encode_values(values)
+    return bytes([_SURFACE]) + len(coded).to_bytes(_SIZE, "little") + coded + planes
+
+
+def _decode_surface(payload: bytes, height: int, width: int) -> np.ndarray:
+    from .surface import decode_surface
+
+    size = int.from_bytes(payload[:_SIZE], "little")
+    values = _decode_values(payload[_SIZE : _SIZE + size])
+    index = decode_surface(payload[_SIZE + size :], height, width, len(values))
+    return np.concatenate([np.zeros(1, np.uint16), values])[index]
+
+
+def _index_type(values: np.ndarray) -> type:
+    return np.uint8 if len(values) <= _MAX_BYTE else np.uint16
+
+
+def _encode_values(values: np.ndarray) -> bytes:
+    """Code a sorted list by its gaps, each in the light of the gap before."""
+    coder, models = Encoder(), _gap_models()
+    Numbers().put(coder, len(values) - 1)
+    gap = 0
+    for step in np.diff(values, prepend=-1).tolist():
+        models[gap.bit_length()].put(coder, step - 1)
+        gap = step
+    return coder.finish()
+
+
+def _decode_values(data: bytes) -> np.ndarray:
+    coder, models = Decoder(data), _gap_models()
+    count = Numbers().get(coder) + 1
+    if count > 65536:
+        raise CorruptFileError(f"list of {count} depth values; at most 65536 exist")
+    values, value, gap = np.empty(count, np.uint16), -1, 0
+    for i in range(count):
+        gap = models[gap.bit_length()].get(coder) + 1
+        value += gap
+        if value > 65535:
+            raise CorruptFileError(f"depth value {value} is beyond 65535")
+        values[i] = value
+    coder.close()
+    return values
+
+
+def _gap_models() -> list[Numbers]:
+    return [Numbers() for _ in range(18)]
+
+
+def _fewest(values: np.ndarray, error: int) -> np.ndarray:
+    """Return a table value -> nearby value that leaves the fewest values (greedy, so optimal)."""
+    table = np.zeros(65536, np.uint16)
+    at = 0
+    while at < len(values):
+        end = int(np.searchsorted(values, values[at] + 2 * error, side="right"))
+        table[values[at:end]] = (int(values[at]) + int(values[end - 1])) // 2
+        at = end
+    return table
+
+
+def _prove(depth: np.ndarray, decoded: np.ndarray, error: int) -> None:
+    """Check the promise on the decoded plane before anyone gets the bytes."""
+    for original, row in zip(depth, decoded, strict=True):
+        off = np.abs(row.astype(np.int32) - original)[original > 0].max(initial=0)
+        if off > error or not np.array_equal(row > 0, original > 0):
+            raise EncodepthError(
+                f"depth came back off by {off} steps, more than {error}, or with other holes"
+            )

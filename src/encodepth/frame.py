@@ -1,0 +1,96 @@
+"""RGB-D pictures in memory: arrays, their unit, the camera they are seen from.
+
+A depth of 0 is a hole, everywhere in the package.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass
+
+import numpy as np
+
+from .errors import InvalidImageError
+
+MAX_PIXELS = 1 << 27  # 16384x8192; larger pictures are refused before anything is allocated
+MAX_SIDE = 65535
+MILLIMETRE = 0.001
+
+PathLike = str | os.PathLike[str]
+
+
+@dataclass(frozen=True)
+class Intrinsics:
+    """Pinhole camera in pixels: focal lengths `fx`, `fy` and principal point `cx`, `cy`.
+
+    Raises:
+        InvalidImageError: a number is beyond 1e9 or not finite, or a focal length under 0.001.
+    """
+
+    fx: float
+    fy: float
+    cx: float
+    cy: float
+
+    def __post_init__(self) -> None:
+        values = (self.fx, self.fy, self.cx, self.cy)
+        if not all(abs(value) <= 1e9 for value in values) or min(self.fx, self.fy) < 1e-3:
+            raise InvalidImageError(
+                f"intrinsics {values} must be finite pixels, with focal lengths above 0"
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class RgbdImage:
+    """A colour picture, a depth map, or both; they may differ in size.
+
+    Attributes:
+        color: uint8 (H, W, 3), or None.
+        depth: uint16 (h, w) in steps of `depth_unit`, 0 = hole, or None.
+        depth_unit: metres per step.
+        intrinsics: of the camera both are seen from, or None if unknown.
+
+    Raises:
+        InvalidImageError: both are missing, or a shape, dtype, size or unit is not as above.
+    """
+
+    color: np.ndarray | None = None
+    depth: np.ndarray | None = None
+    depth_unit: float = MILLIMETRE
+    intrinsics: Intrinsics | None = None
+
+    def __post_init__(self) -> None:
+        if self.color is None and self.depth is None:
+            raise InvalidImageError("an image needs color, depth or both; got neither")
+        if self.color is not None:
+            _check_array("color", self.color, np.uint8, 3)
+            if self.color.shape[2] != 3:
+                raise InvalidImageError(f"color has {self.color.shape[2]} channels; expected 3")
+        if self.depth is not None:
+            _check_array("depth", self.depth, np.uint16, 2)
+        check_unit(self.depth_unit)
+
+
+def _check_array(name: str, array: np.ndarray, dtype: type, dims: int) -> None:
+    if not isinstance(array, np.ndarray) or array.dtype != dtype:
+        found = getattr(array, "dtype", type(array).__name__)
+        raise InvalidImageError(f"{name} is {found}; expected a {np.dtype(dtype).name} array")
+    if array.ndim != dims:
+        expected = "(height, width, 3)" if dims == 3 else "(height, width)"
+        raise InvalidImageError(f"{name} has shape {array.shape}; expected {expected}")
+    check_size(name, array.shape[1], array.shape[0])
+
+
+def check_size(name: str, width: int, height: int) -> None:
+    if not 0 < width * height <= MAX_PIXELS or max(width, height) > MAX_SIDE:
+        raise InvalidImageError(
+            f"{name} is {width}x{height}, outside 1..{MAX_PIXELS} pixels and {MAX_SIDE} a side"
+        )
+
+
+def check_unit(depth_unit: float) -> None:
+    if not (math.isfinite(depth_unit) and 1e-9 <= depth_unit <= 1e3):
+        raise InvalidImageError(
+            f"depth unit {depth_unit} is not within 1e-9..1000 metres per step (0.001 for mm)"
+        )

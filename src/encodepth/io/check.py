@@ -1,0 +1,215 @@
+"""Reads every pair of a dataset once and says what is broken, file by file."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from ..errors import EncodepthError
+from ..frame import RgbdImage
+from .dataset import Dataset, open_dataset
+from .found import Problem
+from .pair import Pair
+
+OnError = Literal["skip", "raise"]
+_NEAR, _FAR = 0.1, 30.0  # metres: a median depth outside makes the unit doubtful
+_AHEAD = 8  # pairs read ahead per worker
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a check found.
+
+    Attributes:
+        path: what was checked.
+        layouts: which layouts were recognised.
+        pairs: how many pairs there are.
+        usable: how many of them can be read and hold some depth.
+        sequences: usable pairs of each sequence.
+        sizes: usable pairs of each size of depth map, "640x480".
+        problems: fatal ones first.
+    """
+
+    path: Path
+    layouts: tuple[str, ...]
+    pairs: int
+    usable: int
+    sequences: dict[str, int]
+    sizes: dict[str, int]
+    problems: tuple[Problem, ...]
+
+    @property
+    def broken(self) -> int:
+        """How many problems are fatal."""
+        return sum(problem.fatal for problem in self.problems)
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the report as JSON holds it."""
+        return {
+            "path": str(self.path),
+            "layouts": list(self.layouts),
+            "pairs": self.pairs,
+            "usable": self.usable,
+            "sequences": self.sequences,
+            "sizes": self.sizes,
+            "problems": [
+                {"path": str(p.path), "message": p.message, "fatal": p.fatal} for p in self.problems
+            ],
+        }
+
+
+def check(
+    path: str | os.PathLike[str] | Dataset,
+    *,
+    depth_unit: float | None = None,
+    jobs: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> Report:
+    """Read every pair and report.
+
+    Args:
+        path: a folder, archive or .mat file, or an open dataset.
+        depth_unit: metres per step, instead of what the layout says.
+        jobs: threads.
+        progress: called with (pairs read, pairs in all).
+
+    Raises:
+        EncodepthError: nothing is there that looks like pairs.
+    """
+    data = path if isinstance(path, Dataset) else open_dataset(path, depth_unit=depth_unit)
+    problems = list(data.problems)
+    sequences: Counter[str] = Counter()
+    sizes: Counter[str] = Counter()
+    for done, (pair, result) in enumerate(_load_all(data, jobs), 1):
+        if isinstance(result, RgbdImage):
+            doubts = list(doubts_about(pair, result))
+            problems += doubts
+            if not any(doubt.fatal for doubt in doubts):
+                assert result.depth is not None
+                sequences[pair.sequence] += 1
+                sizes[f"{result.depth.shape[1]}x{result.depth.shape[0]}"] += 1
+        else:
+            problems.append(Problem(_culprit(pair, str(result)), str(result)))
+        if progress is not None:
+            progress(done, len(data))
+    problems.sort(key=lambda problem: not problem.fatal)
+    usable = sequences.total()
+    return Report(
+        data.path, data.layouts, len(data), usable, dict(sequences), dict(sizes), tuple(problems)
+    )
+
+
+def usable(
+    pairs: Iterable[Pair],
+    *,
+    on_error: OnError = "raise",
+    jobs: int = 1,
+    tell: Callable[[Problem], None] | None = None,
+) -> Iterator[tuple[Pair, RgbdImage]]:
+    """Load pair after pair; a broken one is skipped or ends the run, as `on_error` says.
+
+    Args:
+        pairs: what to load.
+        on_error: "skip" goes on to the next pair, "raise" raises.
+        jobs: threads that read ahead.
+        tell: called with what is wrong with a skipped pair.
+
+    Raises:
+        EncodepthError: a pair is broken and `on_error` is "raise".
+    """
+    if on_error not in ("skip", "raise"):
+        raise ValueError(f'on_error is "{on_error}"; expected "skip" or "raise"')
+    for pair, result in _load_all(pairs, jobs):
+        problem = _first_fatal(pair, result)
+        if problem is None:
+            assert isinstance(result, RgbdImage)
+            yield pair, result
+        elif on_error == "raise":
+            raise EncodepthError(str(problem))
+        elif tell is not None:
+            tell(problem)
+
+
+def doubts_about(pair: Pair, image: RgbdImage) -> Iterator[Problem]:
+    """Yield what is wrong or doubtful about a pair that could be read."""
+    color, depth = image.color, image.depth
+    if color is None or depth is None:
+        yield Problem(pair.color, "lacks color or depth")
+        return
+    values = depth[depth > 0]
+    if values.size == 0:
+        yield Problem(pair.depth, "every pixel of depth is a hole")
+        return
+    tall, wide = color.shape[0] / depth.shape[0], color.shape[1] / depth.shape[1]
+    if abs(tall / wide - 1) > 0.05:
+        sizes = f"color is {color.shape[1]}x{color.shape[0]}, depth {depth.shape[1]}x"
+        yield Problem(pair.depth, f"{sizes}{depth.shape[0]}: not one shape", fatal=False)
+    if values.size < 0.05 * depth.size:
+        share = values.size / depth.size
+        yield Problem(pair.depth, f"only {share:.1%} of depth was measured", fatal=False)
+    yield from _doubts_about_unit(pair, values, image.depth_unit)
+
+
+def _doubts_about_unit(pair: Pair, values: np.ndarray, unit: float) -> Iterator[Problem]:
+    levels = np.unique(values)
+    middle = float(np.median(values)) * unit
+    doubt = None
+    if levels.size > 1 and levels.size <= 256 and not (levels % 257).any():
+        doubt = "values are multiples of 257: 8 bits stretched to 16"
+    elif levels.size > 1 and levels[-1] <= 255:
+        doubt = f"values reach {levels[-1]} of 65535: 8 bits in a 16-bit file"
+    elif unit == 0.001 and levels.size > 20 and not (levels % 8).any() and middle > 8:
+        doubt = "values are multiples of 8: bits rotated as in SUN RGB-D"
+    elif unit == 0.001 and levels.size > 20 and not (levels % 5).any() and middle > 3:
+        doubt = "values are multiples of 5: in steps of 0.2 mm as in TUM (depth unit 0.0002)"
+    elif not _NEAR <= middle <= _FAR:
+        doubt = (
+            f"half of it is beyond {middle:.3g} m" if middle > 1 else f"median is {middle:.3g} m"
+        )
+        doubt += f" if a step is {unit:g} m; is the depth unit right"
+    if doubt is not None:
+        yield Problem(pair.depth, doubt, fatal=False)
+
+
+def _first_fatal(pair: Pair, result: RgbdImage | EncodepthError) -> Problem | None:
+    if isinstance(result, EncodepthError):
+        return Problem(_culprit(pair, str(result)), str(result))
+    return next((doubt for doubt in doubts_about(pair, result) if doubt.fatal), None)
+
+
+def _culprit(pair: Pair, message: str) -> Path:
+    """Return which of a pair's files a message is about."""
+    return pair.depth if str(pair.depth) in message else pair.color
+
+
+def _load_all(
+    pairs: Iterable[Pair], jobs: int
+) -> Iterator[tuple[Pair, RgbdImage | EncodepthError]]:
+    """Load in order, `jobs` at a time, no more than a few pairs ahead."""
+    if jobs <= 1:
+        yield from ((pair, _load(pair)) for pair in pairs)
+        return
+    rest = iter(pairs)
+    with ThreadPoolExecutor(jobs) as pool:
+        waiting = [(pair, pool.submit(_load, pair)) for pair in islice(rest, jobs * _AHEAD)]
+        while waiting:
+            pair, future = waiting.pop(0)
+            waiting += [(p, pool.submit(_load, p)) for p in islice(rest, 1)]
+            yield pair, future.result()
+
+
+def _load(pair: Pair) -> RgbdImage | EncodepthError:
+    try:
+        return pair.load()
+    except EncodepthError as error:
+        return error
+    except (OSError, MemoryError) as error:
+        return EncodepthError(f"{pair.color}: {' '.join(str(error).split()) or 'out of memory'}")

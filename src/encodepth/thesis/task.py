@@ -1,0 +1,87 @@
+"""Training a row of the thesis's table at one lambda."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from ..train.batches import Batch
+from ..train.config import Recipe
+from ..train.tasks import Costs, Task
+from .rows import config_of
+from .start import tcm_model
+from .weights import save_tcm
+
+_TEND = 100  # steps
+
+
+class TcmTask(Task):
+    """One row of the thesis's table at one lambda."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        super().__init__(recipe)
+        self.qualities = (0,)
+        (lmbda,) = recipe.loss.lambdas
+        config = dataclasses.replace(config_of(recipe.model.row), lmbda=lmbda)
+        self.config = config
+        self.model = tcm_model(config, recipe.model.init, grow=recipe.model.grow)
+        for transform in (self.model.g_a, self.model.g_s):
+            self._lower(transform)
+        self.freeze(tuple(f"model.{prefix}" for prefix in recipe.model.frozen))
+
+    def forward(self, batch: Batch) -> Costs:
+        x, guide = self._planes(batch)
+        out = self.model(x, guide)
+        masked = self.config.target == 1 and self.recipe.loss.holes == "ignore"
+        lmbda = torch.full((len(x),), self.config.lmbda, device=x.device)
+        valid = batch.valid if masked else None
+        return self._cost(self._name, out.x_hat, x, out.bits.float(), lmbda, valid)
+
+    def reconstruct(self, batch: Batch) -> dict[str, tuple[Tensor, Tensor]]:
+        """As `compress` would code it, in float32."""
+        training = self.training
+        self.eval()
+        out = self.model(*self._planes(batch))
+        self.train(training)
+        return {self._name: (out.x_hat, out.bits)}
+
+    def tend(self, step: int) -> None:
+        """Solve now and then for what z is rounded around; a frozen codec keeps its own."""
+        if step % _TEND == 0 and self.model.z_prior.matrices[0].requires_grad:
+            self.model.z_prior.solve_quantiles()
+
+    def export(self, path: Path) -> None:
+        """Write the model with the tables of its weights as they are now."""
+        model = copy.deepcopy(self.model).cpu()
+        model.update_tables()
+        save_tcm(path, model)
+
+    def _lower(self, transform: nn.Module) -> None:
+        """Run a transform in low precision in training; the entropy model stays in float32."""
+        full = transform.forward
+
+        def forward(x: Tensor, guide: Tensor | None = None) -> Tensor:
+            if not self.training:
+                return full(x, guide)
+            with self.autocast(x.device):
+                return full(x, guide)
+
+        transform.forward = forward
+
+    @property
+    def _name(self) -> str:
+        return "color" if self.config.target == 3 else "depth"
+
+    def _planes(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
+        """Return (target, guide)."""
+        color, depth = batch.color, batch.depth
+        if depth is not None and self.recipe.loss.holes == "zero":
+            assert batch.valid is not None
+            depth = depth * batch.valid
+        target, other = (color, depth) if self.config.target == 3 else (depth, color)
+        assert target is not None
+        return target, other if self.config.guide else None

@@ -1,0 +1,51 @@
+"""Weights of the thesis's family on disk: safetensors in float32, tables included, and the row."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+
+from ..errors import ModelNotFoundError
+from ..networks.weights import is_format, naming_failures
+from .rows import TcmConfig
+from .tcm import TCM
+
+FORMAT = "encodepth-tcm-1"
+
+
+def save_tcm(path: str | Path, model: TCM) -> None:
+    """Write a model with the tables it has, atomically."""
+    metadata = {"format": FORMAT, "config": json.dumps(dataclasses.asdict(model.config))}
+    state = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
+    temporary = Path(f"{path}.tmp")
+    safetensors.torch.save_file(state, temporary, metadata)
+    os.replace(temporary, path)
+
+
+def load_tcm(path: str | Path, device: str = "cpu") -> TCM:
+    """Read a model, in evaluation mode.
+
+    Raises:
+        ModelNotFoundError: no such file, or not one of this family.
+    """
+    with naming_failures(path):
+        with safetensors.safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("format") != FORMAT:
+                raise ModelNotFoundError(f"{path} holds no {FORMAT} weights")
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        fields = json.loads(metadata["config"])
+        widths = tuple(fields.pop("slice_widths"))
+        model = TCM(TcmConfig(**fields, slice_widths=widths))
+        model.load_state_dict(state)
+    return model.eval().requires_grad_(False).to(device)
+
+
+def is_tcm(path: str | Path) -> bool:
+    """Whether a weights file says that it belongs to this family."""
+    return is_format(path, FORMAT)
