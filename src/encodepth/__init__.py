@@ -14,16 +14,17 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .codec import Codec, decode, encode, inspect
-    from .container import Coding, Container, Kind, Stream
+    from .codec import Codec, decode, encode
     from .errors import (
         CorruptFileError,
         DesyncError,
         EncodepthError,
         InvalidImageError,
+        InvalidSettingError,
         ModelNotFoundError,
     )
     from .frame import Intrinsics, RgbdImage
+    from .info import FileInfo, inspect
     from .io.pictures import read, write
     from .metrics import bd_rate
     from .networks.base import load_model
@@ -32,15 +33,16 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "codec": ("Codec", "decode", "encode", "inspect"),
-    "container": ("Coding", "Container", "Kind", "Stream"),
+    "codec": ("Codec", "decode", "encode"),
     "errors": (
         "CorruptFileError",
         "DesyncError",
         "EncodepthError",
         "InvalidImageError",
+        "InvalidSettingError",
         "ModelNotFoundError",
     ),
+    "info": ("FileInfo", "inspect"),
     "frame": ("Intrinsics", "RgbdImage"),
     "io.pictures": ("read", "write"),
     "metrics": ("bd_rate",),
@@ -51,17 +53,15 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Codec",
-    "Coding",
-    "Container",
     "CorruptFileError",
     "DesyncError",
     "EncodepthError",
+    "FileInfo",
     "Intrinsics",
     "InvalidImageError",
-    "Kind",
+    "InvalidSettingError",
     "ModelNotFoundError",
     "RgbdImage",
-    "Stream",
     "bd_rate",
     "decode",
     "encode",

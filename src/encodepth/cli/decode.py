@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 
 from ..errors import EncodepthError
+from ..modalities import IMAGE, PLANES
 from .shared import (
+    NAMED_PLANE,
     PIPE,
     attempt_all,
     check_free,
@@ -21,7 +24,6 @@ from .shared import (
     written,
 )
 
-MODALITIES = ("color", "depth")
 Targets = dict[str, Path]
 
 
@@ -30,7 +32,17 @@ Targets = dict[str, Path]
 @click.option("-o", "--output", metavar="DIR", help="Folder for the pictures; made if missing.")
 @click.option("--color", metavar="FILE", help="The colour picture: .png, .webp, .tif or .jpg.")
 @click.option("--depth", metavar="FILE", help="The depth map: .png, .tif or .npy.")
-@click.option("--only", type=click.Choice(MODALITIES), help="Decode colour alone, or depth alone.")
+@click.option(
+    "--plane",
+    "planes",
+    type=NAMED_PLANE,
+    multiple=True,
+    metavar="NAME=FILE",
+    help=f"A further plane ({', '.join(PLANES)}): .png, .tif or .npy.",
+)
+@click.option(
+    "--only", type=click.Choice((*IMAGE, *PLANES)), help="Decode colour, depth or a plane alone."
+)
 @model_option
 @device_option
 @force_option
@@ -40,6 +52,7 @@ def command(
     output: str | None,
     color: str | None,
     depth: str | None,
+    planes: tuple[tuple[str, str], ...],
     only: str | None,
     model: str,
     device: str,
@@ -48,10 +61,11 @@ def command(
 ) -> None:
     """Decode each FILE into NAME-color.png and NAME-depth.png beside it, or in -o DIR.
 
-    With --color or --depth only what they name is written. Depth has 16 bits, holes are 0. "-" is
-    stdin.
+    With --color, --depth or --plane only what they name is written. Depth has 16 bits, holes are 0.
+    "-" is stdin.
     """
-    named = {kind: Path(name) for kind, name in (("color", color), ("depth", depth)) if name}
+    given = (("color", color), ("depth", depth), *planes)
+    named = {kind: Path(name) for kind, name in given if name}
     _check_fit(files, named, output=output, only=only)
     if output is not None:
         folder = Path(output)
@@ -60,12 +74,12 @@ def command(
     made: dict[Path, str] = {}
 
     def work(path: str) -> None:
-        from ..container import Container, Kind
+        from ..info import inspect
         from ..io.pictures import write
 
         data = read_bytes(path)
-        container = Container.parse(data)
-        held = [kind for kind in MODALITIES if container.stream(Kind[kind.upper()])]
+        found = inspect(data)
+        held = [kind for kind in (*IMAGE, *PLANES) if found.stream(kind)]
         wanted = list(named) or ([only] if only else held)
         for kind in wanted:
             if kind not in held:
@@ -78,12 +92,17 @@ def command(
         picture = codec.decode(data, streams=wanted)
         for kind, target in targets.items():
             check_free(target, force=force)  # somebody may have made it meanwhile
-            written(target, partial(write, picture, **{kind: target}))
+            written(target, partial(write, picture, **_part(kind, target)))
             made[target] = path
         if not quiet:
             click.echo(f"{path}: {', '.join(map(str, targets.values()))}", err=True)
 
     click.get_current_context().exit(attempt_all(files, work))
+
+
+def _part(kind: str, target: Path) -> dict[str, Any]:
+    """Return the argument of `write` that names a modality's file."""
+    return {kind: target} if kind in IMAGE else {"planes": {kind: target}}
 
 
 def _check_fit(
@@ -103,7 +122,7 @@ def _check_fit(
 
 
 def _beside(path: str, kinds: list[str], output: str | None) -> Targets:
-    """Return NAME-color.png and NAME-depth.png in `output`, or beside the file."""
+    """Return NAME-color.png, NAME-depth.png and so on in `output`, or beside the file."""
     name = "stdin" if path == PIPE else Path(path).stem
     folder = Path(output) if output is not None else Path(path).parent
     return {kind: folder / f"{name}-{kind}.png" for kind in kinds}

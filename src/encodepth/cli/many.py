@@ -18,6 +18,7 @@ from .shared import check_free, explain, fail, open_codec, save
 if TYPE_CHECKING:
     from ..codec import Codec
     from ..io.pair import Pair
+    from ..settings import Settings
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Batch:
     """What all pairs of a call have in common."""
 
     folder: Path
-    settings: dict[str, Any]  # arguments of Codec.encode
+    settings: Settings
     model: str
     device: str
     force: bool
@@ -81,12 +82,13 @@ def encode_folders(
 
 
 def _say(target: Path, data: bytes, count: str, batch: Batch) -> None:
-    from .info import describe, summary
+    from ..info import inspect
+    from .info import summary
 
     if batch.as_json:
-        click.echo(describe(str(target), data).json())
+        click.echo(inspect(data, str(target)).json())
     elif not batch.quiet:
-        click.echo(count + summary(describe(str(target), data)), err=True)
+        click.echo(count + summary(inspect(data, str(target))), err=True)
 
 
 def _outcomes(todo: dict[Path, Pair], batch: Batch) -> Iterator[tuple[Path, bytes | str]]:
@@ -142,7 +144,7 @@ def _attempt(codec: Codec, target: Path, pair: Pair, batch: Batch) -> bytes | st
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         check_free(target, force=batch.force, sources=(str(pair.color), str(pair.depth)))
-        data = codec.encode(pair.load(), **batch.settings)
+        data = codec.code(pair.load(), batch.settings).data
         check_free(target, force=batch.force)
         save(target, data)
     except Exception as error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,7 @@ def read(
     *,
     depth_unit: float = MILLIMETRE,
     intrinsics: Intrinsics | Sequence[float] | None = None,
+    planes: Mapping[str, PathLike] | None = None,
 ) -> RgbdImage:
     """Read a picture pair from files.
 
@@ -37,6 +38,7 @@ def read(
             for TUM, 1.0 for float metres. Floats are rounded to whole steps of `depth_unit`, or of
             a millimetre where `depth_unit` is larger; the result's unit is that step.
         intrinsics: fx, fy, cx, cy in pixels.
+        planes: further planes by name, grey files of 8 or 16 bits; every sample is kept.
 
     Raises:
         InvalidImageError: a file is missing, is no such picture, or holds what cannot be coded.
@@ -50,16 +52,24 @@ def read(
     steps = None
     if depth is not None:
         steps, depth_unit = _to_steps(_read_depth(Path(depth)), depth_unit, os.fspath(depth))
-    return RgbdImage(rgb, steps, depth_unit, intrinsics)
+    further = {name: _read_plane(name, Path(file)) for name, file in (planes or {}).items()}
+    return RgbdImage(rgb, steps, depth_unit, intrinsics, further)
 
 
-def write(image: RgbdImage, color: PathLike | None = None, depth: PathLike | None = None) -> None:
+def write(
+    image: RgbdImage,
+    color: PathLike | None = None,
+    depth: PathLike | None = None,
+    *,
+    planes: Mapping[str, PathLike] | None = None,
+) -> None:
     """Write the picture's parts to files, each whole or not at all; existing files are replaced.
 
     Args:
         image: what to write.
         color: `.png`, `.webp` or `.tif` (exact), or `.jpg` (quality 95, no chroma subsampling).
         depth: `.png`, `.tif` or `.npy`, 16 bits, holes as 0.
+        planes: further planes by name: `.png`, `.tif` or `.npy`.
 
     Raises:
         InvalidImageError: the image lacks the part, or the suffix is none of these.
@@ -73,7 +83,11 @@ def write(image: RgbdImage, color: PathLike | None = None, depth: PathLike | Non
     if depth is not None:
         if image.depth is None:
             raise InvalidImageError(f"no depth to write to {os.fspath(depth)}: there is only color")
-        files.append((depth, _depth_bytes(image.depth, Path(depth))))
+        files.append((depth, _grey_bytes("depth", image.depth, Path(depth))))
+    for name, file in (planes or {}).items():
+        if name not in image.planes:
+            raise InvalidImageError(f"no {name} to write to {os.fspath(file)}")
+        files.append((file, _grey_bytes(name, image.planes[name], Path(file))))
     for path, data in files:
         write_file(path, data)
 
@@ -148,21 +162,34 @@ def _read_depth(path: Path) -> np.ndarray:
         return np.array(_pixels(picture, path, "depth"))
 
 
-def _read_npy(path: Path) -> np.ndarray:
+def _read_plane(name: str, path: Path) -> np.ndarray:
+    """Return a further plane as stored, uint8 or uint16 (h, w)."""
+    if path.suffix.lower() == ".npy":
+        return _read_npy(path, name)
+    with _open(path, name) as picture:
+        if picture.mode not in ("L", "P", "I") and not picture.mode.startswith("I;16"):
+            raise InvalidImageError(
+                f"{name} file {path} is {_describe(picture.mode)}; expected grey of 8 or 16 bits"
+            )
+        samples = np.array(_pixels(picture, path, name))
+    return samples if samples.dtype == np.uint8 else samples.astype(np.uint16)
+
+
+def _read_npy(path: Path, name: str = "depth") -> np.ndarray:
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
-        raise InvalidImageError(f"depth file {path} does not exist") from None
+        raise InvalidImageError(f"{name} file {path} does not exist") from None
     except Exception as error:
-        raise InvalidImageError(f"depth file {path} cannot be read: {_one_line(error)}") from None
+        raise InvalidImageError(f"{name} file {path} cannot be read: {_one_line(error)}") from None
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "uif":
         found = getattr(array, "dtype", "an archive")
-        raise InvalidImageError(f"depth file {path} holds {found}; expected uint16 or float32")
+        raise InvalidImageError(f"{name} file {path} holds {found}; expected uint16 or float32")
     if array.ndim == 3 and 1 in (array.shape[0], array.shape[2]):
         array = array[0] if array.shape[0] == 1 else array[..., 0]
     if array.ndim != 2:
-        raise InvalidImageError(f"depth file {path} has shape {array.shape}; expected (h, w)")
-    check_size(f"depth file {path}", array.shape[1], array.shape[0])
+        raise InvalidImageError(f"{name} file {path} has shape {array.shape}; expected (h, w)")
+    check_size(f"{name} file {path}", array.shape[1], array.shape[0])
     return np.array(array)
 
 
@@ -210,16 +237,16 @@ def _color_bytes(color: np.ndarray, path: Path) -> bytes:
     return out.getvalue()
 
 
-def _depth_bytes(depth: np.ndarray, path: Path) -> bytes:
+def _grey_bytes(name: str, plane: np.ndarray, path: Path) -> bytes:
     suffix, out = path.suffix.lower(), io.BytesIO()
     if suffix == ".png":
-        Image.fromarray(depth).save(out, "PNG")
+        Image.fromarray(plane).save(out, "PNG")
     elif suffix in (".tif", ".tiff"):
-        Image.fromarray(depth).save(out, "TIFF", compression="tiff_adobe_deflate")
+        Image.fromarray(plane).save(out, "TIFF", compression="tiff_adobe_deflate")
     elif suffix == ".npy":
-        np.save(out, depth)
+        np.save(out, plane)
     else:
-        raise InvalidImageError(f"depth file {path} should end in .png, .tif or .npy")
+        raise InvalidImageError(f"{name} file {path} should end in .png, .tif or .npy")
     return out.getvalue()
 
 
