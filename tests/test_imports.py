@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parents[1] / "src" / "encodepth"
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "files"),
     ("frame", "metrics"),
-    ("container",),
+    ("container", "container_v2"),
     ("learned",),
     ("codings",),
     ("networks",),

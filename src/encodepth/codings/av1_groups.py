@@ -10,14 +10,13 @@ returns: no payload can ask for another one.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 
 import imagecodecs
 import numpy as np
 
 from ..errors import CorruptFileError, EncodepthError
 from . import av1_boxes, dav1d, libavif
-from .libaom import Encoder, Options, Usage
+from .libaom import Encoder, Options
 
 MAX_PICTURES = 1024  # of a group
 MAX_UNITS = 40  # OBUs of a payload; libaom writes up to 8

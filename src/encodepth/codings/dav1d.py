@@ -115,22 +115,24 @@ def _feed(library: c.CDLL, context: c.c_void_p, unit: bytes, picture: _Picture) 
         return False
     c.memmove(place, unit, len(unit))
     spare, pictures = _Picture(), 0
+
+    def get() -> int:
+        nonlocal pictures
+        got = library.dav1d_get_picture(context, c.byref(spare if pictures else picture))
+        pictures += got == 0
+        return int(got)
+
     try:
-        while data.size:
+        while data.size and pictures < 2:
             sent = library.dav1d_send_data(context, c.byref(data))
             if sent not in (0, _AGAIN):
                 return False
-            got = library.dav1d_get_picture(context, c.byref(spare if pictures else picture))
+            got = get()
             if got not in (0, _AGAIN) or got == sent == _AGAIN:
                 return False
-            pictures += got == 0
-            if pictures > 1:
-                return False
-        while not (got := library.dav1d_get_picture(context, c.byref(spare if pictures else picture))):
-            pictures += 1
-            if pictures > 1:
-                return False
-        return pictures == 1 and got == _AGAIN
+        while pictures < 2 and get() == 0:
+            pass
+        return pictures == 1
     finally:
         library.dav1d_data_unref(c.byref(data))
         library.dav1d_picture_unref(c.byref(spare))

@@ -195,12 +195,7 @@ class Encoder:
         }
         try:
             for name, value in settings.items():
-                self._try(
-                    library.aom_codec_set_option(
-                        c.byref(self._context), name.encode(), value.encode()
-                    ),
-                    f"option {name}={value}",
-                )
+                self._set(name, value)
             for control, number in ((_RANGE, _FULL), (_MATRIX, _BT601)):
                 self._try(
                     library.aom_codec_control(c.byref(self._context), control, c.c_int(number))
@@ -208,6 +203,15 @@ class Encoder:
         except EncodepthError:
             self.close()
             raise
+
+    def set_quantizer(self, quantizer: int) -> None:
+        """Quantize the pictures from now on otherwise; for `Usage.REALTIME`."""
+        if self._config.min_quantizer == quantizer:
+            return
+        self._config.min_quantizer = self._config.max_quantizer = quantizer
+        context = c.byref(self._context)
+        self._try(self._library.aom_codec_enc_config_set(context, c.byref(self._config)))
+        self._set("cq-level", str(quantizer))
 
     def add(self, planes: Sequence[np.ndarray], key: bool = False) -> list[bytes]:
         """Encode a picture; return the temporal units that are ready, one a picture.
@@ -267,6 +271,11 @@ class Encoder:
     def __del__(self) -> None:
         self.close()
 
+    def _set(self, name: str, value: str) -> None:
+        context = c.byref(self._context)
+        code = self._library.aom_codec_set_option(context, name.encode(), value.encode())
+        self._try(code, f"option {name}={value}")
+
     def _packets(self) -> Iterator[bytes]:
         place = c.c_void_p()
         while True:
@@ -318,6 +327,7 @@ def _declare(library: c.CDLL) -> None:
             c.c_int,
             (context, c.c_void_p, config, c.c_long, c.c_int),
         ),
+        ("aom_codec_enc_config_set", c.c_int, (context, config)),
         ("aom_codec_set_option", c.c_int, (context, c.c_char_p, c.c_char_p)),
         ("aom_codec_control", c.c_int, (context, c.c_int)),
         (

@@ -11,15 +11,16 @@ import numpy as np
 
 def to_planes(rgb: np.ndarray) -> list[np.ndarray]:
     """Return Y, Cb and Cr, uint8 (H, W) each, of a uint8 (H, W, 3) picture."""
-    planes = [np.empty(rgb.shape[:2], np.uint8) for _ in range(3)]
-    _forward(np.ascontiguousarray(rgb), *planes)
-    return planes
+    y, cb, cr = (np.empty(rgb.shape[:2], np.uint8) for _ in range(3))
+    _forward(np.ascontiguousarray(rgb), y, cb, cr)
+    return [y, cb, cr]
 
 
 def to_rgb(planes: list[np.ndarray]) -> np.ndarray:
     """Return the uint8 (H, W, 3) picture of three uint8 (H, W) planes."""
     rgb = np.empty((*planes[0].shape, 3), np.uint8)
-    _backward(*(np.ascontiguousarray(plane) for plane in planes), rgb)
+    y, cb, cr = (np.ascontiguousarray(plane) for plane in planes)
+    _backward(y, cb, cr, rgb)
     return rgb
 
 
