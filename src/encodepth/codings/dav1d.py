@@ -114,7 +114,7 @@ def _feed(library: c.CDLL, context: c.c_void_p, unit: bytes, picture: _Picture) 
     if not place:
         return False
     c.memmove(place, unit, len(unit))
-    spare, pictures = _Picture(), 0
+    spare, pictures, got = _Picture(), 0, _AGAIN
 
     def get() -> int:
         nonlocal pictures
@@ -130,9 +130,9 @@ def _feed(library: c.CDLL, context: c.c_void_p, unit: bytes, picture: _Picture) 
             got = get()
             if got not in (0, _AGAIN) or got == sent == _AGAIN:
                 return False
-        while pictures < 2 and get() == 0:
+        while pictures < 2 and (got := get()) == 0:
             pass
-        return pictures == 1
+        return pictures == 1 and got == _AGAIN
     finally:
         library.dav1d_data_unref(c.byref(data))
         library.dav1d_picture_unref(c.byref(spare))
