@@ -45,7 +45,7 @@ def registered(monkeypatch):
 
 
 def test_a_new_coding_needs_one_module_and_one_row(run, pair, registered):
-    color, depth = pair
+    _, depth = pair
     shown = run("encode", "color.png", "depth.png", "--coding", "depth=toy", "-o", "x.rgbd")
     assert "depth" in shown.err
     assert "(toy, exact)" in shown.err
@@ -56,7 +56,6 @@ def test_a_new_coding_needs_one_module_and_one_row(run, pair, registered):
 
 
 def test_a_new_coding_is_measured_and_shown(run, pair, registered):
-    shown = run("eval", "color.png", "--codec", "base+toy", "--only", "depth", "-o", "r.jsonl")
     Path("frames/color").mkdir(parents=True)
     Path("frames/depth").mkdir()
     Path("color.png").rename("frames/color/a.png")

@@ -20,7 +20,7 @@ class Stream:
 
     modality: int
     coding: int
-    payload: bytes
+    payload: bytes = b""
     parameters: bytes = b""
     references: tuple[tuple[int, int], ...] = ()
 
