@@ -22,7 +22,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("settings",),
     ("networks",),
     ("codec",),
-    ("info",),
+    ("info", "sequence"),
     ("io",),
     ("scenes",),
     ("train",),

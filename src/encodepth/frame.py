@@ -89,6 +89,23 @@ class RgbdImage:
         return tuple(self.arrays)
 
 
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """What was seen at one moment of a recording.
+
+    Attributes:
+        image: colour, depth, further planes; a frame may lack any of what others have.
+        time: nanoseconds of the recording's clock.
+        pose: camera to world, float64 (4, 4), or None if unknown.
+        number: its place in the recording.
+    """
+
+    image: RgbdImage
+    time: int
+    pose: np.ndarray | None = None
+    number: int = 0
+
+
 def _check_array(name: str, array: np.ndarray, dtype: type, dims: int) -> None:
     if not isinstance(array, np.ndarray) or array.dtype != dtype:
         found = getattr(array, "dtype", type(array).__name__)

@@ -47,7 +47,18 @@ PLANS = (
 )
 
 
-def plan(modality: str, ask: str, effort: int, coding: str = "auto") -> Plan:
+_TIME = "runs/results/groups.py"
+
+OVER_TIME = (
+    Plan("color", LOSSY, (1, 9), ("av1-inter",), _TIME),
+    Plan("depth", LOSSY, (1, 9), ("av1-inter", "surface"), _TIME),
+    *(p for p in PLANS if p.ask == EXACT),
+)
+
+
+def plan(
+    modality: str, ask: str, effort: int, coding: str = "auto", *, over_time: bool = False
+) -> Plan:
     """Return what is tried.
 
     Args:
@@ -55,10 +66,11 @@ def plan(modality: str, ask: str, effort: int, coding: str = "auto") -> Plan:
         ask: LOSSY or EXACT.
         effort: 1..9.
         coding: the one that was asked for by name, or "auto".
+        over_time: whether for a recording's groups of pictures.
     """
     found = next(
         p
-        for p in PLANS
+        for p in (OVER_TIME if over_time else PLANS)
         if p.modality == modality and p.ask == ask and p.efforts[0] <= effort <= p.efforts[1]
     )
     if coding == "auto":

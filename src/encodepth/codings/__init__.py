@@ -4,6 +4,7 @@
 |---|---|
 | `base.py` | what a coding offers and is given |
 | `av1.py`, `av1_frames.py`, `libavif.py` | lossy colour and depth by AV1 |
+| `av1_inter.py`, `av1_groups.py`, `libaom.py`, `dav1d.py` | the same over time |
 | `restored.py`, `learned.py` | the codings' side of networks, which `learned/` runs |
 | `exact.py`, `surface.py`, `mixing.py` | exact and bounded depth by mixed contexts |
 | `jpegxl.py` | exact colour and further planes by JPEG XL |
@@ -18,13 +19,10 @@ from __future__ import annotations
 import difflib
 import importlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import Any
 
 from ..errors import CorruptFileError
 from ..modalities import modality
-
-if TYPE_CHECKING:
-    from .base import Coding
 
 
 @dataclass(frozen=True)
@@ -40,6 +38,7 @@ class Row:
         masked: whether a mask stream beside it says where depth was measured.
         explicit: whether it is used only where it is named for that modality: no shipped model
             codes it.
+        groups: whether it works over time: its module has the functions of `GroupCoding`.
         meaning: for people.
     """
 
@@ -51,6 +50,7 @@ class Row:
     exact: bool = False
     masked: bool = False
     explicit: bool = False
+    groups: bool = False
 
 
 _PLANES = ("infrared", "confidence", "labels")
@@ -64,6 +64,8 @@ CODINGS: list[Row] = [
     Row(2, "surface", ("depth",), ".exact", "values in place, by mixed contexts", exact=True),
     Row(2, "contexts", ("mask",), ".mask", "holes by their neighbours", exact=True),
     Row(3, "restored", ("depth",), ".restored", "AV1, then a network", masked=True),
+    Row(8, "av1-inter", ("color",), ".av1_inter", "AV1 over time", groups=True),
+    Row(8, "av1-inter", ("depth",), ".av1_inter", "AV1 over time", masked=True, groups=True),
 ]
 
 
@@ -103,6 +105,6 @@ def of(number: int, kind: int) -> Row:
     )
 
 
-def module(row: Row) -> Coding:
-    """Return a coding's functions."""
-    return cast("Coding", importlib.import_module(row.module, __package__))
+def module(row: Row) -> Any:
+    """Return a coding's functions: a `Coding`, or a `GroupCoding` where the row says so."""
+    return importlib.import_module(row.module, __package__)

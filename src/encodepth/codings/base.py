@@ -7,6 +7,7 @@ of the frame or of frames before, a coding gets as `References` and says which o
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -29,12 +30,14 @@ class Ask:
         effort: 1 (fast) .. 9 (small).
         stretch: of lossy codings of depth, how much longer than needed the range of depth is
             made: every step of the coder is that much coarser, between two qualities.
+        live: of codings over time, whether a picture's bytes are wanted as soon as it is there.
     """
 
     quality: int = 50
     error: int = 0
     effort: int = 7
     stretch: float = 1.0
+    live: bool = False
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,33 @@ class Coding(Protocol):
 
         Raises:
             CorruptFileError: they are out of range or malformed.
+        """
+        ...
+
+
+class GroupCoding(Protocol):
+    """The functions of a coding that works over time, beside `facts` of `Coding`."""
+
+    def encode_group(
+        self, modality: str, planes: Sequence[np.ndarray], ask: Ask, seen: Sequence[References]
+    ) -> list[Coded] | None:
+        """Code the planes of a group, which all have one size; None where this cannot serve.
+
+        Frames back in the references count the planes given here.
+        """
+        ...
+
+    def decode_group(
+        self,
+        modality: str,
+        group: Sequence[Coded],
+        shape: tuple[int, int],
+        seen: Sequence[References],
+    ) -> Iterator[np.ndarray]:
+        """Yield the planes of a group in order, each decoded when it is asked for.
+
+        Raises:
+            CorruptFileError: a payload is not such a plane.
         """
         ...
 

@@ -88,6 +88,11 @@ class SequenceWriter:
         self._write(data)
 
     @property
+    def size(self) -> int:
+        """Bytes written so far."""
+        return self._at
+
+    @property
     def frames(self) -> int:
         """How many frames are written."""
         return self.entries[-1].first + self.entries[-1].frames if self.entries else 0
