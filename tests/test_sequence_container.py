@@ -9,7 +9,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from encodepth.container_v2.chunk import MAX_FRAMES, PREFIX_SIZE, Chunk, Frame, Prefix, Stream, moved
+from encodepth.container_v2.chunk import (
+    MAX_FRAMES,
+    PREFIX_SIZE,
+    Chunk,
+    Frame,
+    Prefix,
+    Stream,
+    moved,
+)
 from encodepth.container_v2.fields import FieldReader, signed_varint, varint
 from encodepth.container_v2.header import DISTORTIONS, Camera, Header, Modality
 from encodepth.container_v2.sequence import (
@@ -498,7 +506,10 @@ def test_frames_that_cannot_be_are_refused(frames, message):
     ("fields", "message"),
     [
         ({"modalities": ()}, "modalities: 0; expected 1..15"),
-        ({"modalities": (Modality(2, 1, 1), Modality(1, 1, 1))}, "not in ascending order: 1 after 2"),
+        (
+            {"modalities": (Modality(2, 1, 1), Modality(1, 1, 1))},
+            "not in ascending order: 1 after 2",
+        ),
         ({"modalities": (Modality(0, 1, 1, camera=0),)}, "camera of modality 0: 0"),
         ({"metadata": {"": 1}}, "bytes of the key ''"),
         ({"metadata": {"a": float("inf")}}, "value of 'a' is no text"),
