@@ -16,13 +16,72 @@ import numpy as np
 
 from ..errors import CorruptFileError, EncodepthError
 from . import av1_boxes, dav1d, libavif
-from .libaom import Encoder, Options
+from .libaom import Encoder, Options, Usage
 
 MAX_PICTURES = 1024  # of a group
 MAX_UNITS = 40  # OBUs of a payload; libaom writes up to 8
 MAX_CODE = 4095  # of a grey picture's 12 bits
 
+DEFAULT_EFFORT = 7
+LOOKAHEAD = 35  # pictures, where a picture need not come out at once
+
+_BEST = 99  # quality; 100 would be lossless to libaom, which the lossy codings never are
+_COLOR_AHEAD = (10, 10, 9, 8, 7, 6, 6, 5, 4, 3)  # libaom's speed for effort 0..9
+_DEPTH_AHEAD = (10, 10, 9, 8, 7, 6, 6, 5, 4, 3)
+_LIVE = (10, 10, 9, 9, 8, 8, 7, 7, 6, 5)
+_REALTIME = 7  # the speed from which on libaom is asked for its real-time ways
+_QUICK = 4  # the speed from which on tools are left out that take time and save next to nothing
+_QUICK_DEPTH = {
+    "enable-1to4-partitions": "0",
+    "enable-filter-intra": "0",
+    "min-partition-size": "8",
+}
+_DEPTH = {
+    "tune": "psnr",
+    "tune-content": "screen",
+    "enable-intrabc": "0",
+    "arnr-maxframes": "0",  # filtering over time moves edges
+    "enable-keyframe-filtering": "0",
+}
 _DELIMITER, _SEQUENCE, _FRAME_HEADER, _FRAME = 2, 1, 3, 6  # AV1 OBU types
+
+
+def color_options(quality: int, effort: int = DEFAULT_EFFORT, live: bool = False) -> Options:
+    """Return what a group of colour pictures is encoded with.
+
+    Args:
+        quality: 0..100, of about the error that a still picture of that quality has.
+        effort: 1 (fast) .. 9 (small).
+        live: give out each picture's payload at once, at the cost of bytes.
+    """
+    return _options(quality, (_LIVE if live else _COLOR_AHEAD)[effort], live, {"tune": "psnr"})
+
+
+def depth_options(quality: int, effort: int = DEFAULT_EFFORT, live: bool = False) -> Options:
+    """Return what a group of depth planes, 12-bit codes, is encoded with; as `color_options`."""
+    speed = (_LIVE if live else _DEPTH_AHEAD)[effort]
+    return _options(quality, speed, live, depth_extras(speed))
+
+
+def depth_extras(speed: int) -> dict[str, str]:
+    """Return libaom's options for depth: the least squared error, and no filter over time."""
+    return _DEPTH | (_QUICK_DEPTH if speed >= _QUICK else {})
+
+
+def quantizer(quality: int) -> int:
+    """Return libaom's quantizer, 63 .. 0, for a quality of 0..100, as libavif has it."""
+    return ((100 - min(quality, _BEST)) * 63 + 50) // 100
+
+
+def _options(quality: int, speed: int, live: bool, extra: dict[str, str]) -> Options:
+    realtime = live or speed >= _REALTIME
+    return Options(
+        quantizer(quality),
+        speed,
+        Usage.REALTIME if realtime else Usage.GOOD,
+        0 if realtime else LOOKAHEAD,
+        extra=extra,
+    )
 
 
 class GroupEncoder:

@@ -23,7 +23,7 @@ import numpy as np
 from ..errors import EncodepthError
 
 _ABI = 29  # AOM_ENCODER_ABI_VERSION of libaom 2.0 and all of 3
-_HIGH_BIT_DEPTH, _FORCE_KEY = 0x40000, 1
+_HIGH_BIT_DEPTH = 0x40000
 _I420, _I444, _WIDE = 0x102, 0x106, 0x800  # of aom_img_fmt
 _FRAME_PACKET, _CONSTANT_QUALITY, _NO_KEY_FRAMES = 0, 3, 0
 _ROW_THREADS, _MATRIX, _RANGE = 32, 47, 52  # of aome_enc_control_id
@@ -48,7 +48,7 @@ class Options:
         quantizer: 0 (fine) .. 63 (coarse); key frames are quantized finer by libaom.
         speed: 0 (slow) .. 6 for `Usage.GOOD`, 5 .. 11 for `Usage.REALTIME`.
         lag: pictures that may be waited for before one is coded, 0 .. 48.
-        threads: 1 or 2; other bytes may come of another number.
+        threads: one gives other bytes than more do.
         extra: further options of libaom by name, such as {"tune": "psnr"}.
     """
 
@@ -56,7 +56,7 @@ class Options:
     speed: int
     usage: Usage = Usage.GOOD
     lag: int = 35
-    threads: int = 2
+    threads: int = 1
     extra: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -204,21 +204,11 @@ class Encoder:
             self.close()
             raise
 
-    def set_quantizer(self, quantizer: int) -> None:
-        """Quantize the pictures from now on otherwise; for `Usage.REALTIME`."""
-        if self._config.min_quantizer == quantizer:
-            return
-        self._config.min_quantizer = self._config.max_quantizer = quantizer
-        context = c.byref(self._context)
-        self._try(self._library.aom_codec_enc_config_set(context, c.byref(self._config)))
-        self._set("cq-level", str(quantizer))
-
-    def add(self, planes: Sequence[np.ndarray], key: bool = False) -> list[bytes]:
+    def add(self, planes: Sequence[np.ndarray]) -> list[bytes]:
         """Encode a picture; return the temporal units that are ready, one a picture.
 
         Args:
             planes: one or three (height, width) arrays, uint8 or, above 8 bits, uint16.
-            key: make it a key frame, from which decoding can start.
         """
         width, height = self._size
         dtype = np.uint8 if self._bits == 8 else np.uint16
@@ -238,7 +228,7 @@ class Encoder:
             image.planes[i], image.row_bytes[i] = plane.ctypes.data, plane.strides[0]
         self._try(
             self._library.aom_codec_encode(
-                c.byref(self._context), c.byref(image), self._count, 1, _FORCE_KEY * key
+                c.byref(self._context), c.byref(image), self._count, 1, 0
             )
         )
         self._count += 1
@@ -327,7 +317,6 @@ def _declare(library: c.CDLL) -> None:
             c.c_int,
             (context, c.c_void_p, config, c.c_long, c.c_int),
         ),
-        ("aom_codec_enc_config_set", c.c_int, (context, config)),
         ("aom_codec_set_option", c.c_int, (context, c.c_char_p, c.c_char_p)),
         ("aom_codec_control", c.c_int, (context, c.c_int)),
         (
