@@ -23,6 +23,7 @@ Coder = tuple[int, int, int]  # low (decoding: how far the bytes lie above it), 
 _WINDOW = 56  # bits
 _NARROW = 1 << 32  # below this width bytes move
 _SHIFT, _ONE = 22, 1 << 22  # an estimate's probability of a 1, in 1/2^22
+_LONGEST = 17  # bits of a number
 _LIMIT = 80  # bits beyond which an estimate stops slowing down
 HALF = _ONE >> 1 << 10  # an estimate that has seen nothing
 
@@ -71,6 +72,30 @@ def bit(
         low, at = move(low, at, data, decoding)
         wide <<= 24
     return decision, (low, wide, at)
+
+
+@inner
+def number(  # type: ignore[no-untyped-def]
+    value, lengths, bits, estimate, coder, data, decoding
+):
+    """Code a number 1..131071: its bit length in unary, then the bits below the leading one.
+
+    The estimates of the length are from `lengths` on (17), those of the bits from `bits` on (72).
+    """
+    length, more = 1, 1
+    while length < _LONGEST:
+        more = 1 if value >> length else 0
+        more, coder = bit(more, lengths + length, estimate, coder, data, decoding)
+        if not more:
+            break
+        length += 1
+    found = np.int64(1)
+    for k in range(length - 1):
+        cell = bits + 4 * length + (0 if k == 0 else 1 + 2 * (found & 1) if k == 1 else 2)
+        one = value >> length - 2 - k & 1
+        one, coder = bit(one, cell, estimate, coder, data, decoding)
+        found = found << 1 | one
+    return found, coder
 
 
 @outer

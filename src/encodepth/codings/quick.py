@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .arithmetic import bit, ended, estimates, finish, inner, outer, start
+from .arithmetic import bit, ended, estimates, finish, inner, number, outer, start
 from .bands import decode_bands, encode_bands
 
 _REACH = 12  # differences beyond this are alike
@@ -27,8 +27,8 @@ _CONTEXTS = 9**3 * (_CALM + 1)
 _SEAMS = _CONTEXTS * _NODES  # hole flags by the pattern of holes around
 _INSIDE = _SEAMS + 256  # hole flags where there is none around
 _LENGTH = _INSIDE + 9**3
-_BITS = _LENGTH + 16 * 20
-_OTHER = _BITS + 20 * 4
+_BITS = _LENGTH + 16 * 17
+_OTHER = _BITS + 72
 _ESTIMATES = _OTHER + 16 * _NODES
 
 
@@ -78,31 +78,8 @@ def _class(difference: int) -> int:
 
 
 @inner
-def _gamma(size, rough, estimate, coder, data, decoding):  # type: ignore[no-untyped-def]
-    """Code a number 1..131071 in Elias gamma code; 0 if it is not one."""
-    length, more = 1, 1
-    base = _LENGTH + 20 * rough
-    while length < 18:
-        more, coder = bit(
-            1 if size >> length else 0, base + length, estimate, coder, data, decoding
-        )
-        if not more:
-            break
-        length += 1
-    if length == 18:
-        return np.int64(0), coder
-    found = np.int64(1)
-    for place in range(length - 2, -1, -1):
-        after = min(length - 2 - place, 2)
-        cell = _BITS + 4 * length + (after if after != 1 else 1 + 2 * (found & 1))
-        one, coder = bit(size >> place & 1, cell, estimate, coder, data, decoding)
-        found = found << 1 | one
-    return found, coder
-
-
-@inner
 def _miss(value, p, w, n, ne, nw, base, estimate, coder, data, decoding):  # type: ignore[no-untyped-def]
-    """Code a value that is not the predicted one, `p`; return 0 if decoding it failed."""
+    """Code a value that is not the predicted one, `p`; a decoder may find one out of range."""
     off = value - p
     other = w if abs(w - p) > abs(n - p) else n
     other = ne if abs(ne - p) > abs(other - p) else other
@@ -127,9 +104,9 @@ def _miss(value, p, w, n, ne, nw, base, estimate, coder, data, decoding):  # typ
         cell += 1
     if counted == _LONG:
         rough = min(abs(w - nw) + abs(n - nw) >> 5, 15)
-        rest, coder = _gamma(size - _LONG + 1, rough, estimate, coder, data, decoding)
-        if rest == 0:
-            return np.int64(0), coder
+        rest, coder = number(
+            size - _LONG + 1, _LENGTH + 17 * rough, _BITS, estimate, coder, data, decoding
+        )
         counted += rest - 1
     return (p - counted if negative else p + counted), coder
 

@@ -10,12 +10,11 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import CorruptFileError, EncodepthError
-from .arithmetic import bit, ended, estimates, finish, inner, outer, start
+from .arithmetic import bit, ended, estimates, finish, inner, number, outer, start
 
 _ALL = 65536
-_LENGTHS = 17  # a number has 1..17 bits
 _GAPS = 36  # contexts of a gap: the bit lengths of the two gaps before, up to 5
-_CELLS = _LENGTHS * 5  # estimates of one kind of number: its length, then its first two bits
+_LENGTHS, _CELLS = 17, 17 + 72  # estimates of one kind of number: its length, then its bits
 _LIST = _ALL * 4 + 64  # bytes no list needs
 
 
@@ -135,39 +134,21 @@ def _length(value: int) -> int:
     return size
 
 
-@inner
-def _number(value, base, estimate, coder, data, decoding):  # type: ignore[no-untyped-def]
-    """Code a number 1..131071: its bit length in unary, then the bits below the leading one."""
-    length, size, more = _length(value), 1, 1
-    while size < _LENGTHS:
-        more, coder = bit(1 if size < length else 0, base + size, estimate, coder, data, decoding)
-        if not more:
-            break
-        size += 1
-    found = np.int64(1)
-    for place in range(size - 2, -1, -1):
-        after = min(size - 2 - place, 2)  # the first two bits are worth learning apart
-        cell = base + _LENGTHS + size * 4 - 4 + (after if after != 1 else 1 + 2 * (found & 1))
-        one, coder = bit(value >> place & 1, cell, estimate, coder, data, decoding)
-        found = found << 1 | one
-    return found, coder
-
-
 @outer
 def _walk_values(
     values: np.ndarray, count: int, data: np.ndarray, estimate: np.ndarray, decoding: object
 ) -> int:
     """Code the count of `values` and their gaps; return the bytes, decoding the count, or -1."""
     coder = start(data, decoding)
-    number, coder = _number(np.int64(count) + 1, 0, estimate, coder, data, decoding)
-    count = number - 1
+    more, coder = number(np.int64(count) + 1, 0, _LENGTHS, estimate, coder, data, decoding)
+    count = more - 1
     if count > values.size:
         return -1
     value, near, far = np.int64(-1), 0, 0
     for i in range(count):
         gap = np.int64(values[i]) - value if decoding is None else np.int64(0)
         base = _CELLS * (1 + 6 * min(near, 5) + min(far, 5))
-        gap, coder = _number(gap, base, estimate, coder, data, decoding)
+        gap, coder = number(gap, base, base + _LENGTHS, estimate, coder, data, decoding)
         value += gap
         if value >= _ALL or ended(coder, data, decoding):
             return -1
