@@ -54,11 +54,13 @@ def prove(original: np.ndarray, decoded: np.ndarray, error: int, holes: bool = T
     Raises:
         EncodepthError: the promise is broken; no bytes may be handed out.
     """
-    off = 65535 if original.shape != decoded.shape else _farthest(original, decoded, holes)
+    if original.shape != decoded.shape:
+        raise EncodepthError(f"depth {original.shape} came back as {decoded.shape}")
+    off = _farthest(original, decoded, holes)
+    if off == _ALL:
+        raise EncodepthError("depth came back with other holes")
     if off > error:
-        raise EncodepthError(
-            f"depth came back off by {off} steps, more than {error}, or with other holes"
-        )
+        raise EncodepthError(f"depth came back off by {off} steps, more than {error}")
 
 
 def encode_values(values: np.ndarray) -> bytes:
