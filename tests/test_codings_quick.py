@@ -116,9 +116,7 @@ def test_a_broken_bound_is_reported():
 def test_every_value_at_once(coding):
     plane = np.arange(65536, dtype=np.uint16).reshape(256, 256)
     for holes in (True, False):
-        assert np.array_equal(
-            coding.decode(coding.encode(plane, holes=holes), 256, 256), plane
-        )
+        assert np.array_equal(coding.decode(coding.encode(plane, holes=holes), 256, 256), plane)
 
 
 @CODINGS

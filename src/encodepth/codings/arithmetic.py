@@ -7,16 +7,19 @@ learn. Only integers, all below 2^63: the bytes mean the same on every machine.
 Encoder and decoder are one source: `decoding` is None or 1, and the compiler drops the other side.
 """
 
+# mypy: disable-error-code="assignment, return-value"
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numba import njit
 
 # Without _nrt=False every inlined call counts references to the arrays it gets, with atomic
 # operations: a third of the time. Such functions cannot allocate.
-_OPTIONS = {"nogil": True, "error_model": "numpy", "cache": True, "_nrt": False}
-inner = njit(forceinline=True, **_OPTIONS)
-outer = njit(**_OPTIONS)
+_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "cache": True, "_nrt": False}
+inner: Any = njit(forceinline=True, **_OPTIONS)
+outer: Any = njit(**_OPTIONS)
 
 Coder = tuple[int, int, int]  # low (decoding: how far the bytes lie above it), width, bytes moved
 

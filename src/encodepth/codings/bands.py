@@ -19,7 +19,8 @@ from .values import decode_values, encode_values, places
 _PIXELS = 1 << 19  # of a band, about: 640x480 is one, 1280x720 two
 _THREADS = 8  # at most
 
-Job, Result = TypeVar("Job"), TypeVar("Result")
+Job = TypeVar("Job")
+Result = TypeVar("Result")
 
 Walk = Callable[[np.ndarray, np.ndarray, int, np.ndarray, object], int]
 """(band, table, top, data, decoding) -> bytes, or -1.
@@ -119,9 +120,7 @@ def _bytes_of(top: int) -> int:
     return 1 if top < 256 else 2
 
 
-def _parallel(
-    do: Callable[[Job], Result], jobs: list[Job], threads: int | None
-) -> list[Result]:
+def _parallel(do: Callable[[Job], Result], jobs: list[Job], threads: int | None) -> list[Result]:
     """Do the jobs, which let go of Python's lock, side by side; return the results in order."""
     workers = min(threads or os.cpu_count() or 1, _THREADS, len(jobs))
     if workers == 1:

@@ -6,6 +6,7 @@ models for lossless data compression", 2005). One context is a tracker that foll
 rows and columns finer than a step. docs/format-quick.md defines the bytes.
 """
 
+# mypy: disable-error-code="arg-type, operator"
 from __future__ import annotations
 
 import math
@@ -78,9 +79,7 @@ def decode(payload: bytes, height: int, width: int, *, threads: int | None = Non
     return decode_bands(payload, height, width, _band, threads)
 
 
-def _band(
-    band: np.ndarray, table: np.ndarray, top: int, data: np.ndarray, decoding: object
-) -> int:
+def _band(band: np.ndarray, table: np.ndarray, top: int, data: np.ndarray, decoding: object) -> int:
     width = band.shape[1] + 2 * _PAD
     rows, tracks = np.full((3, width), 2, np.int32), np.zeros((5, width), np.int32)
     weights = np.full(_WEIGHTS, _EVEN, np.int32)

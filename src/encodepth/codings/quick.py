@@ -65,15 +65,13 @@ def decode(payload: bytes, height: int, width: int, *, threads: int | None = Non
     return decode_bands(payload, height, width, _band, threads)
 
 
-def _band(
-    band: np.ndarray, table: np.ndarray, top: int, data: np.ndarray, decoding: object
-) -> int:
+def _band(band: np.ndarray, table: np.ndarray, top: int, data: np.ndarray, decoding: object) -> int:
     rows = np.full((3, band.shape[1] + 5), 2, np.int32)
     return _walk(band, table, top, data, estimates(_ESTIMATES), rows, decoding)
 
 
 @inner
-def _class(difference: int) -> int:
+def _class(difference):  # type: ignore[no-untyped-def]
     return np.int64(_CLASS[np.uint64(min(max(difference, -_REACH), _REACH) + _REACH)])
 
 
@@ -112,21 +110,15 @@ def _miss(value, p, w, n, ne, nw, base, estimate, coder, data, decoding):  # typ
 
 
 @outer
-def _walk(
-    band: np.ndarray,
-    table: np.ndarray,
-    top: int,
-    data: np.ndarray,
-    estimate: np.ndarray,
-    rows: np.ndarray,
-    decoding: object,
-) -> int:
+def _walk(  # type: ignore[no-untyped-def]
+    band, table, top, data, estimate, rows, decoding
+):
     """Code `band`, or decode into it; return the bytes, -1 if that failed.
 
     `rows` holds three rows, place << 1 | hole, from column 2 on; a hole's place is the predicted.
     """
     height, width = band.shape
-    one, two, three, four = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
+    two, three, four = np.uint64(2), np.uint64(3), np.uint64(4)
     coder = start(data, decoding)
     for y in range(height):
         line = np.uint64(y)
@@ -165,9 +157,7 @@ def _walk(
                 else:
                     surprise = _CALM
                     if not pattern:
-                        hole, coder = bit(
-                            hole, _INSIDE + context, estimate, coder, data, decoding
-                        )
+                        hole, coder = bit(hole, _INSIDE + context, estimate, coder, data, decoding)
                     if not hole:
                         value, coder = _miss(
                             value, p, w, n, ne, nw, base, estimate, coder, data, decoding

@@ -5,12 +5,13 @@ the list and its place is 0; where 0 is a value like any other it is in the list
 place 0. So the list says which it is.
 """
 
+# mypy: disable-error-code="return-value"
 from __future__ import annotations
 
 import numpy as np
 
 from ..errors import CorruptFileError, EncodepthError
-from .arithmetic import bit, ended, estimates, finish, inner, number, outer, start
+from .arithmetic import ended, estimates, finish, inner, number, outer, start
 
 _ALL = 65536
 _GAPS = 36  # contexts of a gap: the bit lengths of the two gaps before, up to 5
@@ -98,9 +99,7 @@ def _mark(plane: np.ndarray, seen: np.ndarray) -> None:
 
 
 @outer
-def _merge(
-    seen: np.ndarray, first: int, error: int, place: np.ndarray, values: np.ndarray
-) -> int:
+def _merge(seen: np.ndarray, first: int, error: int, place: np.ndarray, values: np.ndarray) -> int:
     """Fill `place` and `values` for the values from `first` on; return how many are left."""
     count, low, high = 0, -1, -1
     for value in range(first, seen.size):
