@@ -22,9 +22,9 @@ import numpy as np
 from numba import njit
 from PIL import Image
 
-from encodepth import lossless
+from encodepth.codings import exact as lossless
 from encodepth.codings import mixed, quick, values
-from encodepth.jpegxl import decode_frame, encode_frame
+from encodepth.codings.jpegxl import decode_frame, encode_frame
 
 Coder = tuple[Callable[[np.ndarray, int], bytes], Callable[[bytes, int, int], np.ndarray]]
 

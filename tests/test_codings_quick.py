@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from encodepth.codings import bands, mixed, quick, values
+from encodepth.codings.exact import _fewest
 from encodepth.errors import CorruptFileError, EncodepthError
-from encodepth.lossless import _fewest
 
 CODINGS = pytest.mark.parametrize("coding", [quick, mixed], ids=["quick", "mixed"])
 SLOW = settings(deadline=None, max_examples=60)  # the first example compiles

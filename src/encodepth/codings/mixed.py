@@ -13,8 +13,8 @@ import math
 
 import numpy as np
 
-from .arithmetic import ended, estimates, finish, inner, move, number, outer, start
 from .bands import decode_bands, encode_bands
+from .range56 import ended, estimates, finish, inner, move, number, outer, start
 
 _NODES = 32  # estimates of one context: as predicted, sign, two rows of sizes, jump, hole
 _SIGN, _HOLE, _JUMP, _SAME = 1, 15, 30, 31

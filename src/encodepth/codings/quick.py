@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .arithmetic import bit, ended, estimates, finish, inner, number, outer, start
 from .bands import decode_bands, encode_bands
+from .range56 import bit, ended, estimates, finish, inner, number, outer, start
 
 _REACH = 12  # differences beyond this are alike
 _NODES = 32  # estimates of one context: as predicted, sign, two rows of sizes, jump

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import CorruptFileError, EncodepthError
-from .arithmetic import ended, estimates, finish, inner, number, outer, start
+from .range56 import ended, estimates, finish, inner, number, outer, start
 
 _ALL = 65536
 _GAPS = 36  # contexts of a gap: the bit lengths of the two gaps before, up to 5
