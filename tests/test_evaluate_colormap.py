@@ -5,9 +5,10 @@ import pytest
 
 from encodepth.errors import EncodepthError
 from encodepth.evaluate import baselines as anchors
-from encodepth.evaluate.runner import find_codecs
+from encodepth.evaluate.kinds import find_codecs
 from encodepth.frame import RgbdImage
-from encodepth.thesis.colormap import Painted, find_map
+from encodepth.thesis.colormap import find_map
+from encodepth.thesis.painted import Painted
 
 EVERY_VALUE = np.arange(65536, dtype=np.uint16).reshape(256, 256)
 CODECS = {codec.name: codec for codec in anchors.conventional()}

@@ -11,8 +11,10 @@ import pytest
 from encodepth.codec import Codec
 from encodepth.errors import EncodepthError
 from encodepth.evaluate import baselines as anchors
-from encodepth.evaluate import ours, runner
+from encodepth.evaluate import ours, plane, runner
+from encodepth.evaluate.coders import video
 from encodepth.evaluate.frames import Picture, find_frames
+from encodepth.evaluate.kinds import find_codecs
 from encodepth.evaluate.records import key, read_records
 from encodepth.frame import RgbdImage
 from encodepth.io.pictures import read
@@ -83,18 +85,18 @@ def test_quantised_jxl_keeps_its_bound_and_reaches_it(bound):
 
 def test_the_mask_is_exact_and_counted():
     valid = pair().depth > 0
-    data = anchors.encode_mask(valid)
-    assert np.array_equal(anchors.decode_mask(data, valid.shape), valid)
+    data = plane.encode_mask(valid)
+    assert np.array_equal(plane.decode_mask(data, valid.shape), valid)
     record = CODECS["jp2k-16b-lin"].measure(pair(), 40)[0]
     assert record["mask_bytes"] == len(data) > 1
     no_holes = np.ones((5, 6), bool)
-    assert anchors.encode_mask(no_holes) == b"\0"
-    assert anchors.decode_mask(b"\0", (5, 6)).all()
+    assert plane.encode_mask(no_holes) == b"\0"
+    assert plane.decode_mask(b"\0", (5, 6)).all()
 
 
 def test_filling_keeps_valid_pixels_and_stays_within_their_range():
     depth = pair().depth
-    filled = anchors.fill_as_anchors(depth)
+    filled = plane.fill_as_anchors(depth)
     assert np.array_equal(filled[depth > 0], depth[depth > 0])
     assert depth[depth > 0].min() <= filled.min()
     assert filled.max() <= depth.max()
@@ -103,17 +105,17 @@ def test_filling_keeps_valid_pixels_and_stays_within_their_range():
 @pytest.mark.parametrize(("low", "high", "bits"), [(500, 3500, 12), (1, 65534, 16), (7, 7, 12)])
 def test_the_linear_plane_inverts_up_to_its_step(low, high, bits):
     depth = np.linspace(low, high, 200).round().astype(np.uint16)[None]
-    plane = anchors.to_plane(depth.astype(np.float32), low, high, bits)
-    back = anchors.from_plane(plane, low, high, bits, depth > 0)
+    mapped = plane.to_plane(depth.astype(np.float32), low, high, bits)
+    back = plane.from_plane(mapped, low, high, bits, depth > 0)
     step = (high - low) / (2**bits - 1)
     assert np.abs(back.astype(int) - depth).max() <= np.ceil(step / 2)
 
 
 def test_ycbcr_inverts_within_two_levels():
     rgb = np.random.default_rng(0).integers(0, 256, (50, 50, 3)).astype(np.uint8)
-    back = anchors.ycbcr_to_rgb(anchors.rgb_to_ycbcr(rgb))
+    back = video.ycbcr_to_rgb(video.rgb_to_ycbcr(rgb))
     assert np.abs(back.astype(int) - rgb).max() <= 2
-    assert anchors.rgb_to_ycbcr(np.full((1, 1, 3), 255, np.uint8)).ravel().tolist() == [
+    assert video.rgb_to_ycbcr(np.full((1, 1, 3), 255, np.uint8)).ravel().tolist() == [
         255, 128, 128,
     ]  # fmt: skip
 
@@ -215,7 +217,7 @@ def test_only_one_modality_is_measured_when_asked(tmp_path):
 )
 def test_wrong_names_are_told_apart(name, message):
     with pytest.raises(EncodepthError, match=message):
-        runner.find_codecs(name)
+        find_codecs(name)
 
 
 def test_names_of_our_codec():
@@ -231,9 +233,9 @@ def test_names_of_our_codec():
     small = "base+auto+e8"
     assert ours.parse(small) == ours.Ours(small, small, "base", "auto", 8)
     assert ours.parse("base+bound").modalities() == ("depth",)
-    ((_, settings),) = runner.find_codecs("base+avif", qualities=[10, 40])
+    ((_, settings),) = find_codecs("base+avif", qualities=[10, 40])
     assert settings == (10, 40)
-    ((_, settings),) = runner.find_codecs("base+lossless", qualities=[10, 40])
+    ((_, settings),) = find_codecs("base+lossless", qualities=[10, 40])
     assert settings == (0.0,)
 
 
@@ -338,7 +340,7 @@ def test_a_wrong_name_costs_no_import_of_torch_and_leaves_no_file(tmp_path):
         [sys.executable, "-c", program, str(out)], capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines() == [
-        'no codec "rgb-none"; there are ' + ", ".join([*anchors.SHORT_NAMES, "base"]),
+        'no codec "rgb-none"; there are ' + ", ".join([*anchors.usual(), "base"]),
         "False",
     ]
     assert not out.exists()

@@ -8,6 +8,7 @@ where depth never sees colour).
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -20,7 +21,7 @@ from ..codings.av1 import DEFAULT_EFFORT
 from ..errors import EncodepthError
 from ..frame import RgbdImage
 from ..metrics import bits_per_pixel
-from .baselines import color_fields, depth_fields, timed
+from .fields import color_fields, depth_fields, timed
 from .records import Record
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ DEFAULT = "base"
 QUALITIES = tuple(float(q) for q in range(5, 100, 10))
 BOUNDS_MM = (20.0, 10.0, 5.0, 2.0, 1.0)
 _WAYS = ("learned", "avif", "auto", "lossless", "bound")
+_SAID = {"learned": "", "avif": " with AVIF", "bound": " bounded"}  # on a page, after our name
 _EFFORTS = {f"e{effort}": effort for effort in range(1, 10)}
 
 
@@ -102,7 +104,7 @@ class Ours:
     def _joint(self, image: RgbdImage, color: Any, depth: Any, setting: float) -> list[Record]:
         pair = RgbdImage(color=color, depth=depth, depth_unit=image.depth_unit)
         data, decoded, times = self._run(pair, setting)
-        for_color = _color_bytes(data)
+        for_color = color_bytes(data)
         height, width = color.shape[:2]
         return [
             {**color_fields(for_color, _color(decoded), color), **_weights(data)},
@@ -123,68 +125,19 @@ class Ours:
         ]
 
     def _run(self, image: RgbdImage, setting: float) -> tuple[bytes, RgbdImage, Record]:
-        codec = _codec(self.model)
-        data, encode_ms = timed(partial(codec.encode, image, **self._arguments(image, setting)))
+        codec = codec_of(self.model)
+        data, encode_ms = timed(partial(codec.encode, image, **self.arguments(image, setting)))
         decoded, decode_ms = timed(partial(codec.decode, data))
         return data, decoded, {"encode_ms": encode_ms, "decode_ms": decode_ms}
 
-    def _arguments(self, image: RgbdImage, setting: float) -> dict[str, Any]:
+    def arguments(self, image: RgbdImage, setting: float) -> dict[str, Any]:
+        """What `Codec.encode` is given for a setting."""
         if self.way == "bound":
             return {"max_depth_error": setting, "effort": self.effort}
         if self.way == "lossless":
             present = [n for n in ("color", "depth") if getattr(image, n) is not None]
             return {"lossless": tuple(present), "effort": self.effort}
         return {"quality": round(setting), "coder": self.way, "effort": self.effort}
-
-
-@dataclass(frozen=True)
-class ColorOnly:
-    """Our coding of colour behind the calls of a conventional codec: one file per picture.
-
-    For what is painted by a colour map (thesis section 5.4), and wherever else an RGB codec fits.
-    """
-
-    ours: Ours
-
-    @property
-    def name(self) -> str:
-        """As in records."""
-        return self.ours.name
-
-    @property
-    def spec(self) -> str:
-        """What finds it again in another process."""
-        return self.ours.spec
-
-    @property
-    def settings(self) -> tuple[float, ...]:
-        """Qualities, or a single 0 where nothing is lost."""
-        return self.ours.settings
-
-    def missing(self) -> str | None:
-        """Say why it cannot run here, or None."""
-        return self.ours.missing()
-
-    def weights(self) -> str:
-        """Fingerprint of the weights, or nothing where none take part."""
-        return self.ours.weights()
-
-    def prepare(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Leave the picture as it is."""
-        return rgb
-
-    def encode(self, rgb: NDArray[np.uint8], setting: float) -> bytes:
-        """Return a whole .rgbd file of colour alone."""
-        image = RgbdImage(color=rgb)
-        return _codec(self.ours.model).encode(image, **self.ours._arguments(image, setting))
-
-    def decode(self, data: bytes, shape: tuple[int, ...], setting: float) -> NDArray[np.uint8]:
-        """Return the decoded picture, (H, W, 3)."""
-        return _color(_codec(self.ours.model).decode(data))
-
-    def restore(self, decoded: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Leave the picture as it is."""
-        return decoded
 
 
 def is_model(name: str) -> bool:
@@ -223,8 +176,54 @@ def parse(name: str) -> Ours:
     )
 
 
+def usual() -> list[str]:
+    """The default model, which a user is told of."""
+    return [DEFAULT]
+
+
+def names() -> list[str]:
+    """The same: other models are files."""
+    return [DEFAULT]
+
+
+def knows(name: str) -> bool:
+    """Whether a record is of the default model or another way of making .rgbd files."""
+    model = name.split("+")[0]
+    return model == DEFAULT or model.startswith(f"{DEFAULT}-")
+
+
+def title(name: str) -> str:
+    """Return what a page calls a codec: `base+avif+alone` is "encodepth with AVIF, alone"."""
+    model, *words = name.split("+")
+    said = [_SAID.get(word, f" {word}") for word in words if word != "alone"]
+    alone = ", alone" if "alone" in words else ""
+    return f"encodepth{model.removeprefix(DEFAULT)}{''.join(said)}{alone}"
+
+
+def is_bounded(name: str) -> bool:
+    """Whether a codec's setting is the largest error that it allows."""
+    return knows(name) and "bound" in name.split("+")[1:]
+
+
+def find(
+    name: str, chosen: tuple[float, ...] | None = None, qualities: Sequence[float] | None = None
+) -> list[tuple[Ours, tuple[float, ...]]] | None:
+    """Return the codec of that name, at `qualities` if it has any; None if there is no such model.
+
+    Raises:
+        EncodepthError: as `parse`.
+    """
+    own = parse(name)
+    if own.model != DEFAULT and not is_model(own.model):
+        return None
+    by_quality = own.way not in ("bound", "lossless")
+    asked = tuple(qualities) if qualities and by_quality else own.settings
+    return [(own, chosen or asked)]
+
+
 @lru_cache(maxsize=2)
-def _codec(model: str) -> Codec:
+def codec_of(model: str) -> Codec:
+    """Return the codec with a model, kept for the next picture."""
     from ..codec import Codec
 
     return Codec(model=model)
@@ -240,7 +239,7 @@ def _depth(image: RgbdImage) -> NDArray[np.uint16]:
     return image.depth
 
 
-def _color_bytes(data: bytes) -> int:
+def color_bytes(data: bytes) -> int:
     """Size of the file that would hold the colour stream alone."""
     from ..container import Container, Kind
 

@@ -1,4 +1,4 @@
-"""Record files with where each record comes from, so that a page can name a source for any number.
+"""Loading record files, each record with where it comes from: a page names a source for any number.
 
 A file gets a letter; what its header lines say (day, machine, versions) is kept beside its digest.
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import EncodepthError
-from .records import HOLDS_RECORDS, Key, Record, key, read_records
+from .records import HOLDS_RECORDS, Key, Record, key, read_bytes, read_records
 
 README_LENGTH = 20_000  # characters of a README that are kept
 QUALITIES = ("similarity_db", "ms_ssim_db")  # that the page shows and not every file has
@@ -66,54 +66,72 @@ def load_material(paths: Iterable[str | os.PathLike[str]]) -> Material:
     Raises:
         EncodepthError: a file is missing or is neither, or there is no record at all.
     """
-    found, named = Material(), [Path(path) for path in paths]
-    files = list(_expand(named))
+    named = [Path(path) for path in paths]
+    files = [path for path in _expand(named) if path in named or _holds(path)]
+    found = Material()
     places: dict[Key, int] = {}
     for path in files:
         letter = _letter(len(found.sources))
-        data = _bytes(path)
-        digest = hashlib.sha256(data).hexdigest()[:12]
-        if path.suffix == ".json":
-            profiles = _profiles(path, data)
-            if not profiles and path not in named:
-                continue  # some other JSON file in a folder of results
-            found.profiles += [{**p, SOURCE: letter} for p in profiles]
-            count = len(profiles)
-            source = Source(letter, str(path), digest, count, count)
-            headers = _distinct([_header(p) for p in profiles if "machine" in p])
-            dated = "" if headers else _day(path)
-            found.sources.append(replace(source, headers=headers, dated=dated))
-            continue
-        if HOLDS_RECORDS not in data and path not in named:
-            continue  # lines of some other kind
-        whole, used = read_records(path), 0
-        for record in whole.records:
-            name = key({**record, "set": ""})
-            if name not in places:
-                places[name] = len(found.records)
-                used += 1
-                found.records.append({**record, SOURCE: letter})
-            elif _adds(record, found.records[places[name]]):
-                used += 1
-                found.records[places[name]] = {
-                    **record, **found.records[places[name]], ALSO: letter,
-                }  # fmt: skip
-        source = Source(letter, str(path), digest, len(whole.records), used)
-        if whole.headers:
-            source = replace(source, headers=_distinct(whole.headers))
-        else:
-            source = replace(source, dated=_day(path), readme=_readme(path.parent))
-        found.sources.append(source)
+        add = _add_profiles if path.suffix == ".json" else _add_records
+        found.sources.append(add(path, letter, found, places))
     if not found.records:
         names = ", ".join(map(str, files or named)) or "no file"
         raise EncodepthError(f"no records in {names}")
     return found
 
 
+def load_records(paths: Iterable[str | os.PathLike[str]]) -> list[Record]:
+    """Read record files, or the ones in a folder, as `load_material` does; the records alone.
+
+    Raises:
+        EncodepthError: a file is missing, is no record file, or all are empty.
+    """
+    return load_material(paths).records
+
+
 def letters_of(records: Iterable[Record]) -> tuple[str, ...]:
     """Return the letters of the files that some records come from, in order."""
     found = {r[name] for r in records for name in (SOURCE, ALSO) if name in r}
     return tuple(sorted(found, key=lambda s: (len(s), s)))
+
+
+def _holds(path: Path) -> bool:
+    """Whether a file of a folder is one of ours: other lines and JSON may lie beside."""
+    data = read_bytes(path)
+    return bool(_profiles(path, data)) if path.suffix == ".json" else HOLDS_RECORDS in data
+
+
+def _add_profiles(path: Path, letter: str, found: Material, _: dict[Key, int]) -> Source:
+    data = read_bytes(path)
+    profiles = _profiles(path, data)
+    found.profiles += [{**p, SOURCE: letter} for p in profiles]
+    headers = _distinct([_header(p) for p in profiles if "machine" in p])
+    dated = "" if headers else _day(path)
+    count = len(profiles)
+    return Source(letter, str(path), _digest(data), count, count, headers, dated)
+
+
+def _add_records(path: Path, letter: str, found: Material, places: dict[Key, int]) -> Source:
+    """Add what no earlier file held, and to what one did the qualities that it lacked."""
+    whole, used = read_records(path), 0
+    for record in whole.records:
+        name = key({**record, "set": ""})
+        place = places.setdefault(name, len(found.records))
+        if place == len(found.records):
+            found.records.append({**record, SOURCE: letter})
+        elif _adds(record, found.records[place]):
+            found.records[place] = {**record, **found.records[place], ALSO: letter}
+        else:
+            continue
+        used += 1
+    source = Source(letter, str(path), _digest(read_bytes(path)), len(whole.records), used)
+    if whole.headers:
+        return replace(source, headers=_distinct(whole.headers))
+    return replace(source, dated=_day(path), readme=_readme(path.parent))
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:12]
 
 
 def _adds(record: Record, known: Record) -> bool:
@@ -133,15 +151,6 @@ def _expand(paths: Iterable[str | os.PathLike[str]]) -> Iterable[Path]:
 def _letter(number: int) -> str:
     turn, place = divmod(number, 26)
     return chr(ord("A") + place) + (str(turn) if turn else "")
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise EncodepthError(f"record file {path} does not exist") from None
-    except OSError as error:
-        raise EncodepthError(f"record file {path} cannot be read: {error.strerror}") from None
 
 
 def _day(path: Path) -> str:
