@@ -54,7 +54,7 @@ def test_the_page_names_what_it_should():
 def test_every_test_page_and_script_exists():
     tests = set(re.findall(r"`(test_\w+\.py)`", PAGE))
     pages = set(re.findall(r"\]\(([\w.]+\.md)\)", PAGE))
-    scripts = set(re.findall(r"`((?:runs|results)/[\w.]+)`", PAGE))
+    scripts = set(re.findall(r"`((?:runs|results)/[\w./]+)`", PAGE))
     assert all((ROOT / "tests" / name).is_file() for name in tests), tests
     assert all((ROOT / "docs" / name).is_file() for name in pages), pages
     assert all((ROOT / name).is_file() for name in scripts), scripts

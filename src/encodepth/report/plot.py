@@ -50,7 +50,11 @@ def plot_curves(
     drawn = [(kind, curves) for kind, curves in drawn if curves]
     if not drawn:
         raise EncodepthError("no codec has two settings; there is no curve to plot")
-    write_file(path, _svg(drawn, metric, title).encode("utf-8"))
+    codecs = sorted({codec for _, curves in drawn for codec in curves})
+    looks = _looks(codecs, metric)
+    charts = [_panel(kind, curves, metric, looks) for kind, curves in drawn]
+    keys = [(_label(c, drawn), style) for c, style in looks.items()]
+    write_svg(path, charts, keys, title=title)
 
 
 def check_suffix(path: Path) -> None:
@@ -63,26 +67,44 @@ def check_suffix(path: Path) -> None:
         raise EncodepthError(f"plot file {path} should end in {SUFFIX}")
 
 
-def _svg(drawn: list[tuple[str, dict[str, list[MeanPoint]]]], metric: Metric, title: str) -> str:
-    codecs = {codec for _, curves in drawn for codec in curves}
-    looks = {c: s for c, s in _looks(sorted(codecs), metric).items() if c in codecs}
-    charts = [_panel(kind, curves, metric, looks) for kind, curves in drawn]
-    top = _HEAD if title else 0
-    width, height = WIDTH * len(charts) + _LEGEND, max(HEIGHT, _LINE * len(looks) + 20) + top
+def write_svg(
+    path: PathLike,
+    charts: Sequence[str],
+    keys: Sequence[tuple[str, Style]],
+    *,
+    columns: int = 0,
+    title: str = "",
+) -> None:
+    """Write charts as one picture, with a legend at the right.
+
+    Args:
+        path: an .svg file.
+        charts: of `chart`.
+        keys: (name, look) of every curve.
+        columns: charts in a row; all of them by default.
+        title: a line above.
+    """
+    columns = columns or len(charts)
+    rows, top = -(-len(charts) // columns), _HEAD if title else 0
+    width = WIDTH * columns + _LEGEND
+    height = max(HEIGHT * rows, _LINE * len(keys) + 20) + top
     head = f'<text class="title" x="12" y="22">{escape(title)}</text>' if title else ""
     boxes = "".join(
-        f'<svg x="{i * WIDTH}" y="{top}" width="{WIDTH}" height="{HEIGHT}">{one}</svg>'
+        f'<svg x="{i % columns * WIDTH}" y="{top + i // columns * HEIGHT}" '
+        f'width="{WIDTH}" height="{HEIGHT}">{one}</svg>'
         for i, one in enumerate(charts)
     )
-    keys = "".join(
-        _key(WIDTH * len(charts) + 14, top + 20 + _LINE * i, _label(codec, drawn), style)
-        for i, (codec, style) in enumerate(looks.items())
+    legend = "".join(
+        _key(WIDTH * columns + 14, top + 20 + _LINE * i, name, style)
+        for i, (name, style) in enumerate(keys)
     )
-    return (
+    style = _LOOK + template("chart.css", __package__)
+    page = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
         f'width="{width}" height="{height}">'
-        f"<style>{_LOOK}{template('chart.css', __package__)}</style>{head}{boxes}{keys}</svg>\n"
+        f"<style>{style}</style>{head}{boxes}{legend}</svg>\n"
     )
+    write_file(path, page.encode("utf-8"))
 
 
 def _looks(codecs: Sequence[str], metric: Metric) -> dict[str, Style]:
