@@ -110,6 +110,32 @@ def test_the_page_is_whole_and_needs_nothing_from_outside(results):
     assert targets <= set(re.findall(r'id="([^"]+)"', html))
 
 
+def test_no_table_has_two_rows_of_one_name(results):
+    times = {"encode_ms": 9.0, "decode_ms": 4.0}
+    extra = [
+        {**row, **times}
+        for setting, bound in enumerate((20, 10, 5, 2, 1), 1)
+        for row in (
+            record("base", setting, 0.1 * setting, psnr=30 + setting, modality="color"),
+            depth("base", setting, 0.1 * setting, 40 / setting),
+            record("base", setting, 0.2 * setting, modality="joint"),
+            depth("base+bound+alone", bound, 1 / bound, bound),
+            depth("quant-jxl-e7", bound, 1.2 / bound, bound),
+            depth("png16", 6, 1.5, 0, f"{bound}"),
+            depth("base+auto+alone", setting, 0.1 * setting, 50 / setting),
+            depth("base+auto+e8+alone", setting, 0.1 * setting, 45 / setting),
+        )
+    ]
+    profile = {"model": "base", "macs": 5e9, "parameters": 1, "width": 640, "height": 480}
+    (results / "p.json").write_text(json.dumps([profile | {"threads": n} for n in (1, 2)]))
+    html = report.build([save(results.parent / "extra.jsonl", extra), results])
+    tables = re.findall(r"<table.*?</table>", html, re.S)
+    assert len(tables) > 12
+    for one in tables:
+        rows = re.findall(r'<th scope="row"[^>]*>(.*?)</th>', one)
+        assert len(rows) == len(set(rows)), rows
+
+
 def test_charts_are_well_formed_and_their_labels_do_not_overlap():
     rng = np.random.default_rng(0)
     series = [

@@ -52,8 +52,8 @@ class Cost:
 
     @property
     def where(self) -> str:
-        """Which table it stands in."""
-        return f"Table {self.table}"
+        """Which model of which table it is."""
+        return f"{self.model}, Table {self.table}"
 
 
 def _rows(*rows: tuple[float, float, float, float]) -> tuple[Row, ...]:

@@ -13,6 +13,7 @@ WORDS = (
     "Medians over frames and settings; × is the ratio to JPEG q75 (colour) or 16-bit PNG (depth) "
     "on the same frame in the same run, which two machines can be compared by."
 )
+WAYS = ("encode", "decode")
 TITLES = {"color": "Colour", "depth": "Depth", "joint": "Whole files"}
 
 
@@ -32,5 +33,5 @@ def _table(numbers: Numbers, title: str, found: list[Times]) -> str:
          number(t.decode_ms, 1), ratio(t.encode_ratio), ratio(t.decode_ratio)]
         for t in sorted(found, key=lambda t: not is_ours(t.codec))
     ]  # fmt: skip
-    head = ["", "frames", "encode (ms)", "decode (ms)", "encode (×)", "decode (×)"]
+    head = ["", "frames", *(f"{way}<br>({unit})" for unit in ("ms", "×") for way in WAYS)]
     return table(f"<b>{title}</b>", head, rows) if rows else ""
