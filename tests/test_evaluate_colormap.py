@@ -5,9 +5,10 @@ import pytest
 
 from encodepth.errors import EncodepthError
 from encodepth.evaluate import baselines as anchors
-from encodepth.evaluate.runner import find_codecs
+from encodepth.evaluate.kinds import find_codecs
 from encodepth.frame import RgbdImage
-from encodepth.thesis.colormap import Painted, find_map
+from encodepth.thesis.colormap import find_map
+from encodepth.thesis.painted import Painted
 
 EVERY_VALUE = np.arange(65536, dtype=np.uint16).reshape(256, 256)
 CODECS = {codec.name: codec for codec in anchors.conventional()}
@@ -125,8 +126,8 @@ def test_depth_through_a_colour_map_is_found_by_name():
 
 
 def test_our_own_codec_carries_painted_depth_like_any_other():
-    ((codec, settings),) = find_codecs("turbo+base+avif@50/95")
-    assert (codec.name, codec.spec, settings) == ("turbo+base+avif",) * 2 + ((50, 95),)
+    ((codec, settings),) = find_codecs("turbo+base+av1@50/95")
+    assert (codec.name, codec.spec, settings) == ("turbo+base+av1",) * 2 + ((50, 95),)
     (rough,), (fine,) = (codec.measure(slope(holes=True), s) for s in settings)
     assert rough["bytes"] < fine["bytes"]
     assert fine["rmse_mm"] < rough["rmse_mm"]

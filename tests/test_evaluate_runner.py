@@ -11,8 +11,10 @@ import pytest
 from encodepth.codec import Codec
 from encodepth.errors import EncodepthError
 from encodepth.evaluate import baselines as anchors
-from encodepth.evaluate import ours, runner
+from encodepth.evaluate import ours, plane, runner
+from encodepth.evaluate.coders import video
 from encodepth.evaluate.frames import Picture, find_frames
+from encodepth.evaluate.kinds import find_codecs
 from encodepth.evaluate.records import key, read_records
 from encodepth.frame import RgbdImage
 from encodepth.io.pictures import read
@@ -83,18 +85,18 @@ def test_quantised_jxl_keeps_its_bound_and_reaches_it(bound):
 
 def test_the_mask_is_exact_and_counted():
     valid = pair().depth > 0
-    data = anchors.encode_mask(valid)
-    assert np.array_equal(anchors.decode_mask(data, valid.shape), valid)
+    data = plane.encode_mask(valid)
+    assert np.array_equal(plane.decode_mask(data, valid.shape), valid)
     record = CODECS["jp2k-16b-lin"].measure(pair(), 40)[0]
     assert record["mask_bytes"] == len(data) > 1
     no_holes = np.ones((5, 6), bool)
-    assert anchors.encode_mask(no_holes) == b"\0"
-    assert anchors.decode_mask(b"\0", (5, 6)).all()
+    assert plane.encode_mask(no_holes) == b"\0"
+    assert plane.decode_mask(b"\0", (5, 6)).all()
 
 
 def test_filling_keeps_valid_pixels_and_stays_within_their_range():
     depth = pair().depth
-    filled = anchors.fill_as_anchors(depth)
+    filled = plane.fill_as_anchors(depth)
     assert np.array_equal(filled[depth > 0], depth[depth > 0])
     assert depth[depth > 0].min() <= filled.min()
     assert filled.max() <= depth.max()
@@ -103,17 +105,17 @@ def test_filling_keeps_valid_pixels_and_stays_within_their_range():
 @pytest.mark.parametrize(("low", "high", "bits"), [(500, 3500, 12), (1, 65534, 16), (7, 7, 12)])
 def test_the_linear_plane_inverts_up_to_its_step(low, high, bits):
     depth = np.linspace(low, high, 200).round().astype(np.uint16)[None]
-    plane = anchors.to_plane(depth.astype(np.float32), low, high, bits)
-    back = anchors.from_plane(plane, low, high, bits, depth > 0)
+    mapped = plane.to_plane(depth.astype(np.float32), low, high, bits)
+    back = plane.from_plane(mapped, low, high, bits, depth > 0)
     step = (high - low) / (2**bits - 1)
     assert np.abs(back.astype(int) - depth).max() <= np.ceil(step / 2)
 
 
 def test_ycbcr_inverts_within_two_levels():
     rgb = np.random.default_rng(0).integers(0, 256, (50, 50, 3)).astype(np.uint8)
-    back = anchors.ycbcr_to_rgb(anchors.rgb_to_ycbcr(rgb))
+    back = video.ycbcr_to_rgb(video.rgb_to_ycbcr(rgb))
     assert np.abs(back.astype(int) - rgb).max() <= 2
-    assert anchors.rgb_to_ycbcr(np.full((1, 1, 3), 255, np.uint8)).ravel().tolist() == [
+    assert video.rgb_to_ycbcr(np.full((1, 1, 3), 255, np.uint8)).ravel().tolist() == [
         255, 128, 128,
     ]  # fmt: skip
 
@@ -208,32 +210,32 @@ def test_only_one_modality_is_measured_when_asked(tmp_path):
         ("avif@50", "differ by modality; say avif-aom-444-s6 or avif-aom-12b-s4-lin"),
         ("webp@x", 'settings "x" of codec "webp" are no numbers'),
         ("base+fast", 'no codec "base\\+fast": after a plus sign come'),
-        ("base+avif+auto", "asks for avif and auto; one is possible"),
+        ("base+av1+auto", "asks for av1 and auto; one is possible"),
         ("base+e7+e8", "asks for e7 and e8; one is possible"),
         ("base+e10", 'no codec "base\\+e10"'),
     ],
 )
 def test_wrong_names_are_told_apart(name, message):
     with pytest.raises(EncodepthError, match=message):
-        runner.find_codecs(name)
+        find_codecs(name)
 
 
 def test_names_of_our_codec():
     assert ours.parse("base") == ours.Ours("base", "base", "base")
-    of_file = ours.parse("somewhere/w.safetensors+avif+alone")
+    of_file = ours.parse("somewhere/w.safetensors+av1+alone")
     assert of_file == ours.Ours(
-        "w+avif+alone",
-        "somewhere/w.safetensors+avif+alone",
+        "w+av1+alone",
+        "somewhere/w.safetensors+av1+alone",
         "somewhere/w.safetensors",
-        "avif",
+        "av1",
         alone=True,
     )
     small = "base+auto+e8"
     assert ours.parse(small) == ours.Ours(small, small, "base", "auto", 8)
     assert ours.parse("base+bound").modalities() == ("depth",)
-    ((_, settings),) = runner.find_codecs("base+avif", qualities=[10, 40])
+    ((_, settings),) = find_codecs("base+av1", qualities=[10, 40])
     assert settings == (10, 40)
-    ((_, settings),) = runner.find_codecs("base+lossless", qualities=[10, 40])
+    ((_, settings),) = find_codecs("base+lossless", qualities=[10, 40])
     assert settings == (0.0,)
 
 
@@ -277,21 +279,21 @@ def test_a_record_is_json_that_any_reader_takes(tmp_path):
 
 def test_avif_inside_our_file_is_measured_and_its_bytes_add_up(tmp_path):
     out = tmp_path / "r.jsonl"
-    summary = runner.evaluate(["base+avif", "base+avif+alone"], [OneFrame()], [30], out=out)
+    summary = runner.evaluate(["base+av1", "base+av1+alone"], [OneFrame()], [30], out=out)
     assert summary.failures == []
     rows = {(r["codec"], r["modality"]): r for r in read_records(out).records}
     whole = Codec().encode(pair(), quality=30, coding="av1")
-    joint = rows["base+avif", "joint"]
+    joint = rows["base+av1", "joint"]
     assert joint["bytes"] == len(whole)
-    parts = [rows["base+avif", m]["bytes"] for m in ("color", "depth")]
+    parts = [rows["base+av1", m]["bytes"] for m in ("color", "depth")]
     assert sum(parts) == joint["bytes"]
     only_color = Codec().encode(RgbdImage(color=pair().color), quality=30, coding="av1")
     only_depth = Codec().encode(RgbdImage(depth=pair().depth), quality=30, coding="av1")
-    assert parts[0] == len(only_color) == rows["base+avif+alone", "color"]["bytes"]
-    assert len(only_depth) == rows["base+avif+alone", "depth"]["bytes"]
+    assert parts[0] == len(only_color) == rows["base+av1+alone", "color"]["bytes"]
+    assert len(only_depth) == rows["base+av1+alone", "depth"]["bytes"]
     assert 0 < len(only_depth) - parts[1] < 20  # the file header is charged to colour
-    assert rows["base+avif", "depth"]["holes_added"] == 0
-    assert rows["base+avif", "depth"]["mask_bytes"] > 0
+    assert rows["base+av1", "depth"]["holes_added"] == 0
+    assert rows["base+av1", "depth"]["mask_bytes"] > 0
 
 
 def test_bounded_and_lossless_files_are_measured(tmp_path):
@@ -338,7 +340,7 @@ def test_a_wrong_name_costs_no_import_of_torch_and_leaves_no_file(tmp_path):
         [sys.executable, "-c", program, str(out)], capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines() == [
-        'no codec "rgb-none"; there are ' + ", ".join([*anchors.SHORT_NAMES, "base"]),
+        'no codec "rgb-none"; there are ' + ", ".join([*anchors.usual(), "base"]),
         "False",
     ]
     assert not out.exists()

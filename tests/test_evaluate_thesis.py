@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from encodepth.evaluate.baselines import depth_fields
+from encodepth.evaluate.fields import depth_fields
 from encodepth.thesis import tables as thesis
 
 PAIRS = [

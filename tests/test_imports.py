@@ -35,10 +35,34 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 EARLY = [name for layer in LAYERS[:12] for name in layer if name != "networks"]
 WITHOUT_TORCH = (*EARLY, "cli", "__init__")
-REACHING_UP = (  # these still name later layers
-    *("evaluate/cost.py", "evaluate/plots.py", "evaluate/runner.py", "networks/base.py"),
-    *("networks/loaded.py", "report/names.py", "report/report.py", "report/sections.py"),
-)
+REACHING_UP = ("networks/base.py", "networks/loaded.py")  # these still name later layers
+WITHIN: dict[str, tuple[tuple[str, ...], ...]] = {  # the same direction inside a room
+    "thesis": (
+        ("__init__", "bound", "derived", "rows", "tables", "colormap", "slices"),
+        ("gdn", "swin", "prior"),
+        ("resample", "conditional"),
+        ("blocks", "fusion", "swatten"),
+        ("nets",),
+        ("tcm",),
+        ("weights", "random", "openvino"),
+        ("model", "start", "painted"),
+        ("task", "cost", "sections", "maps"),
+    ),
+    "evaluate": (
+        ("__init__", "records", "frames", "plane", "coders", "counting", "timing"),
+        ("fields", "load", "measures"),
+        ("baselines", "ours", "means", "curves"),
+        ("kinds", "comparison", "cost"),
+        ("runner", "compare", "subjects", "cost_tables"),
+    ),
+    "report": (
+        ("__init__", "html", "chart", "names"),
+        ("looks", "pictures"),
+        ("numbers", "decoding", "plot"),
+        ("sections",),
+        ("page",),
+    ),
+}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -87,6 +111,22 @@ def test_a_layer_imports_only_from_layers_before_it(path):
             continue
         assert other in RANK, f"{path.name} imports {name}, which is in no layer"
         assert RANK[other] <= RANK[own], f"{own} imports {other}, a later layer"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in MODULES if module_of(path) in WITHIN],
+    ids=lambda p: str(p.relative_to(PACKAGE)),
+)
+def test_inside_a_room_imports_go_one_way_too(path):
+    room, own = (part.removesuffix(".py") for part in path.relative_to(PACKAGE).parts[:2])
+    rank = {name: rank for rank, names in enumerate(WITHIN[room]) for name in names}
+    assert own in rank, f"{room}/{own} is in no layer; add it to WITHIN"
+    for name in imports(path):
+        parts = name.split(".")
+        if parts[:2] != ["encodepth", room] or parts[2] == own or parts[2] not in rank:
+            continue
+        assert rank[parts[2]] < rank[own], f"{room}/{own} imports {name}, which is not before it"
 
 
 def test_the_direction_test_sees_relative_absolute_and_late_imports(tmp_path, monkeypatch):

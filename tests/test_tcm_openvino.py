@@ -24,7 +24,7 @@ def pretend(error):
 
 
 def test_a_compiled_stage_is_torchs(model):
-    """One of g_s's three, plain and shifted windows; runs/bench_tcm.py compares all of g_a, g_s."""
+    """One of g_s's three, plain and shifted windows; runs/machines/bench_tcm.py has the rest."""
     stage = torch.nn.Sequential(model.g_s.up[0], model.g_s.tcm[0])
     compiled, y_hat = runtime.Compiled(stage), torch.randn(1, 16, 8, 8)
     with torch.no_grad():

@@ -7,7 +7,8 @@ import torch
 from click.testing import CliRunner
 
 from encodepth.cli.profile import command
-from encodepth.evaluate.cost import markdown, profile, text
+from encodepth.evaluate.cost import profile
+from encodepth.evaluate.cost_tables import markdown, text
 from encodepth.networks.config import TINY_COLOR, TINY_DEPTH
 from encodepth.networks.plane import PlaneModel
 from encodepth.networks.weights import save_weights

@@ -1,7 +1,6 @@
 """runs/thesis*.py: a fair plan, files as the codec makes them, intervals that mean something."""
 
 import argparse
-import importlib
 import json
 import sys
 from pathlib import Path
@@ -11,22 +10,10 @@ import pytest
 
 from encodepth import Codec, RgbdImage
 from encodepth.container.still import Still
-
-RUNS = Path(__file__).parents[1] / "runs"
-
-
-def module(name):
-    sys.path.insert(0, str(RUNS))
-    try:
-        return importlib.import_module(name)
-    finally:
-        sys.path.remove(str(RUNS))
-
-
-thesis = module("thesis")
-measuring = module("thesis_measure")
-report = module("thesis_report")
-fill_page = module("page").fill_page
+from runs.common import fill_page
+from runs.results import thesis
+from runs.results import thesis_measure as measuring
+from runs.results import thesis_report as report
 
 OPTIONS = argparse.Namespace(
     smoke=False, output=Path("o"), shared=Path("../shared"), packs="out/packs"

@@ -9,12 +9,11 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "thesis.md").read_text(encoding="utf-8")
 SHORT = {  # names that stand alone on the page, in the package they belong to
-    "TCM": "models.tcm.TCM",
-    "TcmConfig": "models.tcm_rows.TcmConfig",
-    "RBU": "nn.resample.RBU",
-    "ESA": "nn.fusion.ESA",
-    "Synthesis": "models.tcm_nets.Synthesis",
-    "tcm_nets": "models.tcm_nets",
+    "TCM": "thesis.tcm.TCM",
+    "TcmConfig": "thesis.rows.TcmConfig",
+    "RBU": "thesis.resample.RBU",
+    "ESA": "thesis.fusion.ESA",
+    "Synthesis": "thesis.nets.Synthesis",
 }
 NAMES = sorted(
     {
@@ -47,15 +46,15 @@ def test_every_function_on_the_page_exists(name):
 
 def test_the_page_names_what_it_should():
     assert len(NAMES) > 30
-    assert {"TCM.compress", "nn.swin.SwinBlock", "metrics.psnr"} <= set(NAMES)
+    assert {"TCM.compress", "thesis.swin.SwinBlock", "metrics.psnr"} <= set(NAMES)
     with pytest.raises((ModuleNotFoundError, AttributeError)):
-        resolve("nn.swin.NoSuchBlock")
+        resolve("thesis.swin.NoSuchBlock")
 
 
 def test_every_test_page_and_script_exists():
     tests = set(re.findall(r"`(test_\w+\.py)`", PAGE))
     pages = set(re.findall(r"\]\(([\w.]+\.md)\)", PAGE))
-    scripts = set(re.findall(r"`((?:runs|results)/[\w.]+)`", PAGE))
+    scripts = set(re.findall(r"`((?:runs|results)/[\w./]+)`", PAGE))
     assert all((ROOT / "tests" / name).is_file() for name in tests), tests
     assert all((ROOT / "docs" / name).is_file() for name in pages), pages
     assert all((ROOT / name).is_file() for name in scripts), scripts

@@ -103,6 +103,7 @@ class Codec:
     def code(self, image: RgbdImage, settings: Settings) -> Encoded:
         """Return the picture as a file, and what the encoder knows of it; see `encode`."""
         settings.check(image.held)
+        settings.check_still(image.held)
         job = _Job(image, self._models, settings)
         quality = DEFAULT_QUALITY if settings.quality is None else settings.quality
         given = settings.depth_quality

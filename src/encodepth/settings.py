@@ -144,6 +144,17 @@ class Settings:
         self._check_depth(held, say)
         self._check_targets(held, say)
 
+    def check_still(self, held: Collection[str]) -> None:
+        """Refuse codings that work over time only.
+
+        Raises:
+            InvalidSettingError: one is asked for.
+        """
+        for name in held:
+            coding = self.coding.get(name, "auto")
+            if coding != "auto" and codings.find(coding, name).groups:
+                raise InvalidSettingError(f"{name} by {coding} needs a recording, not one picture")
+
     def _check_numbers(self, say: Callable[[str], str]) -> None:
         bound, rmse = self.max_depth_error, self.target_rmse
         if bound is not None and not (math.isfinite(bound) and bound >= 0):

@@ -22,7 +22,7 @@ _METRICS = ("psnr", "ms-ssim", "rmse", "mae", "max", "flying", "psnr65535", "sim
     "--plot",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Draw the curves too (.png, .svg, .pdf).",
+    help="Draw the curves too (.svg).",
 )
 @click.option("--markdown", is_flag=True, help="Tables in Markdown.")
 @click.option("--json", "as_json", is_flag=True, help="All figures as JSON.")
@@ -42,8 +42,10 @@ def command(
     Records come from `encodepth eval` or from elsewhere (VVC, say) in the same fields.
     """
     from ..errors import EncodepthError
-    from ..evaluate.compare import compare, find_metric, load_records, select
-    from ..evaluate.plots import check_suffix, plot_curves
+    from ..evaluate.compare import compare
+    from ..evaluate.load import load_records
+    from ..evaluate.measures import find_metric, select
+    from ..report.plot import check_suffix, plot_curves
 
     if plot is not None:
         check_suffix(plot)

@@ -25,7 +25,7 @@ from ..errors import EncodepthError
     default="base",
     metavar="NAME,...",
     show_default=True,
-    help="Our models (base, base+alone, base+avif, ...) and conventional codecs (jpeg, webp, jxl, "
+    help="Our models (base, base+alone, base+av1, ...) and conventional codecs (jpeg, webp, jxl, "
     "avif, hevc, jpeg2000, quant-jxl, png16, rvl, zstd, ffv1, ...); turbo+avif, jet+base: depth "
     "through a colour map.",
 )

@@ -53,7 +53,8 @@ def command(
     width, height = _size(size)
     import torch
 
-    from ..evaluate.cost import markdown, names, profile, text
+    from ..evaluate.cost import names, profile
+    from ..evaluate.cost_tables import markdown, text
     from ..evaluate.records import machine_header
 
     if threads:

@@ -36,7 +36,7 @@ def command(
     RESULTS are record files of `encodepth eval` (.jsonl), profiles of `encodepth profile --json`
     (.json), or folders of both. The page needs no network; every number names its file.
     """
-    from ..report.report import PAGE, RECORDS, report
+    from ..report.page import PAGE, RECORDS, report
 
     if output.exists():
         for name in (PAGE, RECORDS):

@@ -69,9 +69,13 @@ CODINGS: list[Row] = [
 ]
 
 
-def names(kind: str = "") -> tuple[str, ...]:
-    """Return the names of all codings, or of those that code a modality."""
-    return tuple(dict.fromkeys(r.name for r in CODINGS if not kind or kind in r.modalities))
+def names(kind: str = "", *, over_time: bool = False) -> tuple[str, ...]:
+    """Return the names of all codings of pictures, or of those that code a modality.
+
+    Those that work over time are among them only where it is said.
+    """
+    rows = [row for row in CODINGS if over_time or not row.groups]
+    return tuple(dict.fromkeys(r.name for r in rows if not kind or kind in r.modalities))
 
 
 def find(name: str, kind: str) -> Row:
@@ -83,7 +87,7 @@ def find(name: str, kind: str) -> Row:
     for row in CODINGS:
         if row.name == name and kind in row.modalities:
             return row
-    if name in names():
+    if name in names(over_time=True):
         raise ValueError(f"{name} does not code {kind}; there are {', '.join(names(kind))}")
     near = difflib.get_close_matches(name, names(kind), n=1)
     hint = f'did you mean "{near[0]}"?' if near else f"there are {', '.join(names(kind))}"

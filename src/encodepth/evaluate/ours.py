@@ -1,13 +1,15 @@
 """Our own codec as something to measure: real .rgbd files, every byte of them counted.
 
-A codec is called MODEL, then any of `+avif +auto +lossless +bound`, `+e1` .. `+e9` and `+alone`:
-which coder, which effort, and whether colour and depth share a file ("base") or not ("base+alone",
-where depth never sees colour).
+A codec is called MODEL, then any of `+auto +lossless +bound` or `+` and a coding's name, `+e1` ..
+`+e9`, and `+alone`: what is asked, at which effort, and whether colour and depth share a file
+("base") or not ("base+alone", where depth never sees colour). MODEL alone is its networks: learned
+colour, restored depth.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -16,10 +18,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import codings
 from ..errors import EncodepthError
 from ..frame import MILLIMETRE, RgbdImage
 from ..metrics import bits_per_pixel
-from .baselines import color_fields, depth_fields, timed
+from .fields import color_fields, depth_fields, timed
 from .records import Record
 
 if TYPE_CHECKING:
@@ -29,7 +32,9 @@ SHIPPED = Path(__file__).parents[1] / "weights"
 DEFAULT = "base"
 QUALITIES = tuple(float(q) for q in range(5, 100, 10))
 BOUNDS_MM = (20.0, 10.0, 5.0, 2.0, 1.0)
-_WAYS = ("learned", "avif", "auto", "lossless", "bound")
+_NETWORKS = {"color": "learned", "depth": "restored"}
+_ASKS = ("auto", "lossless", "bound")
+_SAID = {"av1": " with AV1", "bound": " bounded"}  # on a page, after our name
 _EFFORTS = {f"e{effort}": effort for effort in range(1, 10)}
 
 
@@ -45,7 +50,7 @@ class Ours:
     name: str  # in records; a weights file goes by its stem
     spec: str  # as asked for
     model: str
-    way: str = "learned"
+    way: str = ""  # one of `ways`; "" for the networks
     effort: int = 7
     alone: bool = False
 
@@ -60,13 +65,13 @@ class Ours:
 
     def missing(self) -> str | None:
         """Say why it cannot run here, or None."""
-        if self.way != "learned" or is_model(self.model):
+        if self.way or is_model(self.model):
             return None
         return f'no model "{self.model}" (encodepth models lists all)'
 
     def weights(self) -> str:
         """Fingerprint of the weights in hexadecimal, or nothing where none take part."""
-        if self.way not in ("learned", "auto"):
+        if self.way not in ("", "auto"):
             return ""
         from ..networks.base import load_model
 
@@ -101,7 +106,7 @@ class Ours:
     def _joint(self, image: RgbdImage, color: Any, depth: Any, setting: float) -> list[Record]:
         pair = RgbdImage(color=color, depth=depth, depth_unit=image.depth_unit)
         data, decoded, times = self._run(pair, setting)
-        for_color = _color_bytes(data)
+        for_color = color_bytes(data)
         height, width = color.shape[:2]
         return [
             {**color_fields(for_color, _color(decoded), color), **_weights(data)},
@@ -122,68 +127,32 @@ class Ours:
         ]
 
     def _run(self, image: RgbdImage, setting: float) -> tuple[bytes, RgbdImage, Record]:
-        codec = _codec(self.model)
-        data, encode_ms = timed(partial(codec.encode, image, **self._arguments(image, setting)))
+        codec = codec_of(self.model)
+        data, encode_ms = timed(partial(codec.encode, image, **self.arguments(image, setting)))
         decoded, decode_ms = timed(partial(codec.decode, data))
         return data, decoded, {"encode_ms": encode_ms, "decode_ms": decode_ms}
 
-    def _arguments(self, image: RgbdImage, setting: float) -> dict[str, Any]:
+    def arguments(self, image: RgbdImage, setting: float) -> dict[str, Any]:
+        """What `Codec.encode` is given for a setting."""
         if self.way == "bound":
             return {"max_depth_error": setting, "effort": self.effort}
         if self.way == "lossless":
             present = [n for n in ("color", "depth") if getattr(image, n) is not None]
             return {"lossless": tuple(present), "effort": self.effort}
-        return {"quality": round(setting), "coder": self.way, "effort": self.effort}
-
-
-@dataclass(frozen=True)
-class ColorOnly:
-    """Our coding of colour behind the calls of a conventional codec: one file per picture.
-
-    For what is painted by a colour map (thesis section 5.4), and wherever else an RGB codec fits.
-    """
-
-    ours: Ours
+        return {"quality": round(setting), "coding": self.coding, "effort": self.effort}
 
     @property
-    def name(self) -> str:
-        """As in records."""
-        return self.ours.name
+    def coding(self) -> str | dict[str, str]:
+        """How colour and depth are coded, as `Codec.encode` takes it."""
+        if self.way in ("", *_ASKS):
+            return _NETWORKS if not self.way else "auto"
+        return {kind: self.way for kind in _NETWORKS if self.way in codings.names(kind)}
 
-    @property
-    def spec(self) -> str:
-        """What finds it again in another process."""
-        return self.ours.spec
 
-    @property
-    def settings(self) -> tuple[float, ...]:
-        """Qualities, or a single 0 where nothing is lost."""
-        return self.ours.settings
-
-    def missing(self) -> str | None:
-        """Say why it cannot run here, or None."""
-        return self.ours.missing()
-
-    def weights(self) -> str:
-        """Fingerprint of the weights, or nothing where none take part."""
-        return self.ours.weights()
-
-    def prepare(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Leave the picture as it is."""
-        return rgb
-
-    def encode(self, rgb: NDArray[np.uint8], setting: float) -> bytes:
-        """Return a whole .rgbd file of colour alone."""
-        image = RgbdImage(color=rgb)
-        return _codec(self.ours.model).encode(image, **self.ours._arguments(image, setting))
-
-    def decode(self, data: bytes, shape: tuple[int, ...], setting: float) -> NDArray[np.uint8]:
-        """Return the decoded picture, (H, W, 3)."""
-        return _color(_codec(self.ours.model).decode(data))
-
-    def restore(self, decoded: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Leave the picture as it is."""
-        return decoded
+def ways() -> tuple[str, ...]:
+    """Return what may be asked of a model: exactness, a bound, `auto`, or a coding by name."""
+    named = dict.fromkeys(name for kind in _NETWORKS for name in codings.names(kind))
+    return (*_ASKS, *named)
 
 
 def is_model(name: str) -> bool:
@@ -195,18 +164,18 @@ def is_model(name: str) -> bool:
 
 
 def parse(name: str) -> Ours:
-    """Read a name such as `base`, `base+alone` or `base+avif+alone`.
+    """Read a name such as `base`, `base+alone` or `base+av1+alone`.
 
     Raises:
         EncodepthError: an unknown word after a plus sign.
     """
     model, *words = name.split("+")
     way, effort, alone = found = [
-        [word for word in words if word in known] for known in (_WAYS, _EFFORTS, ("alone",))
+        [word for word in words if word in known] for known in (ways(), _EFFORTS, ("alone",))
     ]
     if sum(map(len, found)) < len(words) or not model:
         raise EncodepthError(
-            f'no codec "{name}": after a plus sign come {", ".join(_WAYS)}, e1 to e9 or alone'
+            f'no codec "{name}": after a plus sign come {", ".join(ways())}, e1 to e9 or alone'
         )
     for asked in found:
         if len(asked) > 1:
@@ -216,14 +185,60 @@ def parse(name: str) -> Ours:
         called,
         name,
         model,
-        way=way[0] if way else "learned",
+        way=way[0] if way else "",
         effort=_EFFORTS[effort[0]] if effort else 7,
         alone=bool(alone),
     )
 
 
+def usual() -> list[str]:
+    """The default model, which a user is told of."""
+    return [DEFAULT]
+
+
+def names() -> list[str]:
+    """The same: other models are files."""
+    return [DEFAULT]
+
+
+def knows(name: str) -> bool:
+    """Whether a record is of the default model or another way of making .rgbd files."""
+    model = name.split("+")[0]
+    return model == DEFAULT or model.startswith(f"{DEFAULT}-")
+
+
+def title(name: str) -> str:
+    """Return what a page calls a codec: `base+av1+alone` is "encodepth with AV1, alone"."""
+    model, *words = name.split("+")
+    said = [_SAID.get(word, f" {word}") for word in words if word != "alone"]
+    alone = ", alone" if "alone" in words else ""
+    return f"encodepth{model.removeprefix(DEFAULT)}{''.join(said)}{alone}"
+
+
+def is_bounded(name: str) -> bool:
+    """Whether a codec's setting is the largest error that it allows."""
+    return knows(name) and "bound" in name.split("+")[1:]
+
+
+def find(
+    name: str, chosen: tuple[float, ...] | None = None, qualities: Sequence[float] | None = None
+) -> list[tuple[Ours, tuple[float, ...]]] | None:
+    """Return the codec of that name, at `qualities` if it has any; None if there is no such model.
+
+    Raises:
+        EncodepthError: as `parse`.
+    """
+    own = parse(name)
+    if own.model != DEFAULT and not is_model(own.model):
+        return None
+    by_quality = own.way not in ("bound", "lossless")
+    asked = tuple(qualities) if qualities and by_quality else own.settings
+    return [(own, chosen or asked)]
+
+
 @lru_cache(maxsize=2)
-def _codec(model: str) -> Codec:
+def codec_of(model: str) -> Codec:
+    """Return the codec with a model, kept for the next picture."""
     from ..codec import Codec
 
     return Codec(model=model)
@@ -239,7 +254,7 @@ def _depth(image: RgbdImage) -> NDArray[np.uint16]:
     return image.depth
 
 
-def _color_bytes(data: bytes) -> int:
+def color_bytes(data: bytes) -> int:
     """Size of the file that would hold the colour stream alone, in the default unit."""
     from ..codec import parse
 

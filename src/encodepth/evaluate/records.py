@@ -11,7 +11,7 @@ import math
 import os
 import platform
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -45,7 +45,7 @@ def read_records(path: str | os.PathLike[str]) -> RecordSet:
     Raises:
         EncodepthError: the file is missing, or a line is no record (the line is named).
     """
-    lines = _read(Path(path)).split(b"\n")
+    lines = read_bytes(Path(path)).split(b"\n")
     found = RecordSet()
     for number, line in enumerate(lines, 1):
         if not line.strip() or (number == len(lines) and not _is_json(line)):
@@ -53,17 +53,6 @@ def read_records(path: str | os.PathLike[str]) -> RecordSet:
         entry = _parse(line, f"{os.fspath(path)}, line {number}")
         (found.headers if "machine" in entry else found.records).append(entry)
     return found
-
-
-def record_files(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Path]:
-    """Name the files that hold records: those given, and of a folder every such `.jsonl` in it."""
-    for path in map(Path, paths):
-        if not path.is_dir():
-            yield path
-            continue
-        for file in sorted(path.glob("*.jsonl")):
-            if HOLDS_RECORDS in _read(file):  # lines of some other kind may lie beside
-                yield file
 
 
 def key(record: Record) -> Key:
@@ -117,7 +106,7 @@ class RecordFile:
         self._file.close()
 
     def _cut_torn_line(self) -> None:
-        data = _read(self.path)
+        data = read_bytes(self.path)
         if not data or data.endswith(b"\n"):
             return
         whole, last = data[: data.rfind(b"\n") + 1], data[data.rfind(b"\n") + 1 :]
@@ -166,7 +155,12 @@ def _tidy(name: str, value: Any) -> Any:
     return round(value, 3 if name.endswith("_ms") else _DIGITS.get(name, 5))
 
 
-def _read(path: Path) -> bytes:
+def read_bytes(path: Path) -> bytes:
+    """Return what a file holds.
+
+    Raises:
+        EncodepthError: it is missing or cannot be read.
+    """
     try:
         return path.read_bytes()
     except FileNotFoundError:

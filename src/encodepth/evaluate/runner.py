@@ -13,38 +13,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from multiprocessing import get_context
-from typing import Protocol
 
 from ..errors import EncodepthError
-from ..evaluate import ours
 from ..frame import RgbdImage
-from ..thesis import colormap
-from .baselines import SHORT_NAMES, Conventional, conventional, reference_times
+from .baselines import reference_times
 from .frames import Frame
+from .kinds import Measurable, find_codecs
 from .records import Record, RecordFile, key, machine_header
 
 _MODALITIES_ALL = ("color", "depth")
-
-
-class Measurable(Protocol):
-    """A codec under measurement, conventional or ours."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def spec(self) -> str: ...
-
-    @property
-    def settings(self) -> tuple[float, ...]: ...
-
-    def modalities(self) -> tuple[str, ...]: ...
-
-    def missing(self) -> str | None: ...
-
-    def measure(self, image: RgbdImage, setting: float) -> list[Record]: ...
 
 
 @dataclass
@@ -102,14 +80,7 @@ def evaluate(
             records of the same codec with other weights.
     """
     summary = Summary()
-    codecs = []
-    for name in codec_names:
-        for codec, settings in find_codecs(name, qualities):
-            reason = codec.missing()
-            if reason is not None:
-                summary.skipped[codec.name] = reason
-            elif set(codec.modalities()) & set(modalities):
-                codecs.append((codec, settings))
+    codecs = _present(codec_names, qualities, modalities, summary)
     with RecordFile(out) as file:
         for codec, _ in codecs:
             _check_weights(codec, file)
@@ -128,57 +99,25 @@ def evaluate(
     return summary
 
 
-def find_codecs(
-    name: str, qualities: Sequence[float] | None = None
+def _present(
+    names: Sequence[str],
+    qualities: Sequence[float] | None,
+    modalities: Sequence[str],
+    summary: Summary,
 ) -> list[tuple[Measurable, tuple[float, ...]]]:
-    """Return the codecs that a name stands for, each with its settings.
-
-    The name of an anchor codec ("webp-m6"), a short name ("avif": its colour and depth codecs),
-    one of our models ("base", "base+alone"), or depth through a colour map ("turbo+webp-m6").
-    "@" and settings with "/" between choose some of a codec's settings.
-
-    Raises:
-        EncodepthError: there is no such codec, or a setting is no number.
-    """
-    plain, _, listed = name.partition("@")
-    try:
-        chosen = tuple(float(s) for s in listed.split("/")) if listed else None
-    except ValueError:
-        raise EncodepthError(f'settings "{listed}" of codec "{plain}" are no numbers') from None
-    known = {codec.name: codec for codec in conventional()}
-    if plain in known or plain in SHORT_NAMES:
-        codecs: list[Conventional] = [known[n] for n in SHORT_NAMES.get(plain, (plain,))]
-        if chosen and len(codecs) > 1:
-            names = " or ".join(codec.name for codec in codecs)
-            raise EncodepthError(f'settings of "{plain}" differ by modality; say {names}')
-        return [(codec, chosen or codec.settings) for codec in codecs]
-    painted = colormap.parse(plain)
-    if painted is not None:
-        return [(painted, chosen or painted.settings)]
-    own = ours.parse(plain)
-    if own.model != ours.DEFAULT and not ours.is_model(own.model):
-        raise EncodepthError(_unknown(own.model, known))
-    by_quality = own.way not in ("bound", "lossless")
-    asked = tuple(qualities) if qualities and by_quality else own.settings
-    return [(own, chosen or asked)]
-
-
-def _unknown(name: str, known: Iterable[str]) -> str:
-    """Say that there is no such codec, with the nearest name or all short ones."""
-    if name.endswith(".safetensors") or os.sep in name:
-        return f"weights file {name} does not exist"
-    near = get_close_matches(
-        name.lower(), [*SHORT_NAMES, ours.DEFAULT, *colormap.MAPS, *known], n=1, cutoff=0.6
-    )
-    if not near:
-        return f'no codec "{name}"; there are {", ".join(SHORT_NAMES)}, {ours.DEFAULT}'
-    if near[0] in colormap.MAPS:
-        return f'no codec "{name}"; did you mean a colour map, as in "{near[0]}+avif"?'
-    return f'no codec "{name}"; did you mean "{near[0]}"?'
+    """Return the codecs that can run here; the others are named in the summary."""
+    codecs = []
+    for codec, settings in [found for name in names for found in find_codecs(name, qualities)]:
+        reason = codec.missing()
+        if reason is not None:
+            summary.skipped[codec.name] = reason
+        elif set(codec.modalities()) & set(modalities):
+            codecs.append((codec, settings))
+    return codecs
 
 
 def _check_weights(codec: Measurable, file: RecordFile) -> None:
-    if not isinstance(codec, ours.Ours | colormap.Painted) or not file.weights.get(codec.name):
+    if not file.weights.get(codec.name):
         return
     now = codec.weights()
     others = file.weights[codec.name] - {now}

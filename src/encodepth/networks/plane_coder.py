@@ -27,7 +27,7 @@ from .plane import ALIGN, PlaneModel, pad_latent
 STRIDE = 16  # pixels per latent position
 TILE = 128  # latent positions per side of a tile
 
-PRICE = 0.045  # squared error worth a bit, in steps of the quantiser (runs/choose_price.py)
+PRICE = 0.045  # squared error worth a bit, in steps of the quantiser (runs/choices/choose_price.py)
 _MAGNITUDES = 16  # larger symbols are rounded plainly
 _STRIDES = {8: (0.3,), 9: (0.3, 0.15, 0.15, 0.15)}  # effort -> how far each new aim goes
 _FARTHEST = 1.3  # steps of the quantiser that an aim may ask for at once

@@ -129,9 +129,8 @@ class _Axis:
         return round(self.start + share * (self.end - self.start), 1)
 
     def ticks(self) -> list[float]:
-        if self.log and self.high / self.low > 2.5:
-            return log_ticks(self.low, self.high)
-        return linear_ticks(self.low, self.high, 6)
+        found = log_ticks(self.low, self.high) if self.log else []
+        return found if len(found) > 2 else linear_ticks(self.low, self.high, 6)
 
 
 def _grid(x_axis: _Axis, y_axis: _Axis) -> list[str]:

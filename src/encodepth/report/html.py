@@ -35,6 +35,15 @@ def table(
     )
 
 
+def figure(source: str, words: str, what: str, shape: tuple[int, ...]) -> str:
+    """Return a picture of a size (rows, columns, ...) with a caption in HTML."""
+    size = f'width="{shape[1]}" height="{shape[0]}"'  # so that nothing jumps when it is drawn
+    return (
+        f'<figure><img loading="lazy" {size} src="{source}" alt="{what}">'
+        f"<figcaption>{words}</figcaption></figure>"
+    )
+
+
 def number(value: float | None, digits: int = 2) -> str:
     """Write a number, or a dash where there is none."""
     return NONE if value is None else f"{value:.{digits}f}"

@@ -1,21 +1,29 @@
 """The report's section beside the thesis: its Tables 8 to 13, its Figures 25 to 27, and ours.
 
-What the thesis measured is typed in (evaluate/thesis.py); everything else comes from records.
+What the thesis measured is typed in (tables.py); everything else comes from records.
 """
 
 from __future__ import annotations
 
-from html import escape
 from statistics import fmean
 
-from ..evaluate.compare import METRICS, scenes
+from ..evaluate.load import letters_of
+from ..evaluate.means import panels
+from ..evaluate.measures import METRICS, in_scenes, scenes
 from ..evaluate.records import Record
-from ..evaluate.sources import letters_of
-from ..report.chart import COLORS, Series, Style, chart, swatch
+from ..report.chart import COLORS, Series, Style, chart
 from ..report.html import NONE, number, rate, sup, table, text
 from ..report.names import is_ours, plain
-from ..report.sections import Numbers, as_series, by_scene, in_scenes, mean, missing
-from ..thesis import tables as thesis
+from ..report.numbers import Numbers, legend, mean, missing
+from . import tables as thesis
+
+HEADING = "Beside the thesis"
+WORDS = (
+    "The thesis's figures are means over its 40 pairs of Augmented ICL-NUIM (living room 1 and "
+    "office 2) with rates as its entropy model estimates them. Ours are of living room 1 in "
+    "data/test, with rates of whole files; codecs without a model of the thesis are interpolated "
+    "at its rate, frame by frame, where their points enclose it. Depth PSNR has peak 65535."
+)
 
 _FIGURES = {
     "color": ((25, "psnr", "psnr", "PSNR", "PSNR (dB)"),),
@@ -32,9 +40,11 @@ _FIGURES = {
 }
 
 
-def thesis_section(numbers: Numbers) -> str:
+def section(numbers: Numbers) -> str:
     """Return Tables 8 to 13 with our figures beside, and Figures 25 to 27."""
-    known = {found[0] for c in {r["codec"] for r in numbers.records} if (found := _row_of(c))}
+    known = {
+        found[0] for c in {r["codec"] for r in numbers.records} if (found := thesis.of_model(c))
+    }
     absent = [t.model for t in thesis.TABLES if t.model not in known]
     note = ""
     if absent:
@@ -61,11 +71,11 @@ def _table(numbers: Numbers, entry: thesis.Table) -> str:
     for row in entry.rows:
         cells = [f"{row.lmbda:g}", number(row.psnr), number(row.structure), f"{row.bpp:.3f}"]
         if same:
-            own = [r for r in same if _row_of(r["codec"]) == (entry.model, row.lmbda)]
+            own = [r for r in same if thesis.of_model(r["codec"]) == (entry.model, row.lmbda)]
             cells += [number(mean(r.get(m.field) for r in own)) for m in (first, second)]
             cells.append(rate(fmean(r["bpp"] for r in own)) + sup(letters_of(own)) if own else NONE)
         for codec in others:
-            found = numbers.pairwise(first).at_rate(codec, row.bpp, in_scenes("icl"))
+            found = numbers.curves(first).at_rate(codec, row.bpp, in_scenes("icl"))
             cells.append(number(found[0]) if found else NONE)
         rows.append(cells)
     what = "MS-SSIM" if color else "similarity"
@@ -81,12 +91,8 @@ def _table(numbers: Numbers, entry: thesis.Table) -> str:
     return table(caption, head, rows, classes="thesis")
 
 
-def _row_of(codec: str) -> tuple[str, float | None] | None:
-    return thesis.of_model(codec)
-
-
 def _is_row(record: Record, model: str) -> bool:
-    found = _row_of(record["codec"])
+    found = thesis.of_model(record["codec"])
     return found is not None and found[0] == model
 
 
@@ -94,7 +100,7 @@ def _beside(numbers: Numbers, modality: str) -> list[str]:
     """Return the codecs to put beside the thesis: ours, then AVIF, HEVC and VVC."""
     wanted = ("base", "avif-aom", "hevc-x265", "vvc")
     metric = METRICS["psnr" if modality == "color" else "psnr65535"]
-    curves = numbers.pairwise(metric).curves
+    curves = numbers.curves(metric).points
     present = [c for c in numbers.styles if c in curves and any(map(in_scenes("icl"), curves[c]))]
     return [
         c for start in wanted for c in present
@@ -107,7 +113,7 @@ def _figures(numbers: Numbers, modality: str) -> str:
     tables = [t for t in thesis.TABLES if t.modality == modality]
     trained = [
         c for c in {r["codec"] for r in numbers.records if r["modality"] == modality}
-        if _row_of(c) is not None
+        if thesis.of_model(c) is not None
     ]  # fmt: skip
     besides = [*_beside(numbers, modality), *sorted(trained)]
     taken = {numbers.styles[c].number % COLORS for c in besides if not is_ours(c)}
@@ -118,22 +124,15 @@ def _figures(numbers: Numbers, modality: str) -> str:
     for figure, metric_name, attribute, what, y_title in _FIGURES[modality]:
         series = [Series(_name(t), looks[_name(t)], _points(t, attribute)) for t in tables]
         metric = METRICS[metric_name]
-        curves = dict(by_scene(numbers.of(metric), metric)).get("icl", {})
+        curves = dict(panels(numbers.of(metric), metric)).get("icl", {})
         for codec in besides:
             if len(curves.get(codec, ())) > 1:
-                series.append(as_series(numbers, codec, curves[codec], metric))
+                series.append(numbers.series(codec, curves[codec], metric))
                 drawn += [plain(codec)] if plain(codec) not in drawn else []
         charts.append(chart(f"Figure {figure}: {what}", series, y_title))
     letters = {plain(c): numbers.letters.get((c, modality), ()) for c in besides}
-    keys = "".join(
-        f'<li><button type="button" aria-pressed="true" data-codec="{escape(n)}">'
-        f"{swatch(looks[n])} {escape(n)}</button>{sup(letters.get(n, ()))}</li>"
-        for n in drawn
-    )
-    return (
-        f'<div class="plots"><ul class="keys">{keys}</ul>'
-        f'<div class="charts two">{"".join(charts)}</div></div>'
-    )
+    keys = legend((name, looks[name], letters.get(name, ())) for name in drawn)
+    return f'<div class="plots">{keys}<div class="charts two">{"".join(charts)}</div></div>'
 
 
 def _points(entry: thesis.Table, attribute: str) -> tuple[tuple[float, float, str], ...]:

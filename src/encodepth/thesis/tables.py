@@ -28,7 +28,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """Tables 8 to 13: one architecture at three lambdas. `model` is its row in `models/tcm`."""
+    """Tables 8 to 13: one architecture at three lambdas. `model` is its row in `rows.ROWS`."""
 
     number: int
     title: str
@@ -48,6 +48,12 @@ class Cost:
     decode_ms: float
     parameters: float
     gflops: float
+    device: str = "RTX 4090, the thesis"
+
+    @property
+    def where(self) -> str:
+        """Which model of which table it is."""
+        return f"{self.model}, Table {self.table}"
 
 
 def _rows(*rows: tuple[float, float, float, float]) -> tuple[Row, ...]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 STEPS = 256
+PERCENTILES = (2, 98)  # of the valid pixels, between which the depth colours run
 HOLE = (112, 112, 112)  # pixels that measure nothing
 FLYING = (255, 0, 160)  # points that hang in the air
 
@@ -59,11 +60,15 @@ def paint(
 
 
 def shown_range(depth: NDArray[np.uint16], depth_unit: float) -> tuple[float, float]:
-    """Return the metres that the depth colours run over: all but 0.5 % of the pixels each side."""
+    """Return the metres that the depth colours run over: the 2nd to the 98th percentile.
+
+    Holes do not count; what is nearer or farther takes the first or the last colour, so that a few
+    stray pixels do not take the colours from the rest.
+    """
     valid = depth[depth > 0]
     if not valid.size:
         return 0.0, 1.0
-    low, high = (float(v) * depth_unit for v in np.percentile(valid, [0.5, 99.5]))
+    low, high = (float(v) * depth_unit for v in np.percentile(valid, PERCENTILES))
     return (low, high) if high > low else (low, low + depth_unit)
 
 

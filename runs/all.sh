@@ -1,0 +1,58 @@
+#!/bin/sh
+# Measure every number in README.md and docs/ again, in order: what later lines read comes first.
+# Time: about 6 hours on two idle cores; each line says its own. Needs ../shared (or SHARED=DIR).
+#     sh runs/all.sh                  everything
+#     sh runs/all.sh default price    only the lines with one of these words
+#     sh runs/all.sh --list           what there is
+# A program that fails is named at the end, and the exit status is 1.
+cd "$(dirname "$0")/.." || exit 1
+python=${PYTHON:-.venv/bin/python}
+asked=$*
+failed=
+
+line() { # minutes, what it feeds, program and arguments
+    minutes=$1 feeds=$2
+    shift 2
+    if [ "$asked" = --list ]; then
+        printf '%4s min  %-62s %s\n' "$minutes" "$*" "$feeds"
+        return
+    fi
+    if [ -n "$asked" ]; then
+        for word in $asked; do
+            case "$*" in *"$word"*) word=; break ;; esac
+        done
+        [ -z "$word" ] || return
+    fi
+    echo "== $* ($minutes min)"
+    case $1 in
+        *.sh) sh=sh; [ "$(head -c 19 "$1")" = '#!/usr/bin/env bash' ] && sh=bash; PYTHON=$python $sh "$@" ;;
+        *) "$python" -m "$@" ;;
+    esac || failed="$failed $1"
+}
+
+#    min  feeds                                  program
+line 10 "codec: what auto tries"                 runs.choices.choose_coder
+line 10 "docs/models.md"                         runs.choices.choose_price
+line  4 "docs/cli.md"                            runs.choices.effort
+line 25 "docs/data.md"                           runs.choices.mix_scenes -o results/mix_scenes.jsonl
+line 12 "docs/evaluation.md"                     runs.results.anchors
+line  8 "README.md, docs/evaluation.md"          runs.results.default color
+line 15 "README.md, docs/depth.md"               runs.results.default depth
+line  7 "docs/evaluation.md"                     runs.results.colormap
+line  1 "docs/data.md"                           runs.results.scenes
+line 95 "docs/experiment.md"                     runs/results/thesis.sh
+line 10 "README.md, docs/depth.md"               runs.gates.check_promises
+line 10 "docs/format.md"                         runs.gates.check_machines
+line  1 "docs/models.md"                         runs.gates.check_rates
+line 15 "docs/cli.md"                            runs.gates.check_targets
+line 10 "SECURITY.md"                            runs.gates.damage
+line  5 "README.md"                              runs.gates.large
+line 20 "docs/training.md"                       runs/gates/check_recipes.sh
+line 10 "docs/tcm.md"                            runs.gates.check_tcm ../shared/data/test/kinect* ../shared/data/test/open3d*
+line  6 "docs/thesis.md"                         runs.machines.profile
+line 10 "docs/tcm.md"                            runs.machines.bench_tcm --openvino
+line  2 "docs/training.md"                       runs.machines.bench_train recipes/base-color.toml -o results/train_speed.jsonl
+line  1 "README.md"                              runs.machines.time_main
+line  2 "the page of measurements"               runs/results/report.sh
+
+[ -z "$failed" ] || { echo "failed:$failed" >&2; exit 1; }

@@ -1,0 +1,105 @@
+"""Write the golden files of tests/golden and tests/golden-errors.
+
+    python -m runs.gates.write_golden
+
+Time: a second.
+
+Golden files are added to, never edited: a name that exists is left as it is. (A learned one goes
+with its weights, which may happen before a first release.) What each file in golden-errors says
+is written beside it, by hand where it is new, never by running this twice.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from encodepth import Codec, RgbdImage, decode, encode, inspect
+from encodepth.codings.mask import encode_mask
+from encodepth.container.still import Still
+from encodepth.container.stream import Stream
+from encodepth.errors import CorruptFileError
+from golden_inputs import golden, scene
+
+TESTS = Path(__file__).parents[2] / "tests"
+
+
+def learned() -> dict[str, bytes]:
+    """Return name -> file made with the weights that ship, which it names."""
+    data = Codec().encode(
+        scene(97, 131), quality=60, coding={"color": "learned", "depth": "restored"}
+    )
+    return {f"learned-{inspect(data).streams[0].weights}": data}
+
+
+def errors() -> dict[str, bytes]:
+    """Return name -> a file that must be refused."""
+    exact = encode(scene(), lossless="both")
+    avif = encode(scene(), coding="av1", quality=60)
+    body = bytearray(exact[:-4])
+    parts = Still.parse(avif)
+    color, mask, depth = parts.streams
+    exact_depth = Still.parse(exact).streams[1]
+    surface = Still.parse(encode(RgbdImage(depth=scene(270, 360).depth), lossless="depth"))
+    return {
+        "empty": b"",
+        "text": b"hello, world\n",
+        "png": b"\x89PNG\r\n\x1a\n",
+        "cut": avif[: len(avif) // 2],
+        "flipped": avif[:60] + bytes([avif[60] ^ 1]) + avif[61:],
+        "version-9": exact[:4] + b"\x09" + exact[5:],
+        "unknown-feature": seal(body[:5] + bytes([body[5] | 0x10]) + body[6:]),
+        "no-streams": seal(body[:6] + b"\0" + body[7:]),
+        "huge-size": seal(body[:7] + b"\xff\xff\x7f\xff\xff\x7f" + body[9:]),
+        "other-size": replace(parts, sizes={0: (64, 64), 1: (64, 64)}).serialize(),
+        "stray-avif": with_payload(parts, color, b"\x0a" + bytes(40)),
+        "stray-mask": with_payload(parts, mask, b"\7"),
+        "short-mask": with_payload(parts, mask, encode_mask(noise())[:20]),
+        "empty-depth": with_payload(parts, depth, b""),
+        "short-surface": with_payload(surface, surface.streams[0], surface.streams[0].payload[:99]),
+        "short-jpegxl": with_payload(Still.parse(exact), exact_depth, exact_depth.payload[:60]),
+    }
+
+
+def noise() -> np.ndarray:
+    return np.random.default_rng(0).random((48, 64)) < 0.5
+
+
+def seal(body: bytes | bytearray) -> bytes:
+    """Return the bytes with a right checksum after them."""
+    return bytes(body) + zlib.crc32(body).to_bytes(4, "little")
+
+
+def with_payload(still: Still, stream: Stream, payload: bytes) -> bytes:
+    """Return the file with one stream's payload replaced."""
+    streams = tuple(replace(s, payload=payload) if s == stream else s for s in still.streams)
+    return replace(still, streams=streams).serialize()
+
+
+def main() -> None:
+    for name, data in ({n: make() for n, make in golden().items()} | learned()).items():
+        path = TESTS / "golden" / f"{name}.rgbd"
+        if not path.exists():
+            image = decode(data)
+            arrays = {n: a for n in ("color", "depth") if (a := getattr(image, n)) is not None}
+            path.write_bytes(data)
+            np.savez_compressed(path.with_suffix(".npz"), **arrays)
+            print(f"{path.name}: {len(data)} bytes")
+    for name, data in errors().items():
+        path = TESTS / "golden-errors" / f"{name}.rgbd"
+        if not path.exists():
+            try:
+                decode(data)
+            except CorruptFileError as error:
+                path.write_bytes(data)
+                path.with_suffix(".txt").write_text(f"{error}\n")
+                print(f"{path.name}: {error}")
+            else:
+                raise SystemExit(f"{name} decodes, and it should not")
+
+
+if __name__ == "__main__":
+    main()
