@@ -25,6 +25,7 @@ from ..entropy.coder import Tables
 from ..entropy.tables import SCALES, gaussian_tables
 from ..errors import ModelNotFoundError
 from ..image import write_file
+from ..learned.weights import GRAPH
 from ..nn.blocks import blend_weights
 from ..nn.integer import EXACT, HIDDEN_BITS, WEIGHT_BITS, IntegerConv
 from .config import PlaneConfig
@@ -103,7 +104,7 @@ def is_format(path: str | Path, name: str) -> bool:
 def fingerprint(arrays: Arrays) -> int:
     """Return the first 32 bits of SHA-256 over the decoder-side arrays ("color/...", by name)."""
     digest = hashlib.sha256()
-    for name in sorted(arrays):
+    for name in sorted(n for n in arrays if not n.startswith(GRAPH)):
         if not name.split("/", 1)[1].startswith(ENCODER_ONLY):
             array = arrays[name]
             digest.update(f"{name} {array.dtype.str} {array.shape} ".encode())
