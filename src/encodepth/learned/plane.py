@@ -21,7 +21,7 @@ from ..errors import DesyncError, ModelNotFoundError
 from .runtime import Runtime
 from .symbols import ESCAPE_LIMIT, Decoder, Encoder, Indexes, Tables
 from .tiles import Area, extent, times, windows
-from .weights import Weights
+from .weights import Weights, naming_failures
 
 FORMAT = "encodepth-base-1"
 STRIDE = 16  # pixels per latent position
@@ -31,7 +31,6 @@ STEPS = 4
 PRICE = 0.045  # squared error worth a bit, in steps of the quantiser (runs/choose_price.py)
 
 _PHASES = (0, 3, 1, 2)  # order in which a channel group visits the 2x2 cell: a diagonal first
-_HIDDEN_MAX = 255  # of an integer activation
 _MAGNITUDES = 16  # larger symbols are rounded plainly
 _STRIDES = {8: (0.3,), 9: (0.3, 0.15, 0.15, 0.15)}  # effort -> how far each new aim goes
 _FARTHEST = 1.3  # steps of the quantiser that an aim may ask for at once
@@ -43,19 +42,15 @@ _Code = Callable[[int, Floats, Indexes], Floats]
 
 @dataclass(frozen=True)
 class Latent:
-    """A coded picture before synthesis; what a later one may refer to.
+    """A coded picture before synthesis.
 
     Attributes:
-        y_hat: in the latent's natural units, (1, M, h, w): for means and transforms.
-        symbols: integers held in float32, the same shape: for tables.
+        y_hat: in the latent's natural units, (1, M, h, w).
+        symbols: integers held in float32, the same shape.
     """
 
     y_hat: Floats
     symbols: Floats
-
-    def __getitem__(self, area: Area) -> Latent:
-        """Cut out an area."""
-        return Latent(self.y_hat[(..., *area)], self.symbols[(..., *area)])
 
 
 @dataclass(frozen=True)
@@ -94,23 +89,17 @@ class Plane:
             raise ModelNotFoundError(f"weights {weights.path} hold no {kind} network")
         self.fingerprint = weights.fingerprint
         self._runtime, self._kind = runtime, kind
-        own = {n.removeprefix(f"{kind}/"): a for n, a in weights.arrays.items()}
-        fields = weights.config[kind]
-        self._halo = _halo(fields["patches"], fields["blocks"])
-        self._lambdas: tuple[float, float] = tuple(fields["lambdas"])
-        self._log_gain = own["log_gain"].astype(np.float32)
-        self._y_offset, self._z_index = own["y_offset"], own["z_index"]
-        self._tables = Tables(own["table_radii"], own["table_frequencies"])
+        with naming_failures(weights.path):
+            own = {n.removeprefix(f"{kind}/"): a for n, a in weights.arrays.items()}
+            fields = weights.config[kind]
+            self._halo = _halo(fields["patches"], fields["blocks"])
+            self._lambdas: tuple[float, float] = tuple(fields["lambdas"])
+            self._log_gain = own["log_gain"].astype(np.float32)
+            self._y_offset, self._z_index = own["y_offset"], own["z_index"]
+            self._tables = Tables(own["table_radii"], own["table_frequencies"])
         self._later = _later(self._tables, price)
 
-    def encode(
-        self,
-        picture: NDArray[np.uint8],
-        quality: int,
-        *,
-        effort: int = 7,
-        reference: Latent | None = None,
-    ) -> Coded:
+    def encode(self, picture: NDArray[np.uint8], quality: int, *, effort: int = 7) -> Coded:
         """Code a picture.
 
         Args:
@@ -118,7 +107,6 @@ class Plane:
             quality: 0..100.
             effort: from 8 on the picture is decoded and coded again, aiming where it erred; what
                 costs least, by the trade that the model was trained for, is kept.
-            reference: of the same size, coded before, for a network that was trained to see one.
         """
         height, width = picture.shape[:2]
         padded, blend = _pad(picture, "edge"), self._blend(quality)
@@ -128,7 +116,7 @@ class Plane:
             (wide,) = self._run("analysis", picture=x, blend=blend)
             y[(..., *window.core)] = wide[(..., *window.inner)]
         y *= self._gain(blend)
-        aim, coded = y, self._write(y, y, quality, reference)
+        aim, coded = y, self._write(y, y, quality)
         best, least = coded, float("inf")
         for stride in (*_STRIDES[effort], None) if effort in _STRIDES else ():
             error, slope = self._error(coded.latent.y_hat, padded, (height, width), blend)
@@ -137,7 +125,7 @@ class Plane:
                 best, least = coded, cost
             if stride is not None:
                 aim = self._aim_again(aim, stride, coded.latent, slope, blend)
-                coded = self._write(y, aim, quality, reference)
+                coded = self._write(y, aim, quality)
         return best
 
     def decode(
@@ -147,15 +135,13 @@ class Plane:
         width: int,
         quality: int,
         check: int,
-        *,
-        reference: Latent | None = None,
     ) -> NDArray[np.uint8]:
         """Return the picture (H, W, 3).
 
         Raises:
             CorruptFileError, DesyncError: as `decode_latent`.
         """
-        latent = self.decode_latent(payload, height, width, quality, check, reference=reference)
+        latent = self.decode_latent(payload, height, width, quality, check)
         return self.synthesise(latent, height, width, quality)
 
     def decode_latent(
@@ -165,8 +151,6 @@ class Plane:
         width: int,
         quality: int,
         check: int,
-        *,
-        reference: Latent | None = None,
     ) -> Latent:
         """Read the symbols back.
 
@@ -183,7 +167,7 @@ class Plane:
         for window in windows(size, TILE, 0):
             core = window.core
             z = _pull(reader, self._index_of_z(quality, extent(core)))
-            here = self._walk(z, extent(core), quality, reference and reference[core], code)
+            here = self._walk(z, extent(core), quality, code)
             if latent is None:  # only now: what a forged size asks for has failed before this
                 latent = Latent(self._empty(size), self._empty(size))
             _set(latent, core, here)
@@ -218,7 +202,7 @@ class Plane:
             area = slice(top, top + tile.shape[1]), slice(left, left + tile.shape[2])
             yield area, tile.transpose(1, 2, 0)
 
-    def _write(self, y: Floats, aim: Floats, quality: int, reference: Latent | None) -> Coded:
+    def _write(self, y: Floats, aim: Floats, quality: int) -> Coded:
         """Code symbols near `aim`, with the hyperprior of y, both in steps of the quantiser."""
         writer = Encoder(self._tables)
         latent = Latent(np.empty_like(y), np.empty_like(y))
@@ -232,7 +216,7 @@ class Plane:
             def code(step: int, mean: Floats, index: Indexes, wanted: Floats = wanted) -> Floats:
                 return _push(writer, _take(wanted, step) - mean, index, self._later)
 
-            tile = self._walk(z, extent(core), quality, reference and reference[core], code)
+            tile = self._walk(z, extent(core), quality, code)
             _set(latent, core, tile)
         return Coded(writer.finish(), writer.check, writer.bits, latent)
 
@@ -241,13 +225,16 @@ class Plane:
         z: Floats,
         size: tuple[int, int],
         quality: int,
-        reference: Latent | None,
         code: _Code,
     ) -> Latent:
         """Visit the four steps of a tile in coding order; both ends differ in `code` alone."""
         blend = self._blend(quality)
-        known = self._features(z, size, blend, reference)
-        known["offset"] = self._y_offset[quality].astype(np.float32).reshape(1, -1, 1, 1)
+        mean, scale = (
+            np.ascontiguousarray(f[:, :, : size[0], : size[1]])
+            for f in self._run("features", z=z, blend=blend)
+        )
+        offset = self._y_offset[quality].astype(np.float32).reshape(1, -1, 1, 1)
+        known = {"mean": mean, "scale": scale, "offset": offset}
         gain, latent = self._gain(blend), Latent(self._empty(size, 0), self._empty(size, 0))
         for step in range(STEPS):
             if step:
@@ -257,24 +244,6 @@ class Plane:
             _put(latent.y_hat, q / gain + mean, step)
             _put(latent.symbols, q, step)
         return latent
-
-    def _features(
-        self, z: Floats, size: tuple[int, int], blend: Floats, reference: Latent | None
-    ) -> dict[str, Floats]:
-        """Return what the steps know of a tile before its symbols: features of means, of tables."""
-        height, width = size
-        mean, scale = (
-            np.ascontiguousarray(f[:, :, :height, :width])
-            for f in self._run("features", z=z, blend=blend)
-        )
-        if reference is not None:
-            more = self._run(
-                "reference",
-                latent=np.ascontiguousarray(reference.y_hat),
-                symbols=np.ascontiguousarray(reference.symbols),
-            )
-            mean, scale = mean + more[0], np.minimum(scale + more[1], np.float32(_HIDDEN_MAX))
-        return {"mean": mean, "scale": scale}
 
     def _aim_again(
         self, aim: Floats, stride: float, coded: Latent, slope: Floats, blend: Floats
@@ -299,7 +268,7 @@ class Plane:
         if not 0 < scale < float("inf"):  # slope = scale * off, on the whole
             return aim
         step = np.clip(slope / np.float32(scale) - off, -_FARTHEST, _FARTHEST)
-        return aim - np.float32(stride) * step  # type: ignore[no-any-return]
+        return aim - np.float32(stride) * step.astype(np.float32)
 
     def _error(
         self, y_hat: Floats, padded: NDArray[np.uint8], size: tuple[int, int], blend: Floats
@@ -414,7 +383,7 @@ def _set(latent: Latent, area: Area, tile: Latent) -> None:
 def _planes(picture: NDArray[np.uint8], area: Area) -> Floats:
     """Cut an area out of a picture (H, W, C) as (1, C, h, w) in [0, 1]."""
     part = np.ascontiguousarray(picture[area].transpose(2, 0, 1))
-    return part[None].astype(np.float32) / np.float32(255)  # type: ignore[no-any-return]
+    return part[None].astype(np.float32) / np.float32(255)
 
 
 def _pad(picture: NDArray[Any], mode: Literal["edge", "constant"]) -> NDArray[Any]:

@@ -113,4 +113,4 @@ def _color(color: NDArray[np.uint8] | None, area: Area) -> NDArray[np.float32]:
     if color is None:
         return np.full((1, 3, *extent(area)), 0.5, np.float32)
     part = np.ascontiguousarray(color[area].transpose(2, 0, 1))
-    return part[None].astype(np.float32) / np.float32(255)  # type: ignore[no-any-return]
+    return part[None].astype(np.float32) / np.float32(255)

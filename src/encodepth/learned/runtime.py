@@ -85,7 +85,12 @@ def open_session(graph: Graph, tensor: Callable[[str], Floats], threads: int) ->
 def session_of(
     graph: Graph, tensor: Callable[[str], Floats], threads: int, changes: dict[str, Any]
 ) -> Run:
-    """Open a graph in ONNX Runtime with some of its options changed."""
+    """Open a graph in ONNX Runtime with some of its options changed.
+
+    Raises:
+        EncodepthError: ONNX Runtime is not installed.
+        ValueError: the tensors do not fit the graph.
+    """
     ort = _onnxruntime()
     options = ort.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
@@ -96,17 +101,33 @@ def session_of(
         setattr(options, name, value)
     values = [ort.OrtValue.ortvalue_from_numpy(tensor(name)) for name in graph.weights]
     options.add_external_initializers(list(graph.weights), values)
-    session = ort.InferenceSession(graph.model, options, providers=["CPUExecutionProvider"])
-    return lambda inputs: session.run(None, inputs)  # type: ignore[no-any-return]
+    try:
+        session = ort.InferenceSession(graph.model, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its own errors have no parent in common
+        raise ValueError(str(error)) from None
+    return lambda inputs: session.run(None, inputs)
 
 
 def _onnxruntime() -> Any:
+    """Import ONNX Runtime without the telemetry that its builds start when they are imported.
+
+    That is a thread that sends to its makers, a file in the user's cache, and a child process of
+    a fork that hangs when it ends.
+    """
+    switch = "ORT_DISABLE_TELEMETRY"
+    before = os.environ.get(switch)
+    os.environ[switch] = "1"
     try:
         import onnxruntime
     except ImportError as error:
         raise EncodepthError(
             f"learned and restored streams need onnxruntime ({error}); pip install onnxruntime"
         ) from None
+    finally:
+        if before is None:
+            del os.environ[switch]
+        else:
+            os.environ[switch] = before
     return onnxruntime
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -171,17 +172,18 @@ def list_models() -> list[ModelRecord]:
     ]
 
 
-def find_weights(name_or_path: str | Path) -> Path:
+def find_weights(name_or_path: str | os.PathLike[str]) -> Path:
     """Return the weights file of a shipped name, or the path itself if it is a file.
 
     Raises:
         ModelNotFoundError: neither; names the nearest shipped model.
     """
     shipped = {record.name: record.path for record in list_models()}
-    if str(name_or_path) in shipped:
-        return shipped[str(name_or_path)]
-    if Path(name_or_path).is_file():
-        return Path(name_or_path)
-    near = difflib.get_close_matches(str(name_or_path), shipped, n=1)
+    name = os.fspath(name_or_path)
+    if name in shipped:
+        return shipped[name]
+    if Path(name).is_file():
+        return Path(name)
+    near = difflib.get_close_matches(name, shipped, n=1)
     hint = f'; did you mean "{near[0]}"?' if near else ""
-    raise ModelNotFoundError(f'no model "{name_or_path}"{hint} (encodepth models lists all)')
+    raise ModelNotFoundError(f'no model "{name}"{hint} (encodepth models lists all)')

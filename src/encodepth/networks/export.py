@@ -18,6 +18,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -37,10 +38,10 @@ from ..models.restorer import RestorerNet, features
 from ..models.restorer_weights import load_restorer
 from ..models.weights import load_weights
 from ..nn.blocks import linear
-from ..nn.integer import EXACT, HIDDEN_MAX, IntegerConv, requantise
+from ..nn.integer import EXACT, HIDDEN_MAX, IntegerConv
 
 _LARGEST_CONSTANT = 64  # numbers; anything larger is a weight that lost its name
-_OPSET = 20
+_OPSET = 17
 _STRIDE = 16  # pixels per latent position
 
 
@@ -49,10 +50,11 @@ class _Analysis(nn.Module):
 
     def __init__(self, model: PlaneModel) -> None:
         super().__init__()
-        self.g_a = model.g_a
+        self.g_a: Any = model.g_a
 
     def forward(self, x: Tensor, blend: Tensor) -> Tensor:
-        return self.g_a(x, blend)  # type: ignore[no-any-return]
+        latent: Tensor = self.g_a(x, blend)
+        return latent
 
 
 class _Hyper(nn.Module):
@@ -76,18 +78,6 @@ class _Features(nn.Module):
     def forward(self, z: Tensor, blend: Tensor) -> tuple[Tensor, Tensor]:
         hyper = self.context.hyper
         return hyper.mean_features(z, blend), hyper.scale_features(z)
-
-
-class _Reference(nn.Module):
-    """A latent coded before and its symbols -> what they add to the features."""
-
-    def __init__(self, model: PlaneModel) -> None:
-        super().__init__()
-        self.context = model.context
-
-    def forward(self, latent: Tensor, symbols: Tensor) -> tuple[Tensor, Tensor]:
-        scale = requantise(self.context.scale_guide(magnitude(symbols)))
-        return linear(latent, self.context.mean_guide), scale
 
 
 class _Step(nn.Module):
@@ -116,10 +106,11 @@ class _Synthesis(nn.Module):
 
     def __init__(self, model: PlaneModel) -> None:
         super().__init__()
-        self.g_s = model.g_s
+        self.g_s: Any = model.g_s
 
     def forward(self, latent: Tensor, blend: Tensor) -> Tensor:
-        return self.g_s(latent, blend) + 0.5  # type: ignore[no-any-return]
+        picture: Tensor = self.g_s(latent, blend) + 0.5
+        return picture
 
 
 class _Slope(nn.Module):
@@ -130,7 +121,7 @@ class _Slope(nn.Module):
 
     def __init__(self, model: PlaneModel) -> None:
         super().__init__()
-        self.g_s = model.g_s
+        self.g_s: Any = model.g_s
 
     def forward(
         self, latent: Tensor, blend: Tensor, target: Tensor, weight: Tensor
@@ -159,7 +150,7 @@ class _Slope(nn.Module):
 def _transposed(x: Tensor, conv: nn.Module) -> Tensor:
     """Apply the transpose of a convolution that keeps the size of its input."""
     assert isinstance(conv, nn.Conv2d)
-    return F.conv_transpose2d(x, conv.weight, padding=conv.padding, groups=conv.groups)  # type: ignore[arg-type]
+    return F.conv_transpose2d(x, conv.weight, padding=conv.kernel_size[0] // 2, groups=conv.groups)
 
 
 class _Restore(nn.Module):
@@ -170,17 +161,19 @@ class _Restore(nn.Module):
         self.net = net
 
     def forward(self, codes: Tensor, holes: Tensor, color: Tensor, size: Tensor) -> Tensor:
-        return self.net(features(codes, holes, color, size)) * size  # type: ignore[no-any-return]
+        error: Tensor = self.net(features(codes, holes, color, size)) * size
+        return error
 
 
 def plane_graphs(model: PlaneModel, kind: str = "color") -> dict[str, Graph]:
     """Return the graphs of a network of the default family, named "kind/piece".
 
-    A network with a `guide` gets one more, "reference": what a latent coded before adds.
+    Raises:
+        ValueError: it sees a mask or a latent coded before, which runs in torch only.
     """
     config = model.config
-    if config.mask or config.patches[-1] != _STRIDE:
-        raise ValueError("only networks for pictures without holes run without torch")
+    if config.mask or config.guide or config.patches[-1] != _STRIDE:
+        raise ValueError("only networks that see nothing but their picture run without torch")
     plain = _with_plain_integers(model)
     _check_sums(plain)
     blend = _Input(torch.rand(1, config.anchors), varies=False)
@@ -206,10 +199,6 @@ def plane_graphs(model: PlaneModel, kind: str = "color") -> dict[str, Graph]:
     for step in range(STEPS):
         seen = {} if step == 0 else {"latent": latent, "symbols": latent}
         pieces[f"step{step}"] = (_Step(plain, step), known | seen, ["means", "index"])
-    if config.guide:
-        guide = _Input(torch.ones(1, config.guide, 8, 12))
-        reference = {"latent": guide, "symbols": guide}
-        pieces["reference"] = (_Reference(plain), reference, ["mean", "scale"])
     return {f"{kind}/{name}": _draw(*piece, f"{kind}/") for name, piece in pieces.items()}
 
 
@@ -240,7 +229,7 @@ def _draw(module: nn.Module, inputs: dict[str, _Input], outputs: list[str], pref
         torch.onnx.export(
             module.eval().requires_grad_(False),
             tuple(i.example for i in inputs.values()),
-            drawn,
+            drawn,  # type: ignore[arg-type]
             input_names=list(inputs),
             output_names=outputs,
             dynamic_axes={n: {2: "h", 3: "w"} for n, i in inputs.items() if i.varies},
@@ -248,12 +237,16 @@ def _draw(module: nn.Module, inputs: dict[str, _Input], outputs: list[str], pref
             do_constant_folding=False,
             dynamo=False,
         )
-    names = {name for name, _ in module.named_parameters()}
-    return _skeleton(onnx.load_from_string(drawn.getvalue()), names, prefix)
+    stored = {n: prefix + n.removeprefix("net.") for n, _ in module.named_parameters()}
+    return _skeleton(onnx.load_from_string(drawn.getvalue()), stored)
 
 
-def _skeleton(model: onnx.ModelProto, names: set[str], prefix: str) -> Graph:
-    """Take out of a model what only people read, and its weights but their names."""
+def _skeleton(model: onnx.ModelProto, stored: dict[str, str]) -> Graph:
+    """Take out of a model what only people read, and its weights but their names.
+
+    Args:
+        stored: a weight's name in the network -> in the file of weights.
+    """
     graph = model.graph
     del model.metadata_props[:], graph.metadata_props[:], graph.value_info[:]
     for part in (model, graph):
@@ -261,9 +254,9 @@ def _skeleton(model: onnx.ModelProto, names: set[str], prefix: str) -> Graph:
     short: dict[str, str] = {i.name: i.name for i in (*graph.input, *graph.output)}
     external = []
     for tensor in graph.initializer:
-        if tensor.name in names:
-            short[tensor.name] = prefix + tensor.name
-            external.append(prefix + tensor.name)
+        if tensor.name in stored:
+            short[tensor.name] = stored[tensor.name]
+            external.append(stored[tensor.name])
             _take_out(tensor)
         elif np.prod(tensor.dims) > _LARGEST_CONSTANT:
             raise ValueError(f"the graph holds numbers of its own, {tensor.name} {tensor.dims}")
@@ -315,7 +308,8 @@ def _check_sums(model: PlaneModel) -> None:
             raise ValueError(f"the scale path can sum to {max(sums):.0f}, beyond float32's 2^24")
 
 
-def _bound(conv: nn.Conv2d) -> float:
+def _bound(conv: Any) -> float:
+    assert isinstance(conv, nn.Conv2d)
     assert conv.bias is not None
     sums = (
         conv.weight.detach().double().abs().sum(dim=(1, 2, 3)) * HIDDEN_MAX
