@@ -177,16 +177,6 @@ def test_a_forked_process_works_and_ends():
     subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, timeout=120)
 
 
-def test_a_process_opens_its_own_sessions(monkeypatch):
-    model = open_model(TINY, threads=1)
-    rgb = np.zeros((32, 32, 3), np.uint8)
-    coded = model.encode(rgb, 50)
-    before = dict(model._runtime._open)
-    monkeypatch.setattr(os, "getpid", lambda: -1)
-    assert model.encode(rgb, 50).payload == coded.payload
-    assert all(model._runtime._open[name] is not run for name, run in before.items())
-
-
 QUIET = """
 import os, sys
 from pathlib import Path

@@ -1,13 +1,13 @@
-"""Graphs at work in ONNX Runtime: opened when first run, once per process.
+"""Graphs at work in ONNX Runtime: opened when first run, in each process anew.
 
-A session's threads do not survive a fork, so a child process opens its own; the one it inherited
-is never touched again.
+A session's threads do not survive a fork, so a child opens its own.
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -41,7 +41,7 @@ class Runtime:
         self.threads = threads or min(_usable_cores(), _MOST_THREADS)
         self._backend = backend or open_session
         self._open: dict[str, Run] = {}
-        self._process = os.getpid()
+        _after_fork(weakref.ref(self))
 
     def __call__(self, name: str, **inputs: NDArray[Any]) -> list[Any]:
         """Run a graph by name; inputs by name, outputs in the graph's order.
@@ -57,9 +57,6 @@ class Runtime:
             self._ready(name)
 
     def _ready(self, name: str) -> Run:
-        if self._process != os.getpid():
-            _abandon(self._open)
-            self._open, self._process = {}, os.getpid()
         if name not in self._open:
             graph = self.weights.graph(name)
             try:
@@ -131,9 +128,20 @@ def _onnxruntime() -> Any:
     return onnxruntime
 
 
-def _abandon(sessions: dict[str, Run]) -> None:
-    """Keep what a parent opened from ever being closed here: its threads are not there to join."""
-    ctypes.pythonapi.Py_IncRef(ctypes.py_object(sessions))
+def _after_fork(runtime: weakref.ref[Runtime]) -> None:
+    """See that a child of a fork opens sessions of its own.
+
+    Those it inherited are kept from ever being closed there: their threads are not there to join.
+    """
+
+    def forget() -> None:
+        left = runtime()
+        if left is not None:
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(left._open))
+            left._open = {}
+
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=forget)
 
 
 def _usable_cores() -> int:
