@@ -11,11 +11,12 @@ from encodepth.entropy.coder import Tables
 from encodepth.entropy.tables import gaussian_tables
 from encodepth.errors import DesyncError, ModelNotFoundError
 from encodepth.image import read
+from encodepth.learned.weights import ENCODER_ONLY, fingerprint
 from encodepth.models import plane_coder
 from encodepth.models.base import BaseModel, load_model
 from encodepth.models.config import TINY_COLOR, TINY_DEPTH
 from encodepth.models.plane import PlaneModel
-from encodepth.models.weights import ENCODER_ONLY, fingerprint, save_weights, stored_arrays
+from encodepth.models.weights import save_weights, stored_arrays
 from encodepth.nn.blocks import blend_weights
 
 SIZES = [(1, 1), (5, 70), (64, 64), (97, 130)]

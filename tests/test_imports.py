@@ -17,9 +17,11 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("image",),
     ("container",),
     ("rangecoder", "jpegxl", "mask", "libavif", "avif", "mixing", "surface", "lossless"),
+    ("learned",),
     ("nn",),
     ("entropy",),
     ("models",),
+    ("networks",),
     ("search", "streams", "codec"),
     ("metrics",),
     ("data",),
@@ -29,7 +31,18 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("cli",),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
-WITHOUT_TORCH = ("errors", "image", "container", *LAYERS[3], *LAYERS[7], "cli", "__init__")
+WITHOUT_TORCH = (
+    "errors",
+    "image",
+    "container",
+    *LAYERS[3],
+    "learned",
+    "search",
+    "streams",
+    "codec",
+    "cli",
+    "__init__",
+)
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 

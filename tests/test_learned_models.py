@@ -24,7 +24,7 @@ def test_what_ships_keeps_its_fingerprint_and_opens_whole():
     for name, expected in FINGERPRINTS.items():
         model = open_model(name, threads=1)
         assert model.fingerprint == expected
-        model._runtime.open_all()
+        model.open_all()
 
 
 def test_an_unknown_name_names_the_list():
@@ -72,7 +72,7 @@ def test_tensors_that_do_not_fit_their_graph_are_named(tmp_path):
     for array in (np.zeros(7, np.float16), None):
         model = open_model(changed(tmp_path / "w.safetensors", **{name: array}), threads=1)
         with pytest.raises(ModelNotFoundError, match="do not fit their graph color/synthesis"):
-            model._runtime.open_all()
+            model.open_all()
 
 
 def test_a_missing_table_is_named(tmp_path):

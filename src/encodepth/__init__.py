@@ -24,9 +24,9 @@ if TYPE_CHECKING:
         ModelNotFoundError,
     )
     from .image import Intrinsics, RgbdImage, read, write
+    from .learned.weights import list_models
     from .metrics import bd_rate
     from .models.base import load_model
-    from .models.weights import list_models
 
 __version__ = "0.1.0"
 
@@ -43,7 +43,7 @@ _HOMES = {
     "image": ("Intrinsics", "RgbdImage", "read", "write"),
     "metrics": ("bd_rate",),
     "models.base": ("load_model",),
-    "models.weights": ("list_models",),
+    "learned.weights": ("list_models",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -28,6 +28,7 @@ STRIDE = 16  # pixels per latent position
 ALIGN = 32  # pictures are padded to multiples of this
 TILE = 128  # latent positions per side of a tile
 STEPS = 4
+PIECES = ("analysis", "hyper", "features", "step0", "step1", "step2", "step3", "synthesis", "slope")
 PRICE = 0.045  # squared error worth a bit, in steps of the quantiser (runs/choose_price.py)
 
 _PHASES = (0, 3, 1, 2)  # order in which a channel group visits the 2x2 cell: a diagonal first
@@ -98,6 +99,14 @@ class Plane:
             self._y_offset, self._z_index = own["y_offset"], own["z_index"]
             self._tables = Tables(own["table_radii"], own["table_frequencies"])
         self._later = _later(self._tables, price)
+
+    def open_all(self) -> None:
+        """Open every graph now, which shows whether the weights fit; else each when first used.
+
+        Raises:
+            ModelNotFoundError: they do not.
+        """
+        self._runtime.open(f"{self._kind}/{piece}" for piece in PIECES)
 
     def encode(self, picture: NDArray[np.uint8], quality: int, *, effort: int = 7) -> Coded:
         """Code a picture.

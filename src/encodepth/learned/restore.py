@@ -47,6 +47,14 @@ class Restorer:
     def __init__(self, weights: Weights, runtime: Runtime) -> None:
         self.fingerprint, self._runtime = weights.fingerprint, runtime
 
+    def open_all(self) -> None:
+        """Open every graph now, which shows whether the weights fit; else each when first used.
+
+        Raises:
+            ModelNotFoundError: they do not.
+        """
+        self._runtime.open(["restore/depth"])
+
     def restore(
         self,
         plane: NDArray[np.float32],

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ctypes
 import os
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -51,9 +51,9 @@ class Runtime:
         """
         return self._ready(name)(inputs)
 
-    def open_all(self) -> None:
-        """Open every graph, which shows whether the weights fit."""
-        for name in self.weights.graphs:
+    def open(self, names: Iterable[str]) -> None:
+        """Open graphs, which shows whether the weights fit."""
+        for name in names:
             self._ready(name)
 
     def _ready(self, name: str) -> Run:

@@ -53,7 +53,7 @@ class Loaded(dict[str, Any]):
 
         It has the method `task`.
         """
-        from .weights import list_models
+        from ..learned.weights import list_models
 
         missing: EncodepthError | None = None
         for name in dict.fromkeys([*self, self.name, *(r.name for r in list_models())]):

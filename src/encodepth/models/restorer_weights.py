@@ -11,8 +11,9 @@ import safetensors.numpy
 import torch
 
 from ..image import write_file
+from ..learned.weights import fingerprint, naming_failures
 from .restorer import Restorer, RestorerConfig, RestorerNet
-from .weights import fingerprint, is_format, naming_failures
+from .weights import is_format
 
 FORMAT = "encodepth-restore-1"
 _PREFIX = "restore/"

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import InvalidImageError, ModelNotFoundError
+from ..learned.weights import fingerprint
 from .context import Guide
 from .plane_coder import Coded
 from .tcm import TCM
-from .weights import fingerprint
 
 
 class TcmModel:

@@ -11,9 +11,10 @@ import safetensors
 import safetensors.torch
 
 from ..errors import ModelNotFoundError
+from ..learned.weights import naming_failures
 from .tcm import TCM
 from .tcm_rows import TcmConfig
-from .weights import is_format, naming_failures
+from .weights import is_format
 
 FORMAT = "encodepth-tcm-1"
 

@@ -10,11 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import ModelNotFoundError
+from ..learned.weights import find_weights
 from ..models.config import COLOR, DEPTH, TINY_COLOR, TINY_DEPTH
 from ..models.plane import PlaneModel
 from ..models.tcm import ADDED, TCM, add_guide
 from ..models.tcm_rows import TcmConfig
-from ..models.weights import find_weights, load_weights
+from ..models.weights import load_weights
 from . import checkpoint
 from .config import Model
 
