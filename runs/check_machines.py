@@ -9,8 +9,9 @@ SSE4.1 kernels, numba's code for any CPU, bfloat16 for the float networks. Learn
 agree (the file's check says so) and pictures must be within one level (colour) and one depth step,
 but in bfloat16. With --light it is learned colour alone and what runs it: ONNX Runtime with 1 and 2
 threads and with nothing fused, OpenVINO, torch, and, where qemu-user is installed, ONNX Runtime on
-processors with SSE4.2, with AVX and with AVX2 at most (it picks kernels by what the processor says). With --bound it is depth within a bound: all must decode to the very plane that
-holds the bound and the hole mask.
+processors with SSE4.2, with AVX and with AVX2 at most (it picks kernels by what these can do).
+With --bound it is depth within a bound: all must decode to the very plane that holds the bound and
+the hole mask.
 """
 
 from __future__ import annotations

@@ -4,9 +4,8 @@ python runs/runtimes.py [--rounds N]     a minute; needs openvino and onnx besid
 
 One 640x480 sample: learned colour encoded (quality 50, effort 7) and decoded, depth restored with
 colour beside it; processes take turns, so that a busy machine is busy for all, and the least of all
-rounds counts. The first decode
-opens the model too. Import is of the package alone, in a fresh process. Megabytes are those of the
-package and what it brings besides numpy, as pip leaves them.
+rounds counts. The first decode opens the model too. Import is of the package alone, in a fresh
+process. Megabytes are those of the package and what it brings besides numpy, as pip leaves them.
 """
 
 from __future__ import annotations
