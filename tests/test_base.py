@@ -9,14 +9,14 @@ import torch
 import encodepth
 from encodepth.errors import DesyncError, ModelNotFoundError
 from encodepth.io.pictures import read
-from encodepth.learned.coder import Tables
-from encodepth.learned.tables import gaussian_tables
+from encodepth.learned.symbols import Tables, gaussian_tables
+from encodepth.learned.weights import ENCODER_ONLY, fingerprint
 from encodepth.networks import plane_coder
 from encodepth.networks.base import BaseModel, load_model
 from encodepth.networks.blocks import blend_weights
 from encodepth.networks.config import TINY_COLOR, TINY_DEPTH
 from encodepth.networks.plane import PlaneModel
-from encodepth.networks.weights import ENCODER_ONLY, fingerprint, save_weights, stored_arrays
+from encodepth.networks.weights import save_weights, stored_arrays
 
 SIZES = [(1, 1), (5, 70), (64, 64), (97, 130)]
 

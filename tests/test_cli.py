@@ -7,6 +7,7 @@ import json
 import os
 import re
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -598,22 +599,20 @@ def test_a_picture_of_odd_size_and_a_single_pixel(run, pair):
 @pytest.fixture
 def tiny_model(tmp_path, monkeypatch):
     """Install a tiny model named "tiny" with a card, and nothing else."""
-    from encodepth.networks import weights
-    from encodepth.networks.config import TINY_COLOR, TINY_DEPTH
-    from encodepth.networks.plane import PlaneModel
+    from encodepth.learned import weights
 
     folder = tmp_path / "installed"
     folder.mkdir()
     path = folder / "tiny.safetensors"
-    weights.save_weights(path, {"color": PlaneModel(TINY_COLOR), "depth": PlaneModel(TINY_DEPTH)})
+    shutil.copy(Path(__file__).parent / "weights" / path.name, path)
     monkeypatch.setattr(weights, "SHIPPED", folder)
-    mark = f"{weights.load_weights(path)[1]:08x}"
+    mark = f"{weights.read_weights(path).fingerprint:08x}"
     path.with_suffix(".md").write_text(f"# tiny\n\nFingerprint {mark}.\n")
     return path, mark
 
 
 def test_no_model_is_said_in_one_line(run, tmp_path, monkeypatch):
-    monkeypatch.setattr("encodepth.networks.weights.SHIPPED", tmp_path)
+    monkeypatch.setattr("encodepth.learned.weights.SHIPPED", tmp_path)
     shown = run("models")
     assert (shown.status, shown.out) == (1, "")
     assert shown.err == (

@@ -44,43 +44,29 @@ def scene(height=48, width=64, holes=True):
 class FakeCoded:
     payload: bytes
     check: int
-    context: object
-    bits: float = 0.0
 
 
 class FakeModel:
-    """What streams.py asks of a model: bytes out, the same arrays back, context handed through."""
+    """What a model is asked for by codings/learned.py: bytes out, the same arrays back."""
 
     fingerprint = 0xFEEDF00D
     codes = ("color", "depth")
     guide = None
     efforts = ()
 
-    def encode_color(self, rgb, quality, *, effort):
-        self.efforts = [effort]
-        return FakeCoded(rgb.tobytes(), 7, ("symbols", rgb.shape[:2]))
+    def encode(self, picture, quality, *, effort):
+        self.efforts = [*self.efforts, effort]
+        if picture.ndim == 2:
+            assert picture.dtype == np.float32
+            assert 0 <= picture.min() <= picture.max() <= 1
+        return FakeCoded(picture.tobytes(), 7)
 
-    def decode_color(self, payload, height, width, quality, check):
-        context = self.decode_color_context(payload, height, width, quality, check)
-        return np.frombuffer(payload, np.uint8).reshape(height, width, 3), context
-
-    def decode_color_context(self, payload, height, width, quality, check):
+    def decode(self, payload, height, width, quality, check):
         if check != 7:
             raise DesyncError("color decoded to other symbols than were encoded")
-        return ("symbols", (height, width))
-
-    def encode_depth(self, plane, valid, quality, context=None, *, effort):
-        self.efforts = [*self.efforts, effort]
-        assert plane.dtype == np.float32
-        assert plane.min() >= 0
-        assert plane.max() <= 1
-        assert valid.dtype == bool
-        return FakeCoded(plane.tobytes() + repr(context).encode(), 8, None)
-
-    def decode_depth(self, payload, height, width, quality, check, valid, context=None):
-        size = height * width * 4
-        assert payload[size:] == repr(context).encode()
-        return np.frombuffer(payload[:size], np.float32).reshape(height, width)
+        if len(payload) == height * width * 3:
+            return np.frombuffer(payload, np.uint8).reshape(height, width, 3)
+        return np.frombuffer(payload, np.float32).reshape(height, width)
 
 
 def fake():

@@ -9,8 +9,17 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from encodepth.errors import CorruptFileError
-from encodepth.learned.coder import ESCAPE_LIMIT, Decoder, Encoder, Tables
-from encodepth.learned.tables import PRECISION, SCALES, gaussian_tables, index_of, scale_of
+from encodepth.learned.symbols import (
+    ESCAPE_LIMIT,
+    PRECISION,
+    SCALES,
+    Decoder,
+    Encoder,
+    Tables,
+    gaussian_tables,
+    index_of,
+    scale_of,
+)
 
 TABLES = Tables(*gaussian_tables())
 

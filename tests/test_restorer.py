@@ -10,10 +10,10 @@ from encodepth import RgbdImage, inspect
 from encodepth.codec import Codec
 from encodepth.codings.av1_frames import TOP, decode_plane, encode_plane
 from encodepth.codings.filling import depth_plane, depth_range
-from encodepth.codings.restored import size_of, strength_of
 from encodepth.container.still import Still
 from encodepth.container.stream import Stream
 from encodepth.errors import CorruptFileError, ModelNotFoundError
+from encodepth.learned.restore import size_of, strength_of
 from encodepth.networks import restorer as module
 from encodepth.networks.base import load_model
 from encodepth.networks.config import TINY_COLOR

@@ -223,13 +223,13 @@ def test_a_guide_that_does_not_fit_is_refused(name, guide, message):
 def test_arrays_come_back_as_arrays():
     rng = np.random.default_rng(1)
     rgb = rng.integers(0, 256, (40, 50, 3), dtype=np.uint8)
-    plane, valid = rng.random((20, 25), dtype=np.float32), np.ones((20, 25), bool)
+    plane = rng.random((20, 25), dtype=np.float32)
     color, depth = TcmModel(model_of("rgb-4c")), TcmModel(model_of("depth-4c"))
-    coded = color.encode_color(rgb, 50, guide=plane)  # a guide of another size is resampled
-    decoded, context = color.decode_color(coded.payload, 40, 50, 50, coded.check)
-    assert (decoded.shape, decoded.dtype, context) == (rgb.shape, np.uint8, None)
-    coded = depth.encode_depth(plane, valid, 50, guide=rgb)
-    decoded = depth.decode_depth(coded.payload, 20, 25, 50, coded.check, valid)
+    coded = color.encode(rgb, 50, guide=plane)  # a guide of another size is resampled
+    decoded = color.decode(coded.payload, 40, 50, 50, coded.check)
+    assert (decoded.shape, decoded.dtype) == (rgb.shape, np.uint8)
+    coded = depth.encode(plane, 50, guide=rgb)
+    decoded = depth.decode(coded.payload, 20, 25, 50, coded.check)
     assert (decoded.shape, decoded.dtype) == (plane.shape, np.float32)
     assert decoded.min() >= 0
     assert decoded.max() <= 1
@@ -237,11 +237,10 @@ def test_arrays_come_back_as_arrays():
 
 def test_a_model_says_what_it_cannot_code():
     model = TcmModel(model_of("depth-conv"))
-    plane, valid = np.zeros((8, 8), np.float32), np.ones((8, 8), bool)
-    with pytest.raises(ModelNotFoundError, match="model depth-conv-small codes depth, not color"):
-        model.encode_color(np.zeros((8, 8, 3), np.uint8), 50)
+    with pytest.raises(ModelNotFoundError, match="codes depth by itself, not color"):
+        Codec(model).encode(frame(), coding={"color": "learned"})
     with pytest.raises(InvalidImageError, match="encodes depth with color; there is none"):
-        model.encode_depth(plane, valid, 50)
+        model.encode(np.zeros((8, 8), np.float32), 50)
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="needs the real data beside the repository")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from encodepth.learned.tables import PRECISION
+from encodepth.learned.symbols import PRECISION
 from encodepth.thesis.bound import lower_bound
 from encodepth.thesis.conditional import (
     SCALE_MIN,

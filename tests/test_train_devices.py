@@ -16,7 +16,7 @@ from train_tools import TINY
 # Noise is drawn per process, so the comparison is made without it.
 WORKER = """
 import sys
-from encodepth.models import plane
+from encodepth.networks import plane
 from encodepth.train.recipe import make_recipe
 from encodepth.train.run import train
 

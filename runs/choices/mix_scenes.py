@@ -35,7 +35,7 @@ import torch
 from numpy.typing import NDArray
 
 from encodepth.codings import av1_frames as avif
-from encodepth.codings.restored import strength_of
+from encodepth.learned.restore import strength_of
 from encodepth.networks.plane import PlaneModel
 from encodepth.networks.restorer import Restorer
 from encodepth.train.batches import Frame

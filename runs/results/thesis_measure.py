@@ -79,14 +79,14 @@ def file_of(model: TcmModel, image: RgbdImage, guide: RgbdImage | None, peak: in
     if model.kind == "color":
         assert image.color is not None
         seen = None if guide is None else plane_of(guide)[0]
-        coded = model.encode_color(image.color, QUALITY, seen)
+        coded = model.encode(image.color, QUALITY, seen)
         height, width = image.color.shape[:2]
         stream = Stream(COLOR, LEARNED, coded.payload, head_of(model, coded))
         return Still((stream,), {COLOR: (width, height)}).serialize()
     assert image.depth is not None
     valid = image.depth > 0
     plane, low, high = plane_of(image, peak)
-    coded = model.encode_depth(plane, valid, QUALITY, guide=None if guide is None else guide.color)
+    coded = model.encode(plane, QUALITY, None if guide is None else guide.color)
     parameters = head_of(model, coded) + pack_range(low, high)
     stream = Stream(DEPTH, LEARNED, coded.payload, parameters)
     streams = (stream,)

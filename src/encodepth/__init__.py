@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from .frame import Intrinsics, RgbdImage
     from .info import FileInfo, inspect
     from .io.pictures import read, write
+    from .learned import load_model
+    from .learned.weights import list_models
     from .metrics import bd_rate
-    from .networks.base import load_model
-    from .networks.weights import list_models
 
 __version__ = "0.1.0"
 
@@ -46,8 +46,8 @@ _HOMES = {
     "frame": ("Intrinsics", "RgbdImage"),
     "io.pictures": ("read", "write"),
     "metrics": ("bd_rate",),
-    "networks.base": ("load_model",),
-    "networks.weights": ("list_models",),
+    "learned": ("load_model",),
+    "learned.weights": ("list_models",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -22,16 +22,13 @@ from .container.still import Still
 from .container.stream import Stream
 from .errors import CorruptFileError, InvalidImageError
 from .frame import RgbdImage
+from .learned.models import Models
 from .metrics import DepthErrors, depth_errors
 from .modalities import IMAGE, NAMES, PLANES, modality
-from .networks.loaded import Loaded
 from .plan import LOSSY, plan
 from .references import Seen
 from .search import Setting, depth_within, file_within
 from .settings import DEFAULT_QUALITY, Settings
-
-if TYPE_CHECKING:
-    from .networks.loaded import Model
 
 DEFAULT_MODEL = "base"
 
@@ -47,9 +44,9 @@ class Codec:
     """
 
     def __init__(
-        self, model: str | os.PathLike[str] | Model = DEFAULT_MODEL, device: str = "auto"
+        self, model: str | os.PathLike[str] | Any = DEFAULT_MODEL, device: str = "auto"
     ) -> None:
-        self._models = Loaded(model, device)
+        self._models = Models(model, device=device)
 
     def encode(
         self,
@@ -173,7 +170,7 @@ class _Job:
     """One picture on its way into a file; what a search tries shares its streams."""
 
     image: RgbdImage
-    models: Loaded
+    models: Models
     settings: Settings
     near: int = DEFAULT_QUALITY  # what met an error of depth for another colour
     color: tuple[int, Stream] | None = None  # the last one that was coded, and its quality

@@ -11,16 +11,16 @@ from ..errors import CorruptFileError, ModelNotFoundError
 from .shared import attempt_all, json_option
 
 if TYPE_CHECKING:
-    from ..networks.weights import ModelRecord
+    from ..learned import ModelRecord
 
 
 @click.command("models")
 @click.argument("name", required=False)
-@click.option("--check", is_flag=True, help="Load the weights and compare them with their card.")
+@click.option("--check", is_flag=True, help="Open the weights and compare them with their card.")
 @json_option("One JSON object per model and line.")
 def command(name: str | None, check: bool, as_json: bool) -> None:
     """List the models that are installed, or print the card of NAME."""
-    from ..networks.weights import find_weights, list_models
+    from ..learned import find_weights, list_models
 
     records = {record.name: record for record in list_models()}
     if name is not None:
@@ -51,31 +51,31 @@ def command(name: str | None, check: bool, as_json: bool) -> None:
 
 def _facts(record: ModelRecord) -> dict[str, Any]:
     """Return what a list shows of a model; reads the file, loads no network."""
-    import safetensors
+    from ..learned.weights import read_weights
 
-    from ..networks.weights import fingerprint
-
-    with safetensors.safe_open(record.path, framework="numpy") as file:
-        arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    weights = read_weights(record.path)
+    arrays = weights.arrays
     return {
         "name": record.name,
         "parameters": sum(a.size for k, a in arrays.items() if k.endswith((".weight", ".bias"))),
         "bytes": record.bytes,
-        "weights": f"{fingerprint(arrays):08x}",
+        "weights": f"{weights.fingerprint:08x}",
         "file": str(record.path),
         "card": str(record.card),
     }
 
 
 def _checked(record: ModelRecord) -> int:
-    """Load a model as decoding does and return its fingerprint.
+    """Open a model as decoding does and return its fingerprint.
 
     Raises:
         CorruptFileError: the card names another fingerprint.
     """
-    from ..networks.base import load_model
+    from ..learned import open_model
 
-    found = load_model(record.path).fingerprint
+    model = open_model(record.path)
+    model.open_all()
+    found = model.fingerprint
     if f"{found:08x}" not in record.card.read_text(encoding="utf-8"):
         raise CorruptFileError(
             f"the weights' fingerprint {found:08x} is not the one in {record.card.name}; "

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..errors import ModelNotFoundError
 from ..packing import Fields
 from . import depth
 from .base import Ask, Coded, Facts, References, nothing_left, pack_range, take_quality, take_range
@@ -16,19 +17,21 @@ from .base import Ask, Coded, Facts, References, nothing_left, pack_range, take_
 def encode(modality: str, plane: np.ndarray, ask: Ask, seen: References) -> Coded | None:
     """Code colour (H, W, 3) or depth (h, w) with the model that was chosen."""
     model = seen.models.own
-    guide = seen.original(model.guide) if model.guide else None
-    beside = () if guide is None else (_as_guide(model.guide, guide, ask),)
-    parameters = b""
-    if modality == "color":
-        pixels = np.ascontiguousarray(plane)
-        made = model.encode_color(pixels, ask.quality, *beside, effort=ask.effort)
-    else:
+    if modality not in model.codes:
+        raise ModelNotFoundError(
+            f"the model codes {' and '.join(model.codes) or 'nothing'} by itself, not {modality}"
+        )
+    parameters, samples = b"", plane
+    if modality == "depth":
         mapped = depth.to_plane(plane, ask)
         if mapped is None:
             return None
-        codes, low, high = mapped
-        made = model.encode_depth(codes, plane > 0, ask.quality, None, *beside, effort=ask.effort)
+        samples, low, high = mapped
         parameters = pack_range(low, high)
+    guide = seen.original(model.guide) if model.guide else None
+    beside = () if guide is None else (_as_guide(model.guide, guide),)
+    samples = np.ascontiguousarray(samples)
+    made = model.encode(samples, ask.quality, *beside, effort=ask.effort)
     head = bytes([ask.quality]) + model.fingerprint.to_bytes(4, "little")
     return Coded(made.payload, head + made.check.to_bytes(2, "little") + parameters)
 
@@ -36,14 +39,11 @@ def encode(modality: str, plane: np.ndarray, ask: Ask, seen: References) -> Code
 def decode(modality: str, coded: Coded, shape: tuple[int, int], seen: References) -> np.ndarray:
     """Decode what `encode` coded."""
     known, check = facts(modality, coded), int.from_bytes(coded.parameters[5:7], "little")
-    model = seen.models.of(known.weights, f"decode_{modality}", modality)
+    model = seen.models.of(known.weights, "decode", modality)
+    samples = model.decode(coded.payload, *shape, known.quality, check)
     if modality == "color":
-        pixels, _ = model.decode_color(coded.payload, *shape, known.quality, check)
-        return pixels
-    mask = seen.plane("mask")
-    valid = np.ones(shape, bool) if mask is None else mask
-    plane = model.decode_depth(coded.payload, *shape, known.quality, check, valid, None)
-    return depth.to_steps(plane, mask, known.low, known.high)
+        return samples
+    return depth.to_steps(samples, seen.plane("mask"), known.low, known.high)
 
 
 def facts(modality: str, coded: Coded) -> Facts:
@@ -57,7 +57,7 @@ def facts(modality: str, coded: Coded) -> Facts:
     return Facts(quality=quality, low=low, high=high, weights=weights)
 
 
-def _as_guide(kind: str, original: np.ndarray, ask: Ask) -> np.ndarray:
+def _as_guide(kind: str, original: np.ndarray) -> np.ndarray:
     """Return what an encoder sees beside its target: colour, or depth mapped to 0..1."""
     if kind == "color":
         return original

@@ -11,14 +11,13 @@ import math
 import numpy as np
 
 from ..errors import CorruptFileError
+from ..learned.restore import MAX_STRENGTH, strength_of
 from ..packing import Fields
 from . import av1, depth
 from . import av1_frames as frames
 from .base import Ask, Coded, Facts, References, nothing_left, take_quality, take_range
 
 WEIGHTS = "restore"  # the shipped weights
-MAX_STRENGTH = 64  # below which a payload's first byte is
-_LEAST = -8  # strengths are quarter octaves from here on: an error of a quarter code
 
 
 def encode(modality: str, plane: np.ndarray, ask: Ask, seen: References) -> Coded | None:
@@ -60,14 +59,3 @@ def facts(modality: str, coded: Coded) -> Facts:
     low, high = take_range(fields)
     nothing_left(fields, modality)
     return Facts(quality=quality, low=low, high=high, weights=weights)
-
-
-def strength_of(rmse: float) -> int:
-    """Return the byte, below `MAX_STRENGTH`, that stands for an RMSE in codes of the plane."""
-    octaves = math.log2(max(rmse, 2 ** (_LEAST / 4)))
-    return min(round(4 * octaves) - _LEAST, MAX_STRENGTH - 1)
-
-
-def size_of(strength: int) -> float:
-    """Return the RMSE in codes that a byte stands for."""
-    return float(2 ** ((strength + _LEAST) / 4))

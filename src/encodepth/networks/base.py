@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ModelNotFoundError
+from ..learned.weights import find_weights
 from ..thesis.model import TcmModel
 from ..thesis.weights import is_tcm, load_tcm
 from .context import Guide
 from .plane_coder import Coded, PlaneCoder
 from .restorer import Restorer
 from .restorer_weights import is_restorer, load_restorer
-from .weights import find_weights, load_weights
+from .weights import load_weights
 
 
 class BaseModel:

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..learned.tables import SCALE_MAX, SCALE_MIN, SCALES
+from ..learned.symbols import SCALE_MAX, SCALE_MIN, SCALES
 from .blocks import Block, Modulation, linear
 from .config import PlaneConfig
 from .integer import HIDDEN_MAX, WEIGHT_BITS, IntegerConv, requantise, round_clamp
@@ -224,15 +224,18 @@ def phase(step: int, group: int) -> int:
 
 def by_group(x: Tensor, step: int) -> Tensor:
     """Lay out features (B, C, h, w) as (B, 4 C, h/2, w/2): group g holds its phase of this step."""
-    cells = F.pixel_unshuffle(x, 2).unflatten(1, (x.shape[1], 4))
-    return torch.cat([cells[:, :, phase(step, g)] for g in range(STEPS)], dim=1)
+    return torch.cat([_at(x, phase(step, g)) for g in range(STEPS)], dim=1)
 
 
 def take(x: Tensor, step: int) -> Tensor:
     """Take the step's quarter (B, M, h/2, w/2) out of a latent (B, M, h, w)."""
-    cells = F.pixel_unshuffle(x, 2).unflatten(1, (x.shape[1], 4))
-    groups = cells.chunk(STEPS, dim=1)
-    return torch.cat([part[:, :, phase(step, g)] for g, part in enumerate(groups)], dim=1)
+    groups = enumerate(x.chunk(STEPS, dim=1))
+    return torch.cat([_at(part, phase(step, g)) for g, part in groups], dim=1)
+
+
+def _at(x: Tensor, place: int) -> Tensor:
+    """Return one phase (B, C, h/2, w/2) of the 2x2 cells of x."""
+    return x[:, :, place // 2 :: 2, place % 2 :: 2]
 
 
 def put(cells: Tensor, x: Tensor, step: int) -> Tensor:

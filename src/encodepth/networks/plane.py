@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..learned.tables import SCALE_MAX, SCALE_MIN, SCALES
+from ..learned.symbols import SCALE_MAX, SCALE_MIN, SCALES
 from .blocks import blend_weights, linear
 from .config import PlaneConfig
 from .context import INDEX_SHIFT, Context, Guide, take

@@ -7,7 +7,7 @@ wide as they can see, so a large picture comes out as if transformed whole, in b
 
 from __future__ import annotations
 
-import zlib
+import binascii
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import DesyncError
-from ..learned.coder import ESCAPE_LIMIT, Decoder, Encoder, Tables
+from ..learned.symbols import ESCAPE_LIMIT, Decoder, Encoder, Tables
 from .blocks import blend_weights
 from .config import PlaneConfig
 from .context import CodeStep, Guide, take
@@ -38,7 +38,7 @@ class Coded:
     """A learned stream as the encoder made it."""
 
     payload: bytes
-    check: int  # CRC-16 of the symbols
+    check: int  # CRC-16/XMODEM of the symbols
     bits: float  # ideal code length under the model's own tables
     context: Guide | None = None  # for the modality coded next
 
@@ -344,8 +344,8 @@ class _Writer:
 
     @property
     def check(self) -> int:
-        """CRC-16 of everything written so far."""
-        return self._crc & 0xFFFF
+        """CRC-16/XMODEM of everything written so far."""
+        return self._crc
 
     def write(self, values: Tensor, index: Tensor, later: Tensor | None = None) -> Tensor:
         """Code values under table indexes of the same shape; return them as decoded.
@@ -361,7 +361,7 @@ class _Writer:
             q = q - q.sign() * (values.abs() < size - 0.5 + beyond)
         integers = q.flatten().to(torch.int32).cpu().numpy()
         self.encoder.push(integers, index.flatten().to(torch.uint8).cpu().numpy())
-        self._crc = zlib.crc32(integers.astype("<i2").tobytes(), self._crc)
+        self._crc = binascii.crc_hqx(integers.astype("<i2").tobytes(), self._crc)
         return q
 
 
@@ -373,13 +373,13 @@ class _Reader:
 
     @property
     def check(self) -> int:
-        """CRC-16 of everything read so far."""
-        return self._crc & 0xFFFF
+        """CRC-16/XMODEM of everything read so far."""
+        return self._crc
 
     def read(self, index: Tensor) -> Tensor:
         """Return the next symbols, in the shape of their table indexes."""
         integers = self._decoder.pull(index.flatten().to(torch.uint8).cpu().numpy())
-        self._crc = zlib.crc32(integers.astype("<i2").tobytes(), self._crc)
+        self._crc = binascii.crc_hqx(integers.astype("<i2").tobytes(), self._crc)
         return torch.from_numpy(integers).to(self._device).float().view(index.shape)
 
 

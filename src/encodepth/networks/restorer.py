@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..codings.av1_frames import TOP
-from ..codings.restored import size_of
+from ..learned.restore import size_of
 
 _ALIGN = 8
 _TILE, _HALO = 1024, 128  # pixels; the network sees 127 around each

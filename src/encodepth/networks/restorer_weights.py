@@ -11,8 +11,9 @@ import safetensors.numpy
 import torch
 
 from ..files import write_file
+from ..learned.weights import fingerprint, naming_failures
 from .restorer import Restorer, RestorerConfig, RestorerNet
-from .weights import fingerprint, is_format, naming_failures
+from .weights import is_format
 
 FORMAT = "encodepth-restore-1"
 _PREFIX = "restore/"
@@ -37,7 +38,7 @@ def load_restorer(path: str | Path, device: str = "cpu") -> Restorer:
     with naming_failures(path):
         with safetensors.safe_open(path, framework="numpy") as file:
             fields = json.loads((file.metadata() or {})["config"])
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            arrays = {n: file.get_tensor(n) for n in file.keys() if n.startswith(_PREFIX)}  # noqa: SIM118
         net = RestorerNet(RestorerConfig(tuple(fields["widths"]), tuple(fields["blocks"])))
         state = {
             name.removeprefix(_PREFIX): torch.from_numpy(array.astype(np.float32))

@@ -7,11 +7,7 @@ stored as fp16. A stream's fingerprint is a hash over its decoder's tensors and 
 from __future__ import annotations
 
 import dataclasses
-import difflib
-import hashlib
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +19,8 @@ from torch import Tensor
 
 from ..errors import ModelNotFoundError
 from ..files import write_file
-from ..learned.coder import Tables
-from ..learned.tables import SCALES, gaussian_tables
+from ..learned.symbols import SCALES, Tables, gaussian_tables
+from ..learned.weights import Arrays, fingerprint
 from .blocks import blend_weights
 from .config import PlaneConfig
 from .context import INDEX_SHIFT
@@ -33,11 +29,8 @@ from .plane import PlaneModel
 from .plane_coder import PlaneCoder, RateTables
 
 FORMAT = "encodepth-base-1"
-SHIPPED = Path(__file__).parents[1] / "weights"
-ENCODER_ONLY = ("g_a.", "context.hyper.enter.", "context.hyper.down.", "context.hyper.encode.")
 _RATES = ("y_offset", "z_index")
 _TABLES = ("table_radii", "table_frequencies")
-Arrays = dict[str, NDArray[Any]]
 
 
 def stored_arrays(planes: dict[str, PlaneModel]) -> Arrays:
@@ -79,18 +72,6 @@ def load_weights(path: str | Path, device: str = "cpu") -> tuple[dict[str, Plane
     return planes, fingerprint(arrays)
 
 
-@contextmanager
-def naming_failures(path: str | Path) -> Iterator[None]:
-    """Turn whatever goes wrong with a weights file into a ModelNotFoundError that names it."""
-    try:
-        yield
-    except (OSError, safetensors.SafetensorError) as error:
-        raise ModelNotFoundError(f"cannot read weights {path}: {error}") from None
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[-1].strip().rstrip(".")
-        raise ModelNotFoundError(f"weights {path} do not fit their model: {reason}") from None
-
-
 def is_format(path: str | Path, name: str) -> bool:
     """Whether a weights file says that it is of a format."""
     try:
@@ -98,17 +79,6 @@ def is_format(path: str | Path, name: str) -> bool:
             return (file.metadata() or {}).get("format") == name
     except (OSError, safetensors.SafetensorError):
         return False
-
-
-def fingerprint(arrays: Arrays) -> int:
-    """Return the first 32 bits of SHA-256 over the decoder-side arrays ("color/...", by name)."""
-    digest = hashlib.sha256()
-    for name in sorted(arrays):
-        if not name.split("/", 1)[1].startswith(ENCODER_ONLY):
-            array = arrays[name]
-            digest.update(f"{name} {array.dtype.str} {array.shape} ".encode())
-            digest.update(np.ascontiguousarray(array).tobytes())
-    return int.from_bytes(digest.digest()[:4], "big")
 
 
 def _model_arrays(model: PlaneModel) -> Arrays:
@@ -155,37 +125,3 @@ def _as_float(name: str, array: NDArray[Any]) -> Tensor:
     if array.dtype == np.int32:
         return x / 2 ** (WEIGHT_BITS + HIDDEN_BITS)
     return x
-
-
-@dataclasses.dataclass(frozen=True)
-class ModelRecord:
-    """A model that is installed."""
-
-    name: str
-    path: Path
-    card: Path
-    bytes: int
-
-
-def list_models() -> list[ModelRecord]:
-    """Return the models that ship with the package, by name."""
-    return [
-        ModelRecord(p.stem, p, p.with_suffix(".md"), p.stat().st_size)
-        for p in sorted(SHIPPED.glob("*.safetensors"))
-    ]
-
-
-def find_weights(name_or_path: str | Path) -> Path:
-    """Return the weights file of a shipped name, or the path itself if it is a file.
-
-    Raises:
-        ModelNotFoundError: neither; names the nearest shipped model.
-    """
-    shipped = {record.name: record.path for record in list_models()}
-    if str(name_or_path) in shipped:
-        return shipped[str(name_or_path)]
-    if Path(name_or_path).is_file():
-        return Path(name_or_path)
-    near = difflib.get_close_matches(str(name_or_path), shipped, n=1)
-    hint = f'; did you mean "{near[0]}"?' if near else ""
-    raise ModelNotFoundError(f'no model "{name_or_path}"{hint} (encodepth models lists all)')

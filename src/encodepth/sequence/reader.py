@@ -16,8 +16,8 @@ from ..container.header import Camera, Value
 from ..container.sequence import SequenceReader
 from ..errors import CorruptFileError, EncodepthError
 from ..frame import MILLIMETRE, Frame, Intrinsics, RgbdImage
+from ..learned.models import Models
 from ..modalities import IMAGE, PLANES, modality
-from ..networks.loaded import Loaded
 from .group import DecodedGroup
 from .source import open_source
 
@@ -58,7 +58,7 @@ class Reader:
         self._wanted = (*IMAGE, *PLANES) if streams is None else streams
         self._source = open_source(source)
         self._file = SequenceReader(self._source.read_at, self._source.size)
-        self._models = Loaded(model, device)
+        self._models = Models(model, device=device)
         self._groups: OrderedDict[int, DecodedGroup] = OrderedDict()
         self._lock = threading.RLock()
         self._process = os.getpid()

@@ -19,8 +19,8 @@ from ..container.header import Camera, Header, Modality, Value
 from ..container.sequence import SequenceWriter
 from ..errors import EncodepthError, InvalidImageError, InvalidSettingError
 from ..frame import Frame, Intrinsics, RgbdImage
+from ..learned.models import Models
 from ..modalities import modality
-from ..networks.loaded import Loaded
 from ..settings import Settings
 from .group import GroupEncoder
 
@@ -80,7 +80,7 @@ class Writer:
             raise InvalidSettingError(f"key_interval {key_interval} is not within 1..1024")
         self._interval, self._rate, self._live = key_interval, rate, live
         self._cameras, self._metadata = dict(cameras or {}), dict(metadata or {})
-        self._models = Loaded(model, device)
+        self._models = Models(model, device=device)
         self._first: RgbdImage | None = None
         self._pending: list[Frame] = []
         self.frames = self.dropped = 0

@@ -68,7 +68,7 @@ def _subject(config: TcmConfig, build: Callable[[], TCM], weights: str, ask: Ask
         x = torch.empty(1, config.target, *padded)
         guide = torch.empty(1, config.guide, *padded) if config.guide else None
     parts, macs = count(ghost, _PARTS, lambda: ghost(x, guide))
-    rgb, plane, valid = sample(height, width)
+    rgb, plane, _ = sample(height, width)
     seen: dict[str | None, NDArray[Any]] = {"color": rgb, "depth": plane}
 
     @cache
@@ -80,15 +80,10 @@ def _subject(config: TcmConfig, build: Callable[[], TCM], weights: str, ask: Ask
     def encode() -> Any:
         model = at_work()
         guide = seen.get(model.guide)
-        if model.kind == "color":
-            return model.encode_color(rgb, 50, guide=guide)
-        return model.encode_depth(plane, valid, 50, guide=guide)
+        return model.encode(rgb if model.kind == "color" else plane, 50, guide)
 
     def decode(coded: Any) -> object:
-        model = at_work()
-        if model.kind == "color":
-            return model.decode_color(coded.payload, height, width, 50, coded.check)
-        return model.decode_depth(coded.payload, height, width, 50, coded.check, valid)
+        return at_work().decode(coded.payload, height, width, 50, coded.check)
 
     return Subject(
         parameters_of(ghost), parts, macs, weights, encode, decode, lambda c: len(c.payload)

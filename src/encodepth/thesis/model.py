@@ -1,4 +1,4 @@
-"""A model of the thesis's family at work on arrays, beside `BaseModel` and called the same way.
+"""A model of the thesis's family at work on arrays, called as the networks that ship.
 
 It codes one modality. Its weights hold one rate, as in the thesis: the quality is carried in the
 file, and changing the rate means other weights. A guide goes to the encoder alone, so its streams
@@ -7,6 +7,8 @@ never depend on another stream.
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,10 +17,21 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import InvalidImageError, ModelNotFoundError
-from ..networks.context import Guide
+from ..learned.weights import fingerprint
 from ..networks.plane_coder import Coded
-from ..networks.weights import fingerprint
 from .tcm import TCM
+from .weights import load_tcm
+
+
+def load(path: str | os.PathLike[str], device: str = "cpu") -> TcmModel:
+    """Open a weights file of this family.
+
+    Raises:
+        ModelNotFoundError: the file cannot be used.
+    """
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    return TcmModel(load_tcm(Path(path), device))
 
 
 class TcmModel:
@@ -52,88 +65,49 @@ class TcmModel:
         """Run g_a and g_s in bfloat16, or not; symbols stay those of the float32 entropy model."""
         self.model.use_bfloat16(on)
 
-    def encode_color(
+    def encode(
         self,
-        rgb: NDArray[np.uint8],
+        picture: NDArray[Any],
         quality: int,
         guide: NDArray[Any] | None = None,
         *,
         effort: int = 7,
     ) -> Coded:
-        """Code colour (H, W, 3); `guide` is depth (h, w) in [0, 1], holes filled.
+        """Code colour, uint8 (H, W, 3), or depth, float32 (h, w) in [0, 1] with holes filled.
 
         Quality and effort change nothing: a file of weights has one rate and one way to code.
-        """
-        return self._encode("color", rgb, guide)
 
-    def decode_color(
-        self, payload: bytes, height: int, width: int, quality: int, check: int
-    ) -> tuple[NDArray[np.uint8], None]:
-        """Return (colour (H, W, 3), nothing: no other stream builds on this one).
+        Args:
+            picture: of the modality that it codes.
+            quality: kept in the file.
+            guide: the other modality, in the same form, for a model of fusion.
 
         Raises:
-            DesyncError: this machine decoded other symbols than were encoded.
+            InvalidImageError: a model of fusion was given no guide.
         """
-        picture = self._decode("color", payload, height, width, check)
-        return np.rint(picture * 255).astype(np.uint8), None
-
-    def decode_color_context(
-        self, payload: bytes, height: int, width: int, quality: int, check: int
-    ) -> None:
-        """Return nothing: no other stream builds on this one."""
-
-    def encode_depth(
-        self,
-        plane: NDArray[np.float32],
-        valid: NDArray[np.bool_],
-        quality: int,
-        context: Guide | None = None,
-        guide: NDArray[Any] | None = None,
-        *,
-        effort: int = 7,
-    ) -> Coded:
-        """Code depth (H, W) in [0, 1], holes filled; `guide` is colour (h, w, 3)."""
-        return self._encode("depth", plane, guide)
-
-    def decode_depth(
-        self,
-        payload: bytes,
-        height: int,
-        width: int,
-        quality: int,
-        check: int,
-        valid: NDArray[np.bool_],
-        context: Guide | None = None,
-    ) -> NDArray[np.float32]:
-        """Return depth (H, W) in [0, 1].
-
-        Raises:
-            DesyncError: this machine decoded other symbols than were encoded.
-        """
-        return self._decode("depth", payload, height, width, check)[..., 0]
-
-    def _encode(self, kind: str, picture: NDArray[Any], guide: NDArray[Any] | None) -> Coded:
-        self._refuse_other(kind)
         name = self.model.config.name
         if self.guide is not None and guide is None:
-            raise InvalidImageError(f"model {name} encodes {kind} with {self.guide}; there is none")
+            raise InvalidImageError(
+                f"model {name} encodes {self.kind} with {self.guide}; there is none"
+            )
         (coded,) = self.model.compress(
             self._tensor(picture), self._tensor(guide) if guide is not None else None
         )
         return Coded(coded.payload, coded.check, coded.bits)
 
-    def _decode(
-        self, kind: str, payload: bytes, height: int, width: int, check: int
-    ) -> NDArray[np.float32]:
-        self._refuse_other(kind)
-        picture = self.model.decompress([(payload, check)], height, width)
-        return picture[0].clamp(0, 1).permute(1, 2, 0).contiguous().cpu().numpy()
+    def decode(
+        self, payload: bytes, height: int, width: int, quality: int, check: int
+    ) -> NDArray[Any]:
+        """Return what `encode` was given, as decoded.
 
-    def _refuse_other(self, kind: str) -> None:
-        if kind != self.kind:
-            raise ModelNotFoundError(
-                f"model {self.model.config.name} codes {self.kind}, not {kind}"
-            )
+        Raises:
+            DesyncError: this machine decoded other symbols than were encoded.
+        """
+        picture = self.model.decompress([(payload, check)], height, width)
+        samples = picture[0].clamp(0, 1).permute(1, 2, 0).contiguous().cpu().numpy()
+        if self.kind == "depth":
+            return samples[..., 0]
+        return np.rint(samples * 255).astype(np.uint8)
 
     def _tensor(self, picture: NDArray[Any]) -> Tensor:
         """(H, W[, C]), uint8 or float in [0, 1], as (1, C, H, W)."""

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ..learned.tables import PRECISION
+from ..learned.symbols import PRECISION
 from .bound import lower_bound
 
 WIDTHS = (1, 3, 3, 3, 3, 1)

@@ -20,8 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..errors import CorruptFileError, DesyncError, InvalidImageError
-from ..learned.coder import Decoder, Encoder, Tables
-from ..learned.tables import PRECISION
+from ..learned.symbols import PRECISION, Decoder, Encoder, Tables
 from .conditional import gaussian_tables, likelihood, scale_borders, scale_index
 from .nets import Analysis, HyperAnalysis, HyperSynthesis, SliceNets, Synthesis
 from .prior import FactorizedPrior

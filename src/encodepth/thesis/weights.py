@@ -11,7 +11,8 @@ import safetensors
 import safetensors.torch
 
 from ..errors import ModelNotFoundError
-from ..networks.weights import is_format, naming_failures
+from ..learned.weights import naming_failures
+from ..networks.weights import is_format
 from .rows import TcmConfig
 from .tcm import TCM
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ..codings import av1_frames as avif
-from ..codings.restored import size_of, strength_of
+from ..learned.restore import size_of, strength_of
 from ..networks.restorer import RestorerConfig, RestorerNet, features
 from ..networks.restorer_weights import load_restorer, save_restorer
 from .batches import Batch

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import ModelNotFoundError
+from ..learned.weights import find_weights
 from ..networks.config import COLOR, DEPTH, TINY_COLOR, TINY_DEPTH
 from ..networks.plane import PlaneModel
-from ..networks.weights import find_weights, load_weights
+from ..networks.weights import load_weights
 from ..train import checkpoint
 from .config import Model
 

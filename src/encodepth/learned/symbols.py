@@ -1,23 +1,65 @@
-"""Integer symbols to bytes and back, by constriction's range coder.
+"""Integer symbols to bytes and back, under shipped tables, by constriction's range coder.
 
-Symbols that share a table are coded together, so a call costs one pass per table in use, not one
-per symbol. Table 0 is the narrowest: its symbols are zero by contract and cost nothing.
+Tables: 64 zero-mean Gaussians with log-spaced scales. A table's index is an integer; what it means
+is fixed by the tables in the weights file. They are made once, by `gaussian_tables`, and shipped,
+never made again at decoding: exponentials differ in the last bit between processors. Symbols that
+share a table are coded together, so a call costs one pass per table in use. Table 0 is so narrow
+that its symbols are zero by contract and cost nothing.
 """
 
 from __future__ import annotations
 
+import binascii
 import functools
+import math
 
 import constriction
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import CorruptFileError
-from .tables import PRECISION
 
 Ints = NDArray[np.int32]
+Indexes = NDArray[np.uint8]
+
+SCALES = 64
+SCALE_MIN, SCALE_MAX = 0.11, 128.0
+PRECISION = 24  # frequencies of a table sum to 2^24
 ESCAPE_LIMIT = 32767  # symbols outside a table are sent as 16 bits
+_LOG_STEP = math.log(SCALE_MAX / SCALE_MIN) / (SCALES - 1)
 _RAW = constriction.stream.model.Uniform(1 << 16)
+
+
+def scale_of(index: NDArray[np.float64] | float) -> NDArray[np.float64]:
+    """Return the standard deviation that a table index stands for."""
+    return SCALE_MIN * np.exp(np.asarray(index, dtype=np.float64) * _LOG_STEP)
+
+
+def index_of(scale: float) -> float:
+    """Return the (fractional) table index of a standard deviation."""
+    return math.log(scale / SCALE_MIN) / _LOG_STEP
+
+
+def gaussian_tables() -> tuple[Ints, Ints]:
+    """Return (radii (64,), frequencies (sum of 2 * radius + 2,)).
+
+    Table k covers the symbols -radius..radius, and one escape symbol comes last. Every frequency
+    is at least 1 and the frequencies of a table sum to 2^PRECISION.
+    """
+    scales = scale_of(np.arange(SCALES, dtype=np.float64))
+    radii = np.ceil(5 * scales).astype(np.int32) + 1
+    tables = [_table(float(s), int(r)) for s, r in zip(scales, radii, strict=True)]
+    return radii, np.concatenate(tables)
+
+
+def _table(scale: float, radius: int) -> Ints:
+    edges = [0.5 * math.erfc(-(k - 0.5) / scale / math.sqrt(2)) for k in range(-radius, radius + 2)]
+    mass = np.diff(np.array(edges))
+    mass = np.append((mass + mass[::-1]) / 2, 2 * edges[0])  # symmetric; the tails escape
+    mass = np.maximum(mass, 4.0 / 2**PRECISION)
+    frequency = np.maximum(np.round(mass / mass.sum() * 2**PRECISION), 1).astype(np.int64)
+    frequency[radius] += 2**PRECISION - frequency.sum()
+    return frequency.astype(np.int32)
 
 
 class Tables:
@@ -56,15 +98,21 @@ class Tables:
 
 
 class Encoder:
-    """Push symbols, then take the bytes."""
+    """Push symbols, then take the bytes.
+
+    Attributes:
+        bits: ideal code length of what was pushed.
+        check: CRC-16/XMODEM of what was pushed, as int16, little-endian.
+    """
 
     def __init__(self, tables: Tables) -> None:
         self._tables, self._coder = tables, constriction.stream.queue.RangeEncoder()
-        self.bits = 0.0
+        self.bits, self.check = 0.0, 0
 
     def push(self, symbols: Ints, index: NDArray[np.integer]) -> None:
         """Append symbols (N,) coded with tables index (N,); those of table 0 must be 0."""
         self.bits += self._tables.bits(symbols, index)
+        self.check = _check(symbols, self.check)
         for k, where in _by_table(index):
             radius = int(self._tables.radii[k])
             some = symbols[where].astype(np.int32)
@@ -76,18 +124,23 @@ class Encoder:
 
     def finish(self) -> bytes:
         """Return the payload; trailing zero bytes are left out."""
-        whole = self._coder.get_compressed().astype("<u4").tobytes()
+        whole: bytes = self._coder.get_compressed().astype("<u4").tobytes()
         payload = whole.rstrip(b"\0")
         return payload if self.bits <= _most_bits(payload) else whole
 
 
 class Decoder:
-    """Pull the symbols in the order in which they were pushed."""
+    """Pull the symbols in the order in which they were pushed.
+
+    Attributes:
+        check: CRC-16/XMODEM of what was pulled.
+    """
 
     def __init__(self, tables: Tables, payload: bytes) -> None:
         words = np.frombuffer(payload + bytes(-len(payload) % 4), dtype="<u4").astype(np.uint32)
         self._tables, self._coder = tables, constriction.stream.queue.RangeDecoder(words)
         self._size, self._left = len(payload), _most_bits(payload)
+        self.check = 0
 
     def pull(self, index: NDArray[np.integer]) -> Ints:
         """Return the next symbols (N,), coded with tables index (N,).
@@ -111,7 +164,12 @@ class Decoder:
         self._left -= self._tables.bits(symbols, index)
         if self._left < 0:
             raise CorruptFileError(f"entropy-coded data ends early: {self._size} bytes are too few")
+        self.check = _check(symbols, self.check)
         return symbols
+
+
+def _check(symbols: Ints, before: int) -> int:
+    return binascii.crc_hqx(symbols.astype("<i2").tobytes(), before)
 
 
 def _most_bits(payload: bytes) -> float:

@@ -1,0 +1,127 @@
+"""The models at work, by name or by the fingerprint in a stream; each is opened when first used."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from typing import Any
+
+from ..errors import EncodepthError, ModelNotFoundError
+from .plane import FORMAT as PLANE
+from .plane import Plane
+from .restore import FORMAT as RESTORE
+from .restore import Restorer
+from .runtime import Runtime
+from .weights import find_weights, format_of, list_models, read_weights
+
+Model = Plane | Restorer
+_LIGHT: dict[str, type[Plane] | type[Restorer]] = {PLANE: Plane, RESTORE: Restorer}
+_TORCH = {  # format -> (module, function) that opens it, the extra that brings what it needs
+    "encodepth-tcm-1": ("encodepth.thesis.model:load", "thesis"),
+}
+
+
+def open_model(
+    name_or_path: str | os.PathLike[str] = "base",
+    threads: int | None = None,
+    device: str = "cpu",
+) -> Any:
+    """Open a shipped model by name, or a weights file of any family.
+
+    Args:
+        name_or_path: "base", "restore", or a file.
+        threads: that it uses; as many as this process may use, at most 8, if None.
+        device: for families that run in torch; those that ship run on the CPU.
+
+    Returns:
+        `Plane` (colour), `Restorer`, or what the family's own row gives.
+
+    Raises:
+        ModelNotFoundError: no model of that name, or the file cannot be used.
+        EncodepthError: the family needs packages that are not installed.
+    """
+    path = find_weights(name_or_path)
+    form = format_of(path)
+    if form in _TORCH:
+        return _open_elsewhere(path, form, device)
+    if form not in _LIGHT:
+        known = ", ".join(sorted({*_LIGHT, *_TORCH}))
+        raise ModelNotFoundError(f"weights {path} are of format {form}; this build knows {known}")
+    weights = read_weights(path)
+    return _LIGHT[form](weights, Runtime(weights, threads))
+
+
+def _open_elsewhere(path: os.PathLike[str], form: str, device: str) -> Any:
+    where, extra = _TORCH[form]
+    module, function = where.split(":")
+    try:
+        return getattr(importlib.import_module(module), function)(path, device)
+    except ModuleNotFoundError as error:
+        raise EncodepthError(
+            f"weights {path} ({form}) need {error.name}; pip install 'encodepth[{extra}]'"
+        ) from None
+
+
+class Models(dict[str, Any]):
+    """Models by name; one that is asked for and not here yet is opened.
+
+    Args:
+        model: what codes: a shipped model's name, a weights file, or an opened model.
+        threads, device: as `open_model` takes them.
+    """
+
+    def __init__(
+        self,
+        model: str | os.PathLike[str] | Any = "base",
+        threads: int | None = None,
+        device: str = "cpu",
+    ) -> None:
+        super().__init__()
+        self._threads, self._device = threads, device
+        if isinstance(model, str | os.PathLike):
+            self.name = os.fspath(model)
+        else:
+            self.name = "the given model"
+            self[self.name] = model
+
+    @property
+    def own(self) -> Any:
+        """The model that codes."""
+        return self[self.name]
+
+    def has(self, name: str) -> bool:
+        """Whether the model of a name can be opened."""
+        try:
+            self[name]
+        except EncodepthError:
+            return False
+        return True
+
+    def of(self, fingerprint: int, task: str, what: str) -> Any:
+        """Return the model whose weights a stream was made with: ours, or any that is installed.
+
+        Args:
+            fingerprint: that the stream names.
+            task: a method that the model has, "decode" or "restore".
+            what: the stream in an error's words, "colour".
+
+        Raises:
+            ModelNotFoundError: none is.
+        """
+        missing: EncodepthError | None = None
+        for name in dict.fromkeys([*self, self.name, *(r.name for r in list_models())]):
+            try:
+                model = self[name]
+            except EncodepthError as error:
+                missing = missing or error
+                continue
+            if model.fingerprint == fingerprint and hasattr(model, task):
+                return model
+        raise ModelNotFoundError(
+            f"the {what} stream needs weights {fingerprint:08x}, which are not installed "
+            "(encodepth models lists all)" + (f"; {missing}" if missing else "")
+        )
+
+    def __missing__(self, name: str) -> Any:
+        self[name] = open_model(name, self._threads, self._device)
+        return self[name]

@@ -1,0 +1,126 @@
+"""Depth restored after AV1: the network's estimate of what a plane lost is taken away from it.
+
+No symbol hangs on it, so machines may differ by a rounding; holes are no business of it. What the
+network sees and how is in the graph (docs/depth.md).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .runtime import Runtime
+from .tiles import Area, extent, windows
+from .weights import Weights
+
+FORMAT = "encodepth-restore-1"
+TOP = 4095  # codes of AV1's plane are 0..TOP
+MAX_STRENGTH = 64  # bytes of strength are below
+
+_LEAST = -8  # strengths are quarter octaves from here on: an error of a quarter code
+_ALIGN = 8
+_TILE, _HALO = 1024, 128  # pixels; the network sees 127 around each
+_TRIED = 64  # rows on which the encoder sees whether the network helps
+
+
+def strength_of(rmse: float) -> int:
+    """Return the byte, below `MAX_STRENGTH`, that stands for an RMSE in codes of the plane."""
+    octaves = math.log2(max(rmse, 2 ** (_LEAST / 4)))
+    return min(round(4 * octaves) - _LEAST, MAX_STRENGTH - 1)
+
+
+def size_of(strength: int) -> float:
+    """Return the RMSE in codes that a byte stands for."""
+    return float(2 ** ((strength + _LEAST) / 4))
+
+
+class Restorer:
+    """The network at work on whole planes of any size, tile by tile.
+
+    Args:
+        weights: of the family "encodepth-restore-1".
+        runtime: runs its graph.
+    """
+
+    codes: tuple[str, ...] = ()  # no modality by itself
+
+    def __init__(self, weights: Weights, runtime: Runtime) -> None:
+        self.fingerprint, self._runtime = weights.fingerprint, runtime
+
+    def open_all(self) -> None:
+        """Open every graph now, which shows whether the weights fit; else each when first used.
+
+        Raises:
+            ModelNotFoundError: they do not.
+        """
+        self._runtime.open(["restore/depth"])
+
+    def restore(
+        self,
+        plane: NDArray[np.float32],
+        valid: NDArray[np.bool_],
+        strength: int,
+        color: NDArray[np.uint8] | None = None,
+    ) -> NDArray[np.float32]:
+        """Return the plane (H, W) in [0, 1] with the estimated error taken away.
+
+        Args:
+            plane: as AV1 decoded it, in [0, 1].
+            valid: where depth was measured.
+            strength: how large the error is, as `strength_of` says it.
+            color: decoded colour (H, W, 3) of the same view.
+        """
+        height, width = plane.shape
+        space = [(0, -height % _ALIGN), (0, -width % _ALIGN)]
+        codes = np.pad(plane, space, mode="edge") * np.float32(TOP)
+        holes = np.pad(~valid, space, constant_values=True)
+        if color is not None:
+            color = np.pad(color, [*space, (0, 0)], mode="edge")
+        size = np.full((1, 1, 1, 1), size_of(strength), np.float32)
+        out = np.empty(codes.shape, np.float32)
+        for window in windows(codes.shape, _TILE, _HALO):
+            (error,) = self._runtime(
+                "restore/depth",
+                codes=np.ascontiguousarray(codes[window.wide])[None, None],
+                holes=holes[window.wide].astype(np.float32)[None, None],
+                color=_color(color, window.wide),
+                size=size,
+            )
+            out[window.core] = codes[window.core] + error[0, 0][window.inner]
+        restored: NDArray[np.float32] = out[:height, :width] / np.float32(TOP)
+        return np.clip(restored, 0, 1)
+
+    def helps(
+        self,
+        rough: NDArray[np.float32],
+        plane: NDArray[np.float32],
+        valid: NDArray[np.bool_],
+        strength: int,
+        color: NDArray[np.uint8] | None = None,
+    ) -> bool:
+        """Whether restoring `rough` brings it nearer to `plane` in the rows where it is farthest.
+
+        A whole plane would take the encoder as long as the decoder; the `_TRIED` rows with the
+        most error hold most of it.
+        """
+        error = (np.square(rough - plane) * valid).sum(1, dtype=np.float64)
+        sums = np.concatenate([[0.0], np.cumsum(error)])
+        tried = min(_TRIED, len(error))
+        starts = np.arange(0, len(error) - tried + 1, _ALIGN)
+        top = int(starts[np.argmax(sums[starts + tried] - sums[starts])])
+        rows = slice(top, top + tried)
+        restored = self.restore(
+            rough[rows], valid[rows], strength, None if color is None else color[rows]
+        )
+        off = np.square(restored - plane[rows])[valid[rows]].sum(dtype=np.float64)
+        return bool(off < error[rows].sum())
+
+
+def _color(color: NDArray[np.uint8] | None, area: Area) -> NDArray[np.float32]:
+    """Return an area of colour as (1, 3, h, w) in [0, 1]; grey where there is none."""
+    if color is None:
+        return np.full((1, 3, *extent(area)), 0.5, np.float32)
+    part = np.ascontiguousarray(color[area].transpose(2, 0, 1))
+    return part[None].astype(np.float32) / np.float32(255)
