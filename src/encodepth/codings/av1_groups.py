@@ -286,10 +286,12 @@ def announced_size(sequence: bytes) -> tuple[int, int]:
 
     take(3)  # profile
     still, reduced, timing, delay, points = take(1), take(1), take(1), take(1), take(5)
-    if still or reduced or timing or delay or points:
+    if still or reduced or timing or delay or points or take(12):  # the last: layers
         raise CorruptFileError("AV1 sequence header is not that of a group of pictures")
-    take(12)  # operating point
     if take(5) > 7:  # level, from 4.0 on with a tier
         take(1)
-    width_bits, height_bits = take(4) + 1, take(4) + 1
-    return take(width_bits) + 1, take(height_bits) + 1
+    bits_of = (take(4) + 1, take(4) + 1)  # frames write their own size, if they have one, so long
+    width, height = take(bits_of[0]) + 1, take(bits_of[1]) + 1
+    if bits_of != tuple(max((side - 1).bit_length(), 1) for side in (width, height)):
+        raise CorruptFileError(f"AV1 sizes of {bits_of} bits are not {width}x{height}'s shortest")
+    return width, height
