@@ -1,6 +1,7 @@
 """Groups of pictures: one payload a picture, two decoders that agree, damage that is reported."""
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,9 @@ from encodepth.codings.av1_groups import (
     MAX_UNITS,
     GroupEncoder,
     announced_size,
+    color_options,
     decode_group,
+    depth_options,
     encode_group,
     iterate_group,
 )
@@ -103,6 +106,25 @@ def test_the_same_pictures_give_the_same_bytes():
         assert encode_group(pictures, options) == encode_group(pictures, options)
 
 
+def test_more_threads_than_one_give_the_same_bytes_whatever_their_number():
+    pictures = moving(6, 96, 144)
+    two, three = (encode_group(pictures, replace(LIVE, threads=n)) for n in (2, 3))
+    assert two == three
+
+
+def test_every_effort_encodes_color_and_depth_and_a_finer_quality_is_nearer():
+    for effort in (1, 3, 5):
+        for live in (False, True):
+            for ask, pictures in ((color_options, moving(3)), (depth_options, slopes(3))):
+                errors = []
+                for quality in (10, 90, 100):
+                    payloads = encode_group(pictures, ask(quality, effort, live))
+                    decoded = decode_group(payloads, pictures[0].shape)
+                    off = np.asarray(decoded).astype(float) - np.asarray(pictures)
+                    errors.append(np.square(off).mean())
+                assert errors[0] > errors[1] >= errors[2]
+
+
 def test_a_group_of_one_is_a_key_frame():
     payload = encode_group(moving(1), AHEAD)
     assert len(payload) == 1
@@ -142,6 +164,18 @@ def test_payloads_cannot_ask_for_another_size():
         through_boxes(grey, (48, 72, 3))
 
 
+def test_a_sequence_header_leaves_frames_no_room_for_larger_sizes():
+    for width_bits, ends in ((7, 72), (16, None)):
+        fields = "001000000000" + "0" * 12 + "00000"
+        fields += f"{width_bits - 1:04b}0101{71:0{width_bits}b}{47:06b}"
+        sequence = int(fields.ljust(80, "0"), 2).to_bytes(10, "big")
+        if ends:
+            assert announced_size(sequence) == (72, 48)
+        else:
+            with pytest.raises(CorruptFileError, match="are not 72x48's shortest"):
+                announced_size(sequence)
+
+
 def test_payloads_hold_exactly_one_picture_each():
     payloads = encode_group(moving(4), LIVE)
     for wrong in (
@@ -170,6 +204,7 @@ def test_payloads_hold_exactly_one_picture_each():
         (lambda p: b"\x8a" + p[1:], "AV1 unit at byte 0 starts with 0x8a"),
         (lambda p: p + unit(3) * 40, "AV1 picture 0 has more than 40 units"),
         (lambda p: p[:2] + b"\x18" + p[3:], "not that of a group of pictures"),
+        (lambda p: p[:4] + b"\xff" + p[5:], "not that of a group of pictures"),
     ],
 )
 def test_damage_that_shows_before_decoding_is_named(change, message):
@@ -193,8 +228,7 @@ def test_damage_decodes_or_is_reported_and_never_crashes(source):
             del payloads[rng.randrange(len(payloads))]
         try:
             decoded = decode_group([bytes(p) for p in payloads], shape)
-        except CorruptFileError as error:
-            assert len(str(error).splitlines()) == 1
+        except CorruptFileError:
             continue
         assert all(p.shape == shape and p.dtype == pictures[0].dtype for p in decoded)
 

@@ -4,6 +4,7 @@ import io
 import struct
 import tracemalloc
 import zlib
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -207,10 +208,11 @@ def test_every_flipped_byte_costs_at_most_its_chunk_and_shows_no_wrong_frame():
             read = reader(bytes(hurt), use_index=use_index)
             found = {}
             for number, entry in enumerate(read.chunks):
-                try:
-                    found[entry.first] = read.read(number).frames
-                except CorruptFileError as error:
-                    assert str(error).startswith(f"chunk {number}: ")
+                frames = frames_or_error(read, number)
+                if isinstance(frames, str):
+                    assert frames.startswith(f"chunk {number}: ")
+                else:
+                    found[entry.first] = frames
             whole = {
                 entry.first: row
                 for entry, row in zip(entries, rows, strict=True)
@@ -228,8 +230,7 @@ def test_resealed_damage_of_a_chunk_is_parsed_or_reported_never_a_crash(chunk, d
     whole = resealed(whole)
     try:
         parsed = Chunk.parse(whole, NUMBERS)
-    except CorruptFileError as error:
-        assert len(str(error).splitlines()) == 1
+    except CorruptFileError:
         return
     assert parsed.serialize() == whole
 
@@ -243,8 +244,7 @@ def test_resealed_damage_of_a_header_is_parsed_or_reported_never_a_crash(header,
     whole = bytes(body) + zlib.crc32(body).to_bytes(4, "little")
     try:
         parsed, size = Header.parse(whole)
-    except CorruptFileError as error:
-        assert len(str(error).splitlines()) == 1
+    except CorruptFileError:
         return
     assert parsed.serialize() == whole[:size]
 
@@ -347,8 +347,6 @@ def test_a_false_index_never_shows_a_wrong_frame():
     data = recording(plain(2), plain(2, 2))
     first, second = reader(data).chunks
     end = second.offset + second.size
-    from dataclasses import replace
-
     lied = index_bytes([replace(first, frames=1), replace(second, first=1)])
     read = reader(data[:end] + lied + footer_bytes(end))
     assert read.indexed
@@ -424,6 +422,13 @@ def test_golden_recording_is_the_worked_example():
     assert read.header == EXAMPLE
     assert read.read(0) == Chunk(0, FRAMES)
     assert read.problems == ()
+
+
+def frames_or_error(read, number):
+    try:
+        return read.read(number).frames
+    except CorruptFileError as error:
+        return str(error)
 
 
 def resealed(chunk):

@@ -19,17 +19,19 @@ from . import av1_boxes, dav1d, libavif
 from .libaom import Encoder, Options, Usage
 
 MAX_PICTURES = 1024  # of a group
-MAX_UNITS = 40  # OBUs of a payload; libaom writes up to 8
+MAX_UNITS = 40  # OBUs of a payload, so that one payload cannot keep a decoder busy for long
 MAX_CODE = 4095  # of a grey picture's 12 bits
 
 DEFAULT_EFFORT = 7
 LOOKAHEAD = 35  # pictures, where a picture need not come out at once
 
 _BEST = 99  # quality; 100 would be lossless to libaom, which the lossy codings never are
-_COLOR_AHEAD = (10, 10, 9, 8, 7, 6, 6, 5, 4, 3)  # libaom's speed for effort 0..9
-_DEPTH_AHEAD = (10, 10, 9, 8, 7, 6, 6, 5, 4, 3)
-_LIVE = (10, 10, 9, 9, 8, 8, 7, 7, 6, 5)
-_REALTIME = 7  # the speed from which on libaom is asked for its real-time ways
+_GOOD, _REALTIME = Usage.GOOD, Usage.REALTIME
+_AHEAD = (  # how libaom searches and at which speed, for effort 0..9
+    *((_REALTIME, speed) for speed in (10, 10, 9, 8, 7, 6)),
+    *((_GOOD, speed) for speed in (6, 5, 4, 3)),
+)
+_LIVE = tuple((_REALTIME, speed) for speed in (10, 10, 9, 9, 8, 8, 7, 7, 6, 5))
 _QUICK = 4  # the speed from which on tools are left out that take time and save next to nothing
 _QUICK_DEPTH = {
     "enable-1to4-partitions": "0",
@@ -54,13 +56,18 @@ def color_options(quality: int, effort: int = DEFAULT_EFFORT, live: bool = False
         effort: 1 (fast) .. 9 (small).
         live: give out each picture's payload at once, at the cost of bytes.
     """
-    return _options(quality, (_LIVE if live else _COLOR_AHEAD)[effort], live, {"tune": "psnr"})
+    return _options(quality, *(_LIVE if live else _AHEAD)[effort], {"tune": "psnr"})
 
 
 def depth_options(quality: int, effort: int = DEFAULT_EFFORT, live: bool = False) -> Options:
-    """Return what a group of depth planes, 12-bit codes, is encoded with; as `color_options`."""
-    speed = (_LIVE if live else _DEPTH_AHEAD)[effort]
-    return _options(quality, speed, live, depth_extras(speed))
+    """Return what a group of depth planes, 12-bit codes, is encoded with; as `color_options`.
+
+    Note:
+        On a moving structured-light sensor stills of the same effort may be smaller at equal RMSE:
+        whoever wants the least bytes has to try both.
+    """
+    usage, speed = (_LIVE if live else _AHEAD)[effort]
+    return _options(quality, usage, speed, depth_extras(speed))
 
 
 def depth_extras(speed: int) -> dict[str, str]:
@@ -73,15 +80,9 @@ def quantizer(quality: int) -> int:
     return ((100 - min(quality, _BEST)) * 63 + 50) // 100
 
 
-def _options(quality: int, speed: int, live: bool, extra: dict[str, str]) -> Options:
-    realtime = live or speed >= _REALTIME
-    return Options(
-        quantizer(quality),
-        speed,
-        Usage.REALTIME if realtime else Usage.GOOD,
-        0 if realtime else LOOKAHEAD,
-        extra=extra,
-    )
+def _options(quality: int, usage: Usage, speed: int, extra: dict[str, str]) -> Options:
+    lag = LOOKAHEAD if usage == _GOOD else 0  # real time gains nothing from waiting
+    return Options(quantizer(quality), speed, usage, lag, extra=extra)
 
 
 class GroupEncoder:
@@ -286,10 +287,12 @@ def announced_size(sequence: bytes) -> tuple[int, int]:
 
     take(3)  # profile
     still, reduced, timing, delay, points = take(1), take(1), take(1), take(1), take(5)
-    if still or reduced or timing or delay or points:
+    if still or reduced or timing or delay or points or take(12):  # the last: layers
         raise CorruptFileError("AV1 sequence header is not that of a group of pictures")
-    take(12)  # operating point
     if take(5) > 7:  # level, from 4.0 on with a tier
         take(1)
-    width_bits, height_bits = take(4) + 1, take(4) + 1
-    return take(width_bits) + 1, take(height_bits) + 1
+    bits_of = (take(4) + 1, take(4) + 1)  # frames write their own size, if they have one, so long
+    width, height = take(bits_of[0]) + 1, take(bits_of[1]) + 1
+    if bits_of != tuple(max((side - 1).bit_length(), 1) for side in (width, height)):
+        raise CorruptFileError(f"AV1 sizes of {bits_of} bits are not {width}x{height}'s shortest")
+    return width, height
