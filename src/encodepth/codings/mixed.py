@@ -286,8 +286,8 @@ def _walk(  # type: ignore[no-untyped-def]
             age_n, wrong_n = np.int64(age[i]), np.int64(wrong[i])
             track_w = level_w + along_w if age_w else w << _FINE
             track_n = np.int64(level[i]) + np.int64(down[i]) if age_n else n << _FINE
-            around = 2 * wrong_w + 2 * wrong_n + np.int64(wrong[i + one])
-            rough = _bits(around + np.int64(wrong[i - one]), _ROUGH - 1)
+            around = 3 * wrong_w + 2 * wrong_n + np.int64(wrong[i + one])
+            rough = _bits(around, _ROUGH - 1)
 
             dw, dn = w - p, n - p
             k0 = (_clip(n - nw, 4) * 9 + _clip(ne - n, 4)) * 9 + _clip(w - nw, 4)
