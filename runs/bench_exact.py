@@ -55,7 +55,7 @@ def main() -> None:
                     rows.append(_measure(name, coder, depth, error))
                     rows[-1] |= {"recording": f"{folder.parent.name}/{folder.name}"}
     record = {"machine": platform.processor() or platform.machine(), "rows": rows}
-    arguments.out.write_text(json.dumps(record, indent=1) + "\n")
+    arguments.out.write_text(json.dumps(record) + "\n")
     _print(rows, list(coders))
 
 

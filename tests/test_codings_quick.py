@@ -4,7 +4,7 @@ import hashlib
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -13,7 +13,9 @@ from encodepth.codings.exact import _fewest
 from encodepth.errors import CorruptFileError, EncodepthError
 
 CODINGS = pytest.mark.parametrize("coding", [quick, mixed], ids=["quick", "mixed"])
-SLOW = settings(deadline=None, max_examples=60)  # the first example compiles
+SLOW = settings(  # the first example compiles
+    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
+)
 
 
 def room(height: int = 48, width: int = 64) -> np.ndarray:
@@ -99,6 +101,7 @@ def test_a_bound_holds(coding, plane, error, holes):
     assert np.array_equal(decoded, values.merged(plane, error, holes))
 
 
+@SLOW
 @given(plane=SMALL, error=st.integers(1, 400))
 def test_merging_is_as_in_exact_depth(plane, error):
     used = np.unique(plane[plane > 0]).astype(np.int64)
@@ -166,6 +169,7 @@ def test_any_bytes_are_reported_or_give_a_plane(coding, payload):
     reads(coding, payload, (17, 23))
 
 
+@SLOW
 @given(st.sets(st.integers(0, 65535)))
 def test_lists_come_back(chosen):
     listed = np.array(sorted(chosen), np.uint16)

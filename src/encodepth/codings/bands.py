@@ -16,16 +16,16 @@ import numpy as np
 from ..errors import CorruptFileError
 from .values import decode_values, encode_values, places
 
-_PIXELS = 1 << 19  # of a band, about: 640x480 is one, 1280x720 two
+_PIXELS = 1 << 20  # of a band at most, about: 1280x720 is one, 1920x1080 two
 _THREADS = 8  # at most
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
-Walk = Callable[[np.ndarray, np.ndarray, int, np.ndarray, object], int]
+Walk = Callable[[np.ndarray, np.ndarray, int, np.ndarray, bool], int]
 """(band, table, top, data, decoding) -> bytes, or -1.
 
-Encoding (`decoding` None), `table` is each value's place; decoding (1), each place's value. `band`
+Encoding, `table` is each value's place, int32; decoding, each place's value, uint16. `band`
 is uint16 (rows, w), read or filled; `data` is filled with at most its size, or read.
 """
 
@@ -48,17 +48,18 @@ def encode_bands(
     head = _varint(len(listed)) + listed
     if len(values) + some <= 1:
         return head
-    wide = _bytes_of(len(values))
     table = np.concatenate([np.zeros(1, np.uint16), values])
+    wide, first = _as_they_are(table)
 
     def code(rows: slice) -> bytes:
         band = plane[rows]
         data = np.empty(band.size * wide - 1, np.uint8)
-        size = walk(band, place, len(values), data, None)
+        size = walk(band, place, len(values), data, False)
         if size >= 0:
             return data[:size].tobytes()
         index = place[band]
-        return (index.astype(np.uint8) if wide == 1 else table[index].astype("<u2")).tobytes()
+        seen = (index - first).astype(np.uint8) if wide == 1 else table[index].astype("<u2")
+        return seen.tobytes()
 
     bands = _parallel(code, _cut(*plane.shape), threads)
     return head + b"".join(_varint(len(band)) for band in bands[:-1]) + b"".join(bands)
@@ -93,16 +94,17 @@ def decode_bands(
     starts = np.cumsum([at, *sizes]).tolist()
     bands = [payload[a:b] for a, b in zip(starts, [*starts[1:], len(payload)], strict=True)]
     plane = np.empty((height, width), np.uint16)
+    wide, first = _as_they_are(table)
 
     def uncode(job: tuple[slice, bytes]) -> None:
         rows, data = job
-        band, wide = plane[rows], _bytes_of(top)
+        band = plane[rows]
         if len(data) == band.size * wide:
-            index = np.frombuffer(data, f"<u{wide}").reshape(band.shape)
-            if wide == 1 and index.max() > top:
-                raise CorruptFileError(f"place {index.max()} is beyond a list of {top} values")
-            band[:] = table[index] if wide == 1 else index
-        elif walk(band, table, top, np.frombuffer(bytearray(data), np.uint8), 1) < 0:
+            seen = np.frombuffer(data, f"<u{wide}").reshape(band.shape)
+            if wide == 1 and seen.max() > top - first:
+                raise CorruptFileError(f"byte {seen.max()} is beyond a list of {top} values")
+            band[:] = table[first:][seen] if wide == 1 else seen
+        elif walk(band, table, top, np.frombuffer(bytearray(data), np.uint8), True) < 0:
             raise CorruptFileError(f"rows from {rows.start} on end too early or are damaged")
 
     _parallel(uncode, list(zip(cuts, bands, strict=True)), threads)
@@ -115,9 +117,14 @@ def _cut(height: int, width: int) -> list[slice]:
     return [slice(y, min(y + rows, height)) for y in range(0, height, rows)]
 
 
-def _bytes_of(top: int) -> int:
-    """Return the bytes of a pixel written as it is: its place, or, of a long list, its value."""
-    return 1 if top < 256 else 2
+def _as_they_are(table: np.ndarray) -> tuple[int, int]:
+    """Return how pixels are written as they are: the bytes of one, the place that byte 0 means.
+
+    A place less the lowest, where a byte can hold it, else a value of two bytes, low first. Where
+    0 is a value of the list there are no holes, so place 0 does not occur.
+    """
+    first = 1 if len(table) > 1 and table[1] == 0 else 0
+    return (1, first) if len(table) - first <= 256 else (2, first)
 
 
 def _parallel(do: Callable[[Job], Result], jobs: list[Job], threads: int | None) -> list[Result]:

@@ -83,6 +83,7 @@ def _band(band: np.ndarray, table: np.ndarray, top: int, data: np.ndarray, decod
     width = band.shape[1] + 2 * _PAD
     rows, tracks = np.full((3, width), 2, np.int32), np.zeros((5, width), np.int32)
     weights = np.full(_WEIGHTS, _EVEN, np.int32)
+    table = table.astype(np.int32)
     return _walk(band, table, top, data, estimates(_ESTIMATES), weights, rows, tracks, decoding)
 
 
@@ -134,13 +135,13 @@ def _mixed(decision, cells, node, row, estimate, weights, coder, data, decoding)
     a = min(max(a >> 16, -2047), 2047)
     p = np.int64(_SQUASH[np.uint64(a + 2047)])
     part = (wide >> 22) * p
-    if decoding is not None:
+    if decoding:
         decision = 1 if low < part else 0
     if decision:
         wide = part
         off = _ONE - 1 - p
     else:
-        low = low + part if decoding is None else low - part
+        low = low + part if not decoding else low - part
         wide -= part
         off = -p
     off = off * _STEP >> 6
@@ -285,8 +286,8 @@ def _walk(  # type: ignore[no-untyped-def]
             age_n, wrong_n = np.int64(age[i]), np.int64(wrong[i])
             track_w = level_w + along_w if age_w else w << _FINE
             track_n = np.int64(level[i]) + np.int64(down[i]) if age_n else n << _FINE
-            around = 2 * wrong_w + 2 * wrong_n + np.int64(wrong[i + one])
-            rough = _bits(around + np.int64(wrong[i - one]), _ROUGH - 1)
+            around = 3 * wrong_w + 2 * wrong_n + np.int64(wrong[i + one])
+            rough = _bits(around, _ROUGH - 1)
 
             dw, dn = w - p, n - p
             k0 = (_clip(n - nw, 4) * 9 + _clip(ne - n, 4)) * 9 + _clip(w - nw, 4)
@@ -307,7 +308,7 @@ def _walk(  # type: ignore[no-untyped-def]
             row = rough * _NODES
 
             value = np.int64(0)
-            if decoding is None:
+            if not decoding:
                 value = np.int64(table[band[line, i - four]])
             hole = 1 if value == 0 else 0
             if holes:
@@ -348,7 +349,7 @@ def _walk(  # type: ignore[no-untyped-def]
                     down_w, np.int64(down[i]),
                 )  # fmt: skip
             level[i], along[i], down[i], age[i] = level_w, along_w, down_w, age_w
-            if decoding is not None:
+            if decoding:
                 band[line, i - four] = table[0 if hole else value]
         if ended(coder, data, decoding):
             return -1

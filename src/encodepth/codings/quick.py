@@ -67,7 +67,8 @@ def decode(payload: bytes, height: int, width: int, *, threads: int | None = Non
 
 def _band(band: np.ndarray, table: np.ndarray, top: int, data: np.ndarray, decoding: object) -> int:
     rows = np.full((3, band.shape[1] + 5), 2, np.int32)
-    return _walk(band, table, top, data, estimates(_ESTIMATES), rows, decoding)
+    apart = 1 if decoding else None
+    return _walk(band, table, top, data, estimates(_ESTIMATES), rows, apart)
 
 
 @inner
@@ -143,7 +144,7 @@ def _walk(  # type: ignore[no-untyped-def]
             p = min(max(w + n - nw, low), high)
 
             value = np.int64(0)
-            if decoding is None:
+            if not decoding:
                 value = np.int64(table[band[line, column]])
             hole = 1 if value == 0 else 0
             if pattern:
@@ -168,7 +169,7 @@ def _walk(  # type: ignore[no-untyped-def]
             w = p if hole else value
             here[column + two] = w << 1 | hole
             nw, n, ne, slope = n, ne, following >> 1, turn
-            if decoding is not None:
+            if decoding:
                 band[line, column] = table[0 if hole else value]
         if ended(coder, data, decoding):
             return -1

@@ -67,7 +67,7 @@ def prove(original: np.ndarray, decoded: np.ndarray, error: int, holes: bool = T
 def encode_values(values: np.ndarray) -> bytes:
     """Code a sorted list of 0..65536 different values, uint16 (n,)."""
     data = np.zeros(_LIST, np.uint8)
-    size = _walk_values(values, len(values), data, _fresh(), None)
+    size = _walk_values(values, len(values), data, _fresh(), False)
     if size < 0:
         raise AssertionError("a list of values always fits")
     return data[:size].tobytes()
@@ -80,7 +80,7 @@ def decode_values(payload: bytes) -> np.ndarray:
         CorruptFileError: the bytes are not such a list.
     """
     data, values = np.frombuffer(bytearray(payload), np.uint8), np.zeros(_ALL, np.uint16)
-    count = _walk_values(values, 0, data, _fresh(), 1)
+    count = _walk_values(values, 0, data, _fresh(), True)
     if count < 0:
         raise CorruptFileError(f"list of depth values in {len(payload)} bytes is damaged")
     return values[:count].copy()
@@ -147,14 +147,14 @@ def _walk_values(
         return -1
     value, near, far = np.int64(-1), 0, 0
     for i in range(count):
-        gap = np.int64(values[i]) - value if decoding is None else np.int64(0)
+        gap = np.int64(values[i]) - value if not decoding else np.int64(0)
         base = _CELLS * (1 + 6 * min(near, 5) + min(far, 5))
         gap, coder = number(gap, base, base + _LENGTHS, estimate, coder, data, decoding)
         value += gap
         if value >= _ALL or ended(coder, data, decoding):
             return -1
         far, near = near, _length(gap)
-        if decoding is not None:
+        if decoding:
             values[i] = value
     size = finish(coder, data, decoding)
-    return size if decoding is None or size < 0 else count
+    return size if not decoding or size < 0 else count
