@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from encodepth.report.report import report
-
 from encodepth.evaluate.compare import compare
 from encodepth.evaluate.frames import find_frames
 from encodepth.evaluate.runner import evaluate
+from encodepth.report.page import report
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 

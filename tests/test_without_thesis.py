@@ -43,13 +43,14 @@ for place in ("depth.png", "frames/a/depth/0.png"):
     Image.fromarray(depth).save(place)
 
 run("encode", "color.png", "depth.png", "-o", "pair.rgbd", "--coder", "avif")
-run("encode", "color.png", "-o", "learned.rgbd", "--coder", "learned")
+run("encode", "color.png", "-o", "learned.rgbd", "--coder", "learned", "-q", "30")
 run("info", "pair.rgbd", "learned.rgbd")
 run("verify", "--decode", "pair.rgbd", "learned.rgbd")
 run("decode", "pair.rgbd", "learned.rgbd")
 assert np.array_equal(encodepth.decode(Path("pair.rgbd").read_bytes()).depth == 0, depth == 0)
 run("view", "pair.rgbd", "-o", "pair.html")
-run("eval", "photographs", "-o", "r.jsonl", "--codec", "jpeg,webp,base,base+av1", "--quiet")
+run("eval", "photographs", "-o", "r.jsonl", "--codec", "jpeg,webp,base+av1",
+    "--quality", "20,60", "--quiet")
 run("compare", "r.jsonl", "--plot", "r.svg")
 run("profile", "base", "--size", "64x64", "--runs", "0")
 run("report", "r.jsonl", "-o", "page")

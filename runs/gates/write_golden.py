@@ -36,7 +36,7 @@ def learned() -> dict[str, bytes]:
 
 
 def errors() -> dict[str, bytes]:
-    """Return name -> a file that must be refused."""
+    """Return name -> a file that is refused."""
     exact = encode(scene(), lossless="both")
     avif = encode(scene(), coding="av1", quality=60)
     body = bytearray(exact[:-4])

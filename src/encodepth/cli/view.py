@@ -95,36 +95,23 @@ def command(
     Writes a page that turns the point cloud in any browser, offline too, or a PNG with colour,
     depth and the point cloud from several sides. A single depth map is shown too.
     """
-    if file == PIPE and output is None:
-        raise click.UsageError("a picture from stdin needs -o FILE")
-    target = Path(output) if output else Path(Path(file).name).with_suffix(".html")
-    suffix = target.suffix.lower()
-    if suffix not in (".png", ".html", ".htm"):
-        raise click.UsageError(f'"{target}" should end in .png or .html')
-    if views and suffix != ".png":
-        raise click.UsageError("--from is for a .png; on a page the point cloud turns by itself")
-    if open_it and suffix == ".png":
-        raise click.UsageError("--open is for a page; say -o FILE.html")
+    target = _target(file, output, views, open_it)
     sources = [name for name in (file, depth, diff) if name is not None]
     check_free(target, force=force, sources=sources)
-
     image, facts, details = _load(file, depth, depth_unit or 0.001, intrinsics, device)
-    unit = depth_unit or image.depth_unit
-    original = _load(diff, None, unit, intrinsics, device)[0] if diff else None
-    if original is not None:
+    original = None
+    if diff:
+        original = _load(diff, None, depth_unit or image.depth_unit, intrinsics, device)[0]
         from ..view.geometry import error_mm
 
         error_mm(image, original)  # say now if they cannot be compared
-    if image.depth is not None and image.intrinsics is None:
-        from ..view.geometry import depth_intrinsics
-
-        camera, _ = depth_intrinsics(image)
-        guess = f"guessing fx = fy = {camera.fx:g} pixels, centre {camera.cx:g}, {camera.cy:g}"
+    guess = _guessed_camera(image)
+    if guess:
         facts += f" · camera not in the file: {guess}"
         if not quiet:
             click.echo(f"encodepth: {file} has no intrinsics; {guess} (--intrinsics)", err=True)
     title = Path(file).name
-    if suffix == ".png":
+    if target.suffix.lower() == ".png":
         save(target, _png(image, f"{title} · {facts}", original, views))
     else:
         from ..view.page import view_page
@@ -139,6 +126,35 @@ def command(
         import webbrowser
 
         webbrowser.open(target.resolve().as_uri())
+
+
+def _target(file: str, output: str | None, views: Sequence[Sequence[float]], open_it: bool) -> Path:
+    """Return what is written, after checking that the options go with it.
+
+    Raises:
+        click.UsageError: they do not.
+    """
+    if file == PIPE and output is None:
+        raise click.UsageError("a picture from stdin needs -o FILE")
+    target = Path(output) if output else Path(Path(file).name).with_suffix(".html")
+    suffix = target.suffix.lower()
+    if suffix not in (".png", ".html", ".htm"):
+        raise click.UsageError(f'"{target}" should end in .png or .html')
+    if views and suffix != ".png":
+        raise click.UsageError("--from is for a .png; on a page the point cloud turns by itself")
+    if open_it and suffix == ".png":
+        raise click.UsageError("--open is for a page; say -o FILE.html")
+    return target
+
+
+def _guessed_camera(image: RgbdImage) -> str:
+    """Say what camera is guessed for a picture that has none, or nothing."""
+    if image.depth is None or image.intrinsics is not None:
+        return ""
+    from ..view.geometry import depth_intrinsics
+
+    camera, _ = depth_intrinsics(image)
+    return f"guessing fx = fy = {camera.fx:g} pixels, centre {camera.cx:g}, {camera.cy:g}"
 
 
 def _load(

@@ -18,14 +18,9 @@ _SMALL = 160  # MS-SSIM has five scales of an 11-pixel window: it takes no side 
 
 def color_fields(size: int, decoded: NDArray[np.uint8], rgb: NDArray[np.uint8]) -> Record:
     """Return the fields of a colour record that follow from the bytes and the decoded picture."""
-    height, width = rgb.shape[:2]
-    small = min(height, width) <= _SMALL
+    small = min(rgb.shape[:2]) <= _SMALL
     return {
-        "modality": "color",
-        "width": width,
-        "height": height,
-        "bytes": size,
-        "bpp": bits_per_pixel(size, width, height),
+        **_size_fields("color", size, rgb),
         "psnr": psnr(decoded, rgb),
         "ms_ssim_db": None if small else ms_ssim_db(decoded, rgb),
     }
@@ -35,14 +30,9 @@ def depth_fields(
     size: int, decoded: NDArray[np.uint16], depth: NDArray[np.uint16], unit: float
 ) -> Record:
     """Return the fields of a depth record that follow from the bytes and the decoded map."""
-    height, width = depth.shape
-    small = min(height, width) <= _SMALL
+    small = min(depth.shape) <= _SMALL
     return {
-        "modality": "depth",
-        "width": width,
-        "height": height,
-        "bytes": size,
-        "bpp": bits_per_pixel(size, width, height),
+        **_size_fields("depth", size, depth),
         **vars(depth_errors(decoded, depth, depth_unit=unit)),
         "similarity_db": None if small else comprehensive_similarity_db(decoded, depth),
     }
@@ -61,3 +51,14 @@ def once(call: Callable[[], Any]) -> tuple[Any, float]:
     start = time.perf_counter()
     result = call()
     return result, (time.perf_counter() - start) * 1000
+
+
+def _size_fields(modality: str, size: int, picture: NDArray) -> Record:
+    height, width = picture.shape[:2]
+    return {
+        "modality": modality,
+        "width": width,
+        "height": height,
+        "bytes": size,
+        "bpp": bits_per_pixel(size, width, height),
+    }

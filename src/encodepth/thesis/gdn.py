@@ -53,5 +53,5 @@ class GDN(nn.Module):
 
 
 def _positive(root: Tensor, minimum: float) -> Tensor:
-    """Undo the square-root storage of a parameter that must stay above `minimum`."""
+    """Undo the square-root storage of a parameter that stays above `minimum`."""
     return lower_bound(root, (minimum + PEDESTAL) ** 0.5).square() - PEDESTAL

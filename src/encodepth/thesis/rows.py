@@ -32,7 +32,7 @@ class TcmConfig:
         attention: width inside SWAtten; 0 leaves SWAtten out.
         prompt_width: features of the prompt networks; 256 reaches the thesis's parameter count.
         p_s: prompts for g_s from the latent and lambda (left out in thesis §3.1.3).
-        l_s: prompts for g_s from the guide, which the decoder must then have too.
+        l_s: prompts for g_s from the guide, which the decoder then needs too.
         lmbda: the rate-distortion trade-off the weights are trained for; fills the lambda map.
     """
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 from pathlib import Path
 
 import safetensors
 import safetensors.torch
 
 from ..errors import ModelNotFoundError
+from ..files import write_file
 from ..learned.weights import naming_failures
 from ..networks.weights import is_format
 from .rows import TcmConfig
@@ -23,9 +23,7 @@ def save_tcm(path: str | Path, model: TCM) -> None:
     """Write a model with the tables it has, atomically."""
     metadata = {"format": FORMAT, "config": json.dumps(dataclasses.asdict(model.config))}
     state = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
-    temporary = Path(f"{path}.tmp")
-    safetensors.torch.save_file(state, temporary, metadata)
-    os.replace(temporary, path)
+    write_file(path, safetensors.torch.save(state, metadata))
 
 
 def load_tcm(path: str | Path, device: str = "cpu") -> TCM:
