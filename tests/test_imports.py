@@ -156,6 +156,7 @@ PUBLIC = [
     "inspect",
     "list_models",
     "load_model",
+    "open_dataset",
     "read",
     "write",
 ]

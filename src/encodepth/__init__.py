@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         ModelNotFoundError,
     )
     from .frame import Intrinsics, RgbdImage
+    from .io.dataset import open_dataset
     from .io.pictures import read, write
     from .metrics import bd_rate
     from .networks.base import load_model
@@ -42,6 +43,7 @@ _HOMES = {
         "ModelNotFoundError",
     ),
     "frame": ("Intrinsics", "RgbdImage"),
+    "io.dataset": ("open_dataset",),
     "io.pictures": ("read", "write"),
     "metrics": ("bd_rate",),
     "networks.base": ("load_model",),
@@ -68,6 +70,7 @@ __all__ = [
     "inspect",
     "list_models",
     "load_model",
+    "open_dataset",
     "read",
     "write",
 ]
