@@ -122,10 +122,10 @@ def test_the_command_says_what_it_found(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     trees.folder(tmp_path / "office")
     status, out, err = run("data", "check", "office", capsys=capsys)
-    assert (status, err) == (0, f"encodepth: doubtful: office: {UNKNOWN_UNIT}\n")
+    assert (status, err) == (0, f"encodepth: doubtful: {UNKNOWN_UNIT}\n")
     assert out == (
         "office: folder\n2 of 2 pairs are usable (2 of 16x12)\n"
-        "  office  2  unit 0.001 m (doubtful: assumed, nothing says it), depth 1.007 to 2.338 m, "
+        "  office  2  unit 0.001 m (assumed, nothing says it), depth 1.007 to 2.338 m, "
         "camera unknown\n"
     )
 
@@ -139,7 +139,7 @@ def test_the_command_names_what_is_broken_and_fails(tmp_path, capsys, monkeypatc
     assert out.splitlines()[1] == "1 of 2 pairs are usable (1 of 16x12)"
     assert err == (
         "encodepth: depth file office/depth/000001.png is 8-bit grey; "
-        f"expected one channel of 16 bits\nencodepth: doubtful: office: {UNKNOWN_UNIT}\n"
+        f"expected one channel of 16 bits\nencodepth: doubtful: {UNKNOWN_UNIT}\n"
     )
 
 

@@ -18,6 +18,7 @@ from .shared import (
     open_codec,
     quiet_option,
     read_bytes,
+    save,
     written,
 )
 
@@ -28,6 +29,15 @@ Targets = dict[str, Path]
 @click.command("decode")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("-o", "--output", metavar="DIR", help="Folder for the pictures; made if missing.")
+@click.option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(1, 256),
+    default=1,
+    metavar="N",
+    show_default=True,
+    help="Files decoded at a time where FILE is a folder.",
+)
 @click.option("--color", metavar="FILE", help="The colour picture: .png, .webp, .tif or .jpg.")
 @click.option("--depth", metavar="FILE", help="The depth map: .png, .tif or .npy.")
 @click.option("--only", type=click.Choice(MODALITIES), help="Decode colour alone, or depth alone.")
@@ -38,6 +48,7 @@ Targets = dict[str, Path]
 def command(
     files: tuple[str, ...],
     output: str | None,
+    jobs: int,
     color: str | None,
     depth: str | None,
     only: str | None,
@@ -49,10 +60,21 @@ def command(
     """Decode each FILE into NAME-color.png and NAME-depth.png beside it, or in -o DIR.
 
     With --color or --depth only what they name is written. Depth has 16 bits, holes are 0. "-" is
-    stdin.
+    stdin. A folder goes back to a tree of pictures below -o: DIR/SEQUENCE/color/FRAME.png,
+    depth/FRAME.png and meta.json.
     """
     named = {kind: Path(name) for kind, name in (("color", color), ("depth", depth)) if name}
     _check_fit(files, named, output=output, only=only)
+    if any(Path(name).is_dir() for name in files):
+        from .back import Return, decode_folders
+
+        if output is None or named:
+            raise click.UsageError("say with -o where the pictures of a folder go")
+        kinds = (only,) if only else MODALITIES
+        call = Return(Path(output), kinds, model, device, force, jobs, quiet)
+        click.get_current_context().exit(decode_folders(files, call))
+    if jobs > 1:
+        raise click.UsageError("-j is for folders")
     if output is not None:
         folder = Path(output)
         written(folder, partial(folder.mkdir, parents=True, exist_ok=True))
@@ -61,7 +83,7 @@ def command(
 
     def work(path: str) -> None:
         from ..container import Container, Kind
-        from ..io.pictures import write
+        from ..io.pictures import picture_bytes
 
         data = read_bytes(path)
         container = Container.parse(data)
@@ -78,7 +100,7 @@ def command(
         picture = codec.decode(data, streams=wanted)
         for kind, target in targets.items():
             check_free(target, force=force)  # somebody may have made it meanwhile
-            written(target, partial(write, picture, **{kind: target}))
+            save(target, picture_bytes(picture, kind, target))
             made[target] = path
         if not quiet:
             click.echo(f"{path}: {', '.join(map(str, targets.values()))}", err=True)

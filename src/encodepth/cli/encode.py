@@ -29,6 +29,7 @@ from .shared import (
 if TYPE_CHECKING:
     from ..codec import Codec
     from ..frame import RgbdImage
+    from ..io.found import PairBy
 
 CODERS = ("learned", "avif", "jxl", "auto")
 MODALITIES = ("color", "depth")
@@ -91,6 +92,11 @@ class _Camera(click.ParamType):
     show_default=True,
     help="Pairs coded at a time with --out-dir.",
 )
+@click.option(
+    "--pair-by",
+    type=click.Choice(["name", "time", "order"]),
+    help="How --out-dir matches colour and depth where the layout leaves it open.",
+)
 @click.option("--stop", is_flag=True, help="End --out-dir at the first failure.")
 @click.option("--depth-only", metavar="DEPTH", help="Code a depth map without colour.")
 @click.option(
@@ -152,6 +158,12 @@ class _Camera(click.ParamType):
     help="Metres per step of the depth map (TUM: 0.0002).",
 )
 @click.option(
+    "--depth-step",
+    type=click.FloatRange(1e-9, 1e3),
+    metavar="M",
+    help="Metres that float depth is rounded to, instead of the finest its range allows.",
+)
+@click.option(
     "--intrinsics",
     type=_Camera(),
     metavar="FX,FY,CX,CY",
@@ -167,6 +179,7 @@ def command(
     output: str | None,
     out_dir: str | None,
     jobs: int,
+    pair_by: PairBy | None,
     stop: bool,
     depth_only: str | None,
     quality: int,
@@ -178,6 +191,7 @@ def command(
     coder: str | dict[str, str],
     effort: int,
     depth_unit: float,
+    depth_step: float | None,
     intrinsics: tuple[float, ...] | None,
     model: str,
     device: str,
@@ -211,12 +225,16 @@ def command(
         _check_fit("", "", settings, quality_given="quality" in chosen)
         from .many import Batch, encode_folders
 
-        batch = Batch(Path(out_dir), settings, model, device, force, jobs, as_json, quiet, stop)
+        batch = Batch(
+            Path(out_dir), settings, model, device, force, jobs, as_json, quiet, stop,
+            depth_step, pair_by,
+        )  # fmt: skip
         unit = depth_unit if "depth_unit" in chosen else None
         status = encode_folders(pictures, batch, depth_unit=unit, camera=intrinsics)
         click.get_current_context().exit(status)
-    if jobs > 1 or stop:
-        raise click.UsageError(f"{'-j' if jobs > 1 else '--stop'} is for folders, with --out-dir")
+    for flag, value in (("-j", jobs > 1), ("--stop", stop), ("--pair-by", pair_by)):
+        if value:
+            raise click.UsageError(f"{flag} is for folders, with --out-dir")
     color, depth = _named(pictures, depth_only)
     _check_fit(color, depth, settings, quality_given="quality" in chosen)
     first = color or depth
@@ -235,10 +253,11 @@ def command(
     if not piped:
         check_free(target, force=force, sources=(color, depth))
 
+    from .about import about
     from .info import describe, summary
 
     codec = open_codec(model, device)
-    picture = _read(color, depth, depth_unit, intrinsics)
+    picture = _read(color, depth, depth_unit, depth_step, intrinsics)
     data = codec.encode(picture, **settings)
     name = "stdout" if piped else str(target)
     if piped:
@@ -250,6 +269,8 @@ def command(
         click.echo(describe(name, data).json())
     elif not quiet:
         click.echo(summary(describe(name, data)), err=True)
+        for line in about(picture, unit_given="depth_unit" in chosen):
+            click.echo(f"{name}: {line}", err=True)
     if not quiet and target_bytes is not None and len(data) < 0.97 * target_bytes:
         short = 100 - 100 * len(data) / target_bytes
         click.echo(f"{name}: {short:.1f} % under the target, as near as qualities come", err=True)
@@ -288,20 +309,24 @@ def _named(pictures: tuple[str, ...], depth_only: str | None) -> tuple[str | Non
 
 
 def _read(
-    color: str | None, depth: str | None, unit: float, camera: tuple[float, ...] | None
+    color: str | None,
+    depth: str | None,
+    unit: float,
+    step: float | None,
+    camera: tuple[float, ...] | None,
 ) -> RgbdImage:
     """Read the pair, one of them perhaps from stdin."""
     from ..io import pictures as image
 
     if PIPE not in (color, depth):
-        return image.read(color, depth, depth_unit=unit, intrinsics=camera)
+        return image.read(color, depth, depth_unit=unit, intrinsics=camera, depth_step=step)
     data = read_bytes(PIPE)
     with TemporaryDirectory() as place:
         held = Path(place, "stdin" + (".npy" if data[:6] == b"\x93NUMPY" else ""))
         held.write_bytes(data)
         files = [str(held) if name == PIPE else name for name in (color, depth)]
         try:
-            return image.read(*files, depth_unit=unit, intrinsics=camera)
+            return image.read(*files, depth_unit=unit, intrinsics=camera, depth_step=step)
         except EncodepthError as error:
             raise type(error)(str(error).replace(str(held), "stdin")) from None
 

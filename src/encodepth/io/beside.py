@@ -36,8 +36,10 @@ _MATRICES = (
     *("intrinsic_matrix", "camera_matrix", "cam_K", "K", "intrinsics", "intrinsic"),
     *("m_calibrationDepthIntrinsic", "m_calibrationColorIntrinsic"),
 )
-_WORDS = {"mm": 1e-3, "millimeter": 1e-3, "millimetre": 1e-3, "millimeters": 1e-3, "m": 1.0,
-          "millimetres": 1e-3, "meter": 1.0, "metre": 1.0, "meters": 1.0, "metres": 1.0}  # fmt: skip
+_WORDS = {
+    **dict.fromkeys(("mm", "millimeter", "millimetre", "millimeters", "millimetres"), 1e-3),
+    **dict.fromkeys(("m", "meter", "metre", "meters", "metres"), 1.0),
+}
 _LINE = re.compile(r"^\s*([A-Za-z_][\w.]*)\s*[:=]\s*(.+?)\s*$")
 
 

@@ -132,7 +132,7 @@ def check(
         usable,
         dict(sequences),
         dict(sizes),
-        {name: sequence_words(members[name], *ranges[name]) for name in sequences},
+        {name: sequence_words(members[name], ranges[name]) for name in sequences},
         tuple((what, *counts) for what, counts in notes.items()),
         merged(problems),
     )

@@ -22,7 +22,8 @@ class Source(NamedTuple):
     sure: bool = True
 
     def __str__(self) -> str:
-        return self.words if self.sure else f"doubtful: {self.words}"
+        known = self.sure or self in (UNKNOWN, ASSUMED)
+        return self.words if known else f"doubtful: {self.words}"
 
 
 UNKNOWN = Source("unknown", sure=False)

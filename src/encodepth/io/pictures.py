@@ -102,6 +102,19 @@ def read_files(
     )
 
 
+def picture_bytes(image: RgbdImage, kind: str, path: Path) -> bytes:
+    """Return what `write` would write for "color" or "depth".
+
+    Raises:
+        InvalidImageError: the image lacks it, or the path's suffix is none that is known.
+    """
+    plane = image.color if kind == "color" else image.depth
+    if plane is None:
+        other = "depth" if kind == "color" else "color"
+        raise InvalidImageError(f"no {kind} to write to {path}: there is only {other}")
+    return _color_bytes(plane, path) if kind == "color" else _depth_bytes(plane, path)
+
+
 def write(
     image: RgbdImage,
     color: PathLike | None = None,

@@ -26,8 +26,8 @@ def camera_words(camera: Intrinsics | None, source: Source) -> str:
     return f"camera {numbers} ({source})"
 
 
-def sequence_words(pairs: Iterable[Pair], near: float, far: float) -> str:
-    """Return unit, range and camera of the pairs of a sequence, which may differ."""
+def sequence_words(pairs: Iterable[Pair], range_m: tuple[float, float] | None = None) -> str:
+    """Return unit, range if known, and camera of the pairs of a sequence, which may differ."""
     units, cameras = {}, {}
     for pair in pairs:
         if pair.depth is not None:
@@ -37,7 +37,8 @@ def sequence_words(pairs: Iterable[Pair], near: float, far: float) -> str:
     if units:
         first = next(iter(units.values()))
         several = f"{len(units)} units ({first.unit_source})"
-        words = [next(iter(units)) if len(units) == 1 else several, range_words(near, far)]
+        words = [next(iter(units)) if len(units) == 1 else several]
+        words += [] if range_m is None else [range_words(*range_m)]
     first = next(iter(cameras.values()))
     several = f"{len(cameras)} cameras ({first.camera_source})"
     return ", ".join([*words, next(iter(cameras)) if len(cameras) == 1 else several])
