@@ -46,6 +46,14 @@ class Task(NamedTuple):
     place: Path
 
 
+class _Kept(NamedTuple):
+    """What a worker keeps between files."""
+
+    codec: Codec
+    call: Return
+    journal: Journal
+
+
 class Facts(NamedTuple):
     """What a file says beside pixels."""
 
@@ -73,6 +81,7 @@ def decode_folders(paths: Sequence[str], call: Return) -> int:
         if outcome.said is not None:
             metas.setdefault(task.place, _Meta()).add(task.file.stem, outcome.said)
         if outcome.ends:
+            progress.ended = True
             break
     for place, meta in metas.items():
         try:
@@ -100,15 +109,14 @@ def _tasks(paths: Sequence[str], folder: Path) -> Iterator[Task]:
                     yield Task(Path(where, name), place)
 
 
-def _start(call: Return) -> tuple[Codec, Return]:
-    return open_codec(call.model, call.device), call
+def _start(call: Return) -> _Kept:
+    return _Kept(open_codec(call.model, call.device), call, Journal(call.folder))
 
 
-def _decode(kept: tuple[Codec, Return], task: Task) -> Outcome:
+def _decode(kept: _Kept, task: Task) -> Outcome:
     """Decode one file, unless its pictures were made of it before."""
-    codec, call = kept
     try:
-        return _decode_one(codec, call, task, read_bytes(str(task.file)))
+        return _decode_one(kept, task, read_bytes(str(task.file)))
     except Exception as error:
         reason = explain(error)
         if reason is None:
@@ -116,10 +124,11 @@ def _decode(kept: tuple[Codec, Return], task: Task) -> Outcome:
         return failed(error, reason)
 
 
-def _decode_one(codec: Codec, call: Return, task: Task, data: bytes) -> Outcome:
+def _decode_one(kept: _Kept, task: Task, data: bytes) -> Outcome:
     from ..codec import inspect
     from ..io.pictures import picture_bytes
 
+    codec, call, journal = kept
     held = inspect(data)
     sizes = {"color": held.color_size, "depth": held.depth_size}
     wanted = [kind for kind in call.kinds if sizes[kind] is not None]
@@ -131,13 +140,12 @@ def _decode_one(codec: Codec, call: Return, task: Task, data: bytes) -> Outcome:
     )
     targets = {kind: task.place / kind / f"{task.file.stem}.png" for kind in wanted}
     key = f"{len(data)} {data[-8:].hex()}"
-    journal = Journal(call.folder) if any(map(Path.exists, targets.values())) else None
-    if not call.force and journal and all(journal.holds(t, key) for t in targets.values()):
+    mine = {target: journal.holds(target, key) for target in targets.values()}
+    if not call.force and all(mine.values()):
         return Outcome(skipped=True, said=facts)
     for target in targets.values():
         target.parent.mkdir(parents=True, exist_ok=True)
-        mine = journal is not None and journal.holds(target, key)
-        check_free(target, force=call.force or mine, sources=[str(task.file)])
+        check_free(target, force=call.force or mine[target], sources=[str(task.file)])
     picture = codec.decode(data, streams=wanted)
     total = 0
     for kind, target in targets.items():

@@ -26,7 +26,7 @@ from ..errors import EncodepthError
 from .shared import fail, written
 
 Item = TypeVar("Item")
-JOURNAL = ".encodepth-made"
+JOURNAL = ".rgbd-journal"
 SHOWN = 20  # failures that are named; the rest are counted
 _AHEAD = 4  # items handed out per worker
 _OFTEN, _SELDOM = 0.2, 60.0  # seconds between progress lines on a terminal, and elsewhere
@@ -221,6 +221,7 @@ class Progress:
     done: int = 0
     failed: int = 0
     skipped: int = 0
+    ended: bool = False  # before everything was tried
     _began: float = field(default_factory=time.monotonic)
     _said: float = field(default_factory=time.monotonic)
     _drawn: bool = False

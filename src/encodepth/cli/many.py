@@ -77,6 +77,7 @@ def encode_folders(
             progress.clear()
             click.echo(outcome.said)
         if outcome.ends or (batch.stop and outcome.error is not None):
+            progress.ended = True
             break
     progress.clear()
     if not batch.quiet:
@@ -266,4 +267,5 @@ def sum_line(progress: Progress, written: str, what: str) -> str:
     """Return the last line of a job: how many files there were, and what became of them."""
     before = f", {progress.skipped:,} made before and left" if progress.skipped else ""
     bad = f", {progress.failed:,} failed" if progress.failed else ""
-    return f"{progress.total:,} {what}{before}{bad}, {written}"
+    early = f", ended after {progress.done:,}" if progress.ended else ""
+    return f"{progress.total:,} {what}{early}{before}{bad}, {written}"

@@ -15,6 +15,7 @@ from typing import overload
 from ..errors import EncodepthError
 from ..frame import Intrinsics
 from . import nyu_v2
+from .folder import ALONE, COLOR_ALONE
 from .found import Found, How, PairBy, Problem, merged
 from .layouts import LAYOUTS
 from .pair import ASSUMED, OPTION, Pair
@@ -79,6 +80,7 @@ def open_dataset(
         raise ValueError(f'pair_by is "{pair_by}"; expected {", ".join(_PAIRINGS)}')
     path, how = Path(path), How(pair_by)
     found = [nyu_v2.read_labelled(path)] if path.suffix == ".mat" else list(_search(path, how))
+    found, strays = _without_strays(found)
     pairs = tuple(pair for f in found for pair in f.pairs)
     if not pairs and not any(f.problems for f in found):
         raise EncodepthError(
@@ -96,7 +98,8 @@ def open_dataset(
         pairs = tuple(replace(pair, **given) for pair in pairs)  # type: ignore[arg-type]
     layouts = tuple(dict.fromkeys(f.layout for f in found if f.layout))
     pairs, doubles = _once(pairs)
-    problems = (*(p for f in found for p in f.problems), *doubles, *_unknown_unit(path, pairs))
+    found_wrong = (problem for f in found for problem in f.problems)
+    problems = (*found_wrong, *doubles, *strays, *_unknown_unit(path, pairs))
     if depth_unit is not None:
         problems = tuple(p for p in problems if p.fatal or "the depth unit" not in p.message)
     return Dataset(path, layouts, pairs, merged(problems))
@@ -115,16 +118,18 @@ def _search(path: Path, how: How) -> Iterator[Found]:
 
 
 def _below(tree: Folder, how: How) -> Iterator[Found]:
-    for layout in LAYOUTS:
-        found = layout.read(tree, how)
-        if found is not None:
-            yield found
+    found = next(filter(None, (layout.read(tree, how) for layout in LAYOUTS)), None)
+    if found is not None:
+        yield found
+        if found.layout not in ALONE:  # these hide no pairs below their neighbours
             return
     for name in tree.files:
         if name == "nyu_depth_v2_labeled.mat":
             yield nyu_v2.read_labelled(tree.path / name)
+    taken = set() if found is None else {pair.path.parent for pair in found.pairs}
     for sub in tree.folders.values():
-        yield from _below(sub, how)
+        if sub.path not in taken:
+            yield from _below(sub, how)
 
 
 def _once(pairs: tuple[Pair, ...]) -> tuple[tuple[Pair, ...], tuple[Problem, ...]]:
@@ -136,6 +141,18 @@ def _once(pairs: tuple[Pair, ...]) -> tuple[tuple[Pair, ...], tuple[Problem, ...
         if first is not pair:
             problems.append(Problem(pair.path, f"left out: named as {first.path} is"))
     return tuple(known.values()), tuple(problems)
+
+
+def _without_strays(found: list[Found]) -> tuple[list[Found], tuple[Problem, ...]]:
+    """Leave out folders of colour alone where others have depth: they may be anybody's pictures."""
+    strays = [f for f in found if f.layout == COLOR_ALONE]
+    if len(strays) == len(found):
+        return found, ()
+    problems = tuple(
+        Problem(f.pairs[0].path.parent, "left out: color without depth; name it alone", fatal=False)
+        for f in strays
+    )
+    return [f for f in found if f.layout != COLOR_ALONE], problems
 
 
 def _unknown_unit(path: Path, pairs: tuple[Pair, ...]) -> tuple[Problem, ...]:

@@ -63,7 +63,7 @@ def to_steps(raw: np.ndarray, unit: float, name: str, step: float | None = None)
                 f"depth file {name} holds floats up to {top * 1000:.4g}, under 100 mm if "
                 "millimetres; for metres say depth unit 1"
             )
-        if step is not None and top > MOST * step:
+        if step is not None and not _fits(top, step):
             raise InvalidImageError(
                 f"depth file {name} reaches {top:.4g} m; 16 bits of {step:g} m hold "
                 f"{MOST * step:.4g} m: choose a larger step, or none"
@@ -94,9 +94,13 @@ def _exact_step(raw: np.ndarray, metres: np.ndarray, unit: float, top: float) ->
     """Return a step of which all values are multiples, None if there is none."""
     own = (unit,) if unit < MILLIMETRE else ()
     for step in (*own, *USUAL, *STEPS):
-        if top <= MOST * step and _comes_back(raw, np.rint(metres / step) * (step / unit)):
+        if _fits(top, step) and _comes_back(raw, np.rint(metres / step) * (step / unit)):
             return step
     return None
+
+
+def _fits(top: float, step: float) -> bool:
+    return top <= MOST * step * (1 + 1e-6)  # a float's own rounding is not a step
 
 
 def _comes_back(raw: np.ndarray, steps: np.ndarray) -> bool:
@@ -106,4 +110,4 @@ def _comes_back(raw: np.ndarray, steps: np.ndarray) -> bool:
 
 
 def _finest(top: float) -> float:
-    return next(step for step in STEPS if top <= MOST * step)
+    return next(step for step in STEPS if _fits(top, step))

@@ -21,6 +21,7 @@ from .tree import Folder
 
 COLOR_FOLDERS = ("color", "colors", "rgb", "image", "images", "colour")
 DEPTH_FOLDERS = ("depth", "depths", "depth_image", "depth_images")
+COLOR_ALONE, DEPTH_ALONE = ALONE = ("folder of color", "folder of depth")
 _COLOR_NAME = re.compile(
     r"^(?:(.*?)[-_.])?(?:color|colour|rgb|image)(?:[-_.](.*))?$|^(?:frame|rgb|color)(\d+)$", re.I
 )
@@ -39,7 +40,7 @@ def read(folder: Folder, how: How) -> Found | None:
         return None
     facts = facts_beside(folder)
     pairs, lonely = matched(folder, colors, depths, facts, how)
-    layout = "folder" if colors and depths else "folder of depth" if depths else "folder of color"
+    layout = "folder" if colors and depths else DEPTH_ALONE if depths else COLOR_ALONE
     return Found(layout, pairs, lonely + facts.problems)
 
 

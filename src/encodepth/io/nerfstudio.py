@@ -7,6 +7,7 @@ Camera by `fl_x fl_y cx cy` of the file or of a frame; poses look along -z and a
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -54,6 +55,11 @@ def _pairs(
     here: set[str],
     problems: list[Problem],
 ) -> Iterator[Pair]:
+    stems = Counter(
+        PurePosixPath(str(own.get("file_path") or own.get("depth_file_path"))).stem
+        for own in frames
+        if isinstance(own, dict)
+    )
     for number, own in enumerate(frames):
         if not isinstance(own, dict):
             problems.append(Problem(folder.path / _TABLE, f"frame {number} is no table"))
@@ -65,7 +71,8 @@ def _pairs(
             continue
         color, depth = (None if name is None else folder.path / name for name in files)
         facts = _facts(own, table)
-        frame = PurePosixPath(files[0] or files[1] or "").stem
+        path = PurePosixPath(files[0] or files[1] or "").with_suffix("")
+        frame = path.name if stems[path.name] == 1 else "_".join(path.parts)
         pose = from_opengl(own.get("transform_matrix"))
         yield facts.pair(folder.sequence(), frame, color, depth, pose=pose)
 
