@@ -17,11 +17,13 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image, ImageCms, ImageFile, ImageOps
 
 import data_trees as trees
+import encodepth
 from encodepth import EncodepthError, InvalidImageError, RgbdImage, open_dataset, read, write
 from encodepth.frame import Intrinsics, Note
 from encodepth.io.check import check
 from encodepth.io.floats import FARTHEST, to_steps
 from encodepth.io.found import merged, time_of
+from encodepth.io.layouts import LAYOUTS
 from encodepth.io.opening import turn
 from encodepth.io.pair import ASSUMED, OPTION, UNKNOWN
 
@@ -636,3 +638,50 @@ def test_notes_of_a_recording_add_up(tmp_path):
         trees.save(tmp_path / "rgb" / f"{i}.png", COLOR)
     assert check(tmp_path).notes == (("65535 became holes", 3, 6),)
     assert Note("x") == Note("x", 0)
+
+
+@pytest.mark.parametrize("ask", [{"max_depth_error": 40}, {"quality": 30, "coder": "avif"}])
+def test_a_far_pixel_is_never_decoded_as_the_number_that_means_a_hole(ask):
+    depth = np.full((24, 32), 65534, np.uint16)
+    depth[:12] = 65480
+    depth[0, 0] = 0
+    back = encodepth.decode(encodepth.encode(RgbdImage(depth=depth), **ask)).depth
+    assert np.array_equal(back == 0, depth == 0)
+    assert back.max() < 65535
+
+
+def test_the_page_on_data_has_the_table_of_layouts():
+    page = (Path(__file__).parents[1] / "docs" / "data.md").read_text(encoding="utf-8")
+    for row in LAYOUTS:
+        cells = (row.name, row.evidence, row.unit, row.camera, row.pose)
+        assert f"| {' | '.join(cells)} |" in page
+
+
+def test_encode_says_unit_range_camera_and_what_was_changed(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    metres = np.full((10, 14), 80.123, np.float32)
+    metres[0] = (np.nan, *[1.5] * 13)
+    np.save("d.npy", metres)
+    trees.save(Path("c.png"), COLOR)
+    named = ("encode", "c.png", "d.npy", "--depth-unit", "1", "--effort", "1", "--coder", "avif")
+    said = run(*named, "--intrinsics", "50,51,7,5").err.splitlines()
+    assert said[1:] == [
+        "c.rgbd: unit 0.002 m (a step for floats in units of 1 m, an option), "
+        "depth 1.5 to 80.12 m, camera 50,51,7,5 (an option)",
+        "c.rgbd: 1 pixel of NaN became holes",
+        "c.rgbd: floats were rounded to steps of 2 mm",
+    ]
+    trees.save(Path("d.png"), DEPTH)
+    said = run("encode", "c.png", "d.png", "-f", "--effort", "1", "--coder", "avif").err
+    assert "unit 0.001 m (assumed, nothing says it), depth 0.7 to 1.117 m, camera unknown" in said
+
+
+def test_a_job_can_pair_by_order(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pair_in(tmp_path / "r", "rgb/a1.png", "depth/b1.png")
+    pair_in(tmp_path / "r", "rgb/a2.png", "depth/b2.png")
+    named = ("encode", "r", "--out-dir", "o", "--effort", "1", "--coder", "avif")
+    assert "pair them by order or time (--pair-by)" in run(*named).err
+    assert run(*named, "--pair-by", "order").status == 0
+    assert len(list(Path("o").rglob("*.rgbd"))) == 2
+    assert "--pair-by is for folders" in run("encode", "c.png", "--pair-by", "time").err

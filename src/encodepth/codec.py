@@ -17,7 +17,7 @@ import numpy as np
 
 from .container import Coding, Container, Kind, Stream
 from .errors import InvalidImageError
-from .frame import RgbdImage
+from .frame import INVALID, RgbdImage
 from .networks.loaded import Loaded
 from .search import Setting, depth_within, file_within
 from .streams import (
@@ -139,6 +139,8 @@ class Codec:
             mask = container.stream(Kind.MASK)
             seen = Seen() if leans is None else Seen(guide, lambda: pixels)
             steps = decode_depth(depth, mask, container.depth_size, seen, self._loaded)
+            if depth.coding != Coding.EXACT or depth.max_error:  # 65535 would be a hole
+                steps = np.minimum(steps, INVALID - 1)
         if not want_color:
             pixels = None
         return RgbdImage(pixels, steps, container.depth_unit, container.intrinsics)

@@ -9,20 +9,23 @@ if TYPE_CHECKING:
     from ..frame import RgbdImage
 
 
-def about(picture: RgbdImage, *, unit_given: bool) -> Iterator[str]:
+def about(picture: RgbdImage, unit: float | None) -> Iterator[str]:
     """Yield lines on a picture that was read from files named one by one.
 
     Args:
         picture: as it was read.
-        unit_given: whether an option says the depth unit; its camera can come from nowhere else.
+        unit: of the file's numbers as an option says, None if none does.
     """
-    from ..io.pair import ASSUMED, OPTION, UNKNOWN
+    from ..io.pair import ASSUMED, OPTION, UNKNOWN, Source
     from ..io.words import camera_words, range_words, unit_words
 
     words = []
     if picture.depth is not None:
         depth = picture.depth[picture.depth > 0].astype(float) * picture.depth_unit
-        words.append(unit_words(picture.depth_unit, OPTION if unit_given else ASSUMED))
+        known = ASSUMED if unit is None else OPTION
+        if unit is not None and picture.depth_unit != unit:
+            known = Source(f"a step for floats in units of {unit:g} m, an option")
+        words.append(unit_words(picture.depth_unit, known))
         words.append(range_words(*(depth.min(), depth.max()) if depth.size else (0.0, 0.0)))
     source = UNKNOWN if picture.intrinsics is None else OPTION
     words.append(camera_words(picture.intrinsics, source))

@@ -269,7 +269,7 @@ def command(
         click.echo(describe(name, data).json())
     elif not quiet:
         click.echo(summary(describe(name, data)), err=True)
-        for line in about(picture, unit_given="depth_unit" in chosen):
+        for line in about(picture, depth_unit if "depth_unit" in chosen else None):
             click.echo(f"{name}: {line}", err=True)
     if not quiet and target_bytes is not None and len(data) < 0.97 * target_bytes:
         short = 100 - 100 * len(data) / target_bytes
