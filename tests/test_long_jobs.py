@@ -255,3 +255,13 @@ def test_decoding_a_folder_needs_a_place_and_files(run):
     shown = run("decode", "o", "-o", "back")
     assert (shown.status, shown.err) == (1, "encodepth: no .rgbd files below o\n")
     assert not Path("back").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("buffered", [False, True])
+def test_a_full_device_is_named_once(buffered):
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    env |= {} if buffered else {"PYTHONUNBUFFERED": "1"}
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([*COMMAND, "-h"], stdout=full, stderr=subprocess.PIPE, env=env)
+    assert (done.returncode, done.stderr) == (1, b"encodepth: no space left on device\n")
