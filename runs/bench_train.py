@@ -27,7 +27,7 @@ from typing import Any
 
 import torch
 
-from encodepth.codings import av1 as avif
+from encodepth.codings import av1_frames as avif
 from encodepth.train.devices import Devices
 from encodepth.train.frames import open_training
 from encodepth.train.loop import Loop

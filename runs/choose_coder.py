@@ -15,9 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from encodepth import Codec, RgbdImage
-from encodepth.codec import inspect
-from encodepth.codings import av1 as avif
-from encodepth.container import Kind
+from encodepth.codings import av1_frames as avif
+from encodepth.container.still import Still
 from encodepth.io.dataset import open_dataset
 from encodepth.networks.base import BaseModel, load_model
 
@@ -74,7 +73,7 @@ def _depth_curves(codec: Codec, image: RgbdImage) -> tuple[Curve, Curve]:
             image, depth_quality=quality, coder={"color": "avif", "depth": coder}, quality=50
         )
         off = (codec.decode(data).depth.astype(np.float64) - depth)[valid] / span
-        return _point(inspect(data).stream(Kind.DEPTH).payload, off)
+        return _point(Still.parse(data).stream("depth").payload, off)
 
     ours = [point("learned", quality) for quality in QUALITIES]
     floor = [point("avif", quality) for quality in FLOOR]

@@ -35,9 +35,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from encodepth.codings import av1 as avif
+from encodepth.codings import av1_frames as avif
+from encodepth.codings.restored import strength_of
 from encodepth.networks.plane import PlaneModel
-from encodepth.networks.restorer import Restorer, strength_of
+from encodepth.networks.restorer import Restorer
 from encodepth.train.batches import Frame
 from encodepth.train.batches import plane as plane_of
 from encodepth.train.config import MSE_SCALE, Recipe

@@ -23,13 +23,17 @@ from numpy.typing import NDArray
 from thesis import BUDGET, MIDDLE, SMOKE, Run, plan, weights
 
 from encodepth import Codec, RgbdImage
+from encodepth.codings.base import pack_range
 from encodepth.codings.filling import depth_plane, depth_range
 from encodepth.codings.mask import encode_mask
-from encodepth.container import Coding, Container, Kind, Stream
+from encodepth.container.still import COLOR, DEPTH, MASK, Still
+from encodepth.container.stream import Stream
 from encodepth.evaluate.baselines import color_fields, depth_fields
 from encodepth.evaluate.records import Record, RecordFile, key, machine_header
+from encodepth.info import inspect
 from encodepth.io.dataset import open_dataset
 from encodepth.io.pair import Pair
+from encodepth.networks.plane_coder import Coded
 from encodepth.thesis.model import TcmModel
 from encodepth.thesis.weights import load_tcm
 from encodepth.train import losses
@@ -57,6 +61,9 @@ def test_frames(shared: Path, every: int, others: int) -> list[tuple[Pair, Pair]
     return list(zip([*clean, *rest], [*half, *far], strict=True))
 
 
+LEARNED, CONTEXTS = 0, 2  # codings by number
+
+
 def file_of(model: TcmModel, image: RgbdImage, guide: RgbdImage | None, peak: int = 0) -> bytes:
     """Return the .rgbd file of the target alone, coded with a look at `guide`'s other modality.
 
@@ -70,25 +77,26 @@ def file_of(model: TcmModel, image: RgbdImage, guide: RgbdImage | None, peak: in
         assert image.color is not None
         seen = None if guide is None else plane_of(guide)[0]
         coded = model.encode_color(image.color, QUALITY, seen)
-        stream = Stream(
-            Kind.COLOR, Coding.LEARNED, coded.payload, quality=QUALITY,
-            weights=model.fingerprint, check=coded.check,
-        )  # fmt: skip
         height, width = image.color.shape[:2]
-        return Container((stream,), color_size=(width, height)).serialize()
+        stream = Stream(COLOR, LEARNED, coded.payload, head_of(model, coded))
+        return Still((stream,), {COLOR: (width, height)}).serialize()
     assert image.depth is not None
     valid = image.depth > 0
     plane, low, high = plane_of(image, peak)
     coded = model.encode_depth(plane, valid, QUALITY, guide=None if guide is None else guide.color)
-    stream = Stream(
-        Kind.DEPTH, Coding.LEARNED, coded.payload, quality=QUALITY, low=low, high=high,
-        weights=model.fingerprint, check=coded.check,
-    )  # fmt: skip
+    parameters = head_of(model, coded) + pack_range(low, high)
+    stream = Stream(DEPTH, LEARNED, coded.payload, parameters)
     streams = (stream,)
     if not valid.all():
-        streams = (Stream(Kind.MASK, Coding.EXACT, encode_mask(valid)), stream)
+        streams = (Stream(MASK, CONTEXTS, encode_mask(valid)), stream)
     height, width = valid.shape
-    return Container(streams, depth_size=(width, height), depth_unit=image.depth_unit).serialize()
+    return Still(streams, {DEPTH: (width, height)}, image.depth_unit).serialize()
+
+
+def head_of(model: TcmModel, coded: Coded) -> bytes:
+    """Return what every learned stream's parameters begin with."""
+    weights, check = model.fingerprint.to_bytes(4, "little"), coded.check.to_bytes(2, "little")
+    return bytes([QUALITY]) + weights + check
 
 
 def plane_of(image: RgbdImage, peak: int = 0) -> tuple[NDArray[np.float32], int, int]:
@@ -141,9 +149,7 @@ def fields_of(model: TcmModel, image: RgbdImage, decoded: RgbdImage, data: bytes
     assert image.depth is not None
     return {
         **depth_fields(len(data), decoded.depth, image.depth, image.depth_unit),
-        "mask_bytes": sum(
-            len(s.payload) for s in Container.parse(data).streams if s.kind == Kind.MASK
-        ),
+        "mask_bytes": sum(s.bytes for s in inspect(data).streams if s.modality == "mask"),
     }
 
 

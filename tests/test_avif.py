@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from encodepth.codings.av1 import decode_color, decode_plane, encode_color, encode_plane
+from encodepth.codings.av1_frames import decode_color, decode_plane, encode_color, encode_plane
 from encodepth.codings.filling import fill_holes
 from encodepth.codings.libavif import encode_grey
 from encodepth.errors import CorruptFileError
@@ -55,7 +55,7 @@ def test_depth_tuned_for_squared_error_is_smaller_than_tuned_for_eyes(monkeypatc
     values = fill_holes(np.asarray(depth).astype(np.uint16))
     values = (values - values.min()) / np.ptp(values)
     rate, error = curve(values)
-    monkeypatch.setattr("encodepth.codings.av1.encode_grey", lambda *_: None)
+    monkeypatch.setattr("encodepth.codings.av1_frames.encode_grey", lambda *_: None)
     eyes_rate, eyes_error = curve(values)
     if np.array_equal(rate, eyes_rate):
         pytest.skip("no libavif 1.x beside imagecodecs or on the system")

@@ -280,13 +280,13 @@ def test_avif_inside_our_file_is_measured_and_its_bytes_add_up(tmp_path):
     summary = runner.evaluate(["base+avif", "base+avif+alone"], [OneFrame()], [30], out=out)
     assert summary.failures == []
     rows = {(r["codec"], r["modality"]): r for r in read_records(out).records}
-    whole = Codec().encode(pair(), quality=30, coder="avif")
+    whole = Codec().encode(pair(), quality=30, coding="av1")
     joint = rows["base+avif", "joint"]
     assert joint["bytes"] == len(whole)
     parts = [rows["base+avif", m]["bytes"] for m in ("color", "depth")]
     assert sum(parts) == joint["bytes"]
-    only_color = Codec().encode(RgbdImage(color=pair().color), quality=30, coder="avif")
-    only_depth = Codec().encode(RgbdImage(depth=pair().depth), quality=30, coder="avif")
+    only_color = Codec().encode(RgbdImage(color=pair().color), quality=30, coding="av1")
+    only_depth = Codec().encode(RgbdImage(depth=pair().depth), quality=30, coding="av1")
     assert parts[0] == len(only_color) == rows["base+avif+alone", "color"]["bytes"]
     assert len(only_depth) == rows["base+avif+alone", "depth"]["bytes"]
     assert 0 < len(only_depth) - parts[1] < 20  # the file header is charged to colour

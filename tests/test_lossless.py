@@ -11,12 +11,10 @@ from encodepth.codings.exact import (
     _fewest,
     _prove,
     bound_of_rmse,
-    decode_color,
     decode_depth,
-    encode_color,
     encode_depth,
 )
-from encodepth.codings.jpegxl import encode_frame
+from encodepth.codings.jpegxl import decode_frame, encode_frame
 from encodepth.errors import CorruptFileError, EncodepthError
 from encodepth.io.pictures import read
 from shared import SHARED
@@ -38,7 +36,7 @@ def test_every_valid_pixel_is_within_the_bound_and_holes_stay(depth, error):
 @settings(max_examples=40, deadline=None)
 @given(arrays(np.uint8, st.tuples(st.integers(1, 16), st.integers(1, 16), st.just(3))))
 def test_color_comes_back(color):
-    assert np.array_equal(decode_color(encode_color(color, 3), *color.shape[:2]), color)
+    assert np.array_equal(decode_frame(encode_frame(color, 3), color.shape, np.uint8), color)
 
 
 @given(st.sets(st.integers(1, 65535), min_size=1, max_size=40), st.integers(1, 3000))

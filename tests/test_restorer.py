@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import pytest
 import torch
 
-from encodepth import RgbdImage, inspect, streams
+from encodepth import RgbdImage, inspect
 from encodepth.codec import Codec
-from encodepth.codings.av1 import TOP, decode_plane, encode_plane
+from encodepth.codings.av1_frames import TOP, decode_plane, encode_plane
 from encodepth.codings.filling import depth_plane, depth_range
-from encodepth.container import Coding, Container, Kind, Stream
+from encodepth.codings.restored import size_of, strength_of
+from encodepth.container.still import Still
+from encodepth.container.stream import Stream
 from encodepth.errors import CorruptFileError, ModelNotFoundError
 from encodepth.networks import restorer as module
 from encodepth.networks.base import load_model
 from encodepth.networks.config import TINY_COLOR
 from encodepth.networks.plane import PlaneModel
-from encodepth.networks.restorer import Restorer, RestorerConfig, RestorerNet, size_of, strength_of
+from encodepth.networks.restorer import Restorer, RestorerConfig, RestorerNet
 from encodepth.networks.restorer_weights import load_restorer, save_restorer
 from encodepth.networks.weights import save_weights
 from encodepth.train.recipe import make_recipe
@@ -111,7 +111,7 @@ def codec(tmp_path_factory):
     torch.manual_seed(1)
     save_weights(folder / "color.safetensors", {"color": PlaneModel(TINY_COLOR)})
     made = Codec(folder / "color.safetensors")
-    made._loaded["restore"] = Restorer(fitted(), 0x1234)
+    made._models["restore"] = Restorer(fitted(), 0x1234)
     return made
 
 
@@ -146,11 +146,12 @@ def fitted() -> RestorerNet:
 
 def test_learned_depth_of_a_model_without_depth_is_av1_restored(codec):
     image = scene()
-    coder = {"color": "avif", "depth": "learned"}
-    data = codec.encode(image, quality=90, depth_quality=40, coder=coder)
-    stream = inspect(data).stream(Kind.DEPTH)
-    assert (stream.coding, stream.weights, stream.depends) == (Coding.RESTORED, 0x1234, True)
-    plain = codec.encode(image, quality=90, depth_quality=40, coder="avif")
+    coding = {"color": "av1", "depth": "restored"}
+    data = codec.encode(image, quality=90, depth_quality=40, coding=coding)
+    stream = inspect(data).stream("depth")
+    assert (stream.coding, stream.weights) == ("restored", "00001234")
+    assert stream.references == (("color", 0),)
+    plain = codec.encode(image, quality=90, depth_quality=40, coding="av1")
     assert len(data) == len(plain) + 5  # weights and strength
     restored, rough = codec.decode(data), codec.decode(plain)
     assert np.array_equal(restored.depth == 0, image.depth == 0)
@@ -165,62 +166,63 @@ def rmse(decoded: RgbdImage, image: RgbdImage) -> float:
     return float(np.sqrt(np.square(decoded.depth.astype(float) - image.depth)[valid].mean()))
 
 
+LOSSLESS_COLOR = {"color": "jpegxl", "depth": "restored"}
+
+
 def test_depth_without_colour_or_of_another_size_is_restored_alone(codec):
     image = scene()
     other = RgbdImage(image.color[:32], image.depth)
     for picture in (RgbdImage(None, image.depth), other):
-        data = codec.encode(picture, depth_quality=40, coder={"color": "jxl", "depth": "learned"})
-        stream = inspect(data).stream(Kind.DEPTH)
-        assert not stream.depends
+        data = codec.encode(
+            picture, depth_quality=40, coding={"color": "jpegxl", "depth": "restored"}
+        )
+        stream = inspect(data).stream("depth")
+        assert not stream.references
         assert np.array_equal(codec.decode(data).depth == 0, image.depth == 0)
 
 
 def test_what_the_network_makes_worse_stays_as_av1_left_it(codec, tmp_path):
-    bad = Codec(codec._loaded.name)
+    bad = Codec(codec._models.name)
     worse = net()
     torch.nn.init.constant_(worse.tail.bias, 3.0)
-    bad._loaded["restore"] = Restorer(worse, 7)
-    data = bad.encode(scene(), depth_quality=40, coder={"color": "jxl", "depth": "learned"})
-    assert inspect(data).stream(Kind.DEPTH).coding == Coding.AVIF
+    bad._models["restore"] = Restorer(worse, 7)
+    data = bad.encode(scene(), depth_quality=40, coding=LOSSLESS_COLOR)
+    assert inspect(data).stream("depth").coding == "av1"
 
 
-def test_auto_restores_from_effort_8_on_and_does_without_where_there_are_no_weights(
-    codec, monkeypatch
-):
+def test_auto_restores_from_effort_8_on(codec, monkeypatch):
     def coding(effort):
         data = codec.encode(scene(), depth_quality=40, effort=effort)
-        return inspect(data).stream(Kind.DEPTH).coding
+        return inspect(data).stream("depth").coding
 
     monkeypatch.setattr(Restorer, "helps", lambda *_: True)
-    assert coding(7) == Coding.AVIF
-    assert coding(8) == Coding.RESTORED
-    monkeypatch.setattr(streams, "_RESTORER", "no such weights")
-    assert coding(8) == Coding.AVIF
+    assert coding(7) == "av1"
+    assert coding(8) == "restored"
+    monkeypatch.setattr("encodepth.codings.restored.WEIGHTS", "no such weights")
+    with pytest.raises(ModelNotFoundError, match='no model "no such weights"'):
+        coding(8)
 
 
 def test_a_target_error_is_met_by_restored_depth(codec):
     image = scene(192, 256)
     data = codec.encode(
-        image, quality=90, target_rmse=8, coder={"color": "avif", "depth": "learned"}
+        image, quality=90, target_rmse=8, coding={"color": "av1", "depth": "restored"}
     )
     assert rmse(codec.decode(data), image) == pytest.approx(8, rel=0.03)
 
 
 def test_weights_nobody_has_are_named(codec, tmp_path):
-    data = codec.encode(scene(), depth_quality=40, coder={"color": "avif", "depth": "learned"})
+    data = codec.encode(scene(), depth_quality=40, coding={"color": "av1", "depth": "restored"})
     with pytest.raises(ModelNotFoundError, match="needs weights 00001234"):
-        Codec(codec._loaded.name).decode(data)
+        Codec(codec._models.name).decode(data)
 
 
 @pytest.mark.parametrize("payload", [b"", bytes([64]) + b"x"])
 def test_a_strength_out_of_range_is_refused(payload):
-    fields = {"quality": 1, "low": 1, "high": 2}
-    stream = Stream(Kind.DEPTH, Coding.RESTORED, bytes([3]), **fields)
-    whole = Container((stream,), depth_size=(4, 4)).serialize()
-    assert Container.parse(whole).streams == (stream,)
-    with pytest.raises(ValueError, match="does not say by how much"):
-        dataclasses.replace(stream, payload=payload)
-    with pytest.raises(CorruptFileError):
+    stream = Stream(1, 3, payload, bytes([1]) + bytes(4) + b"\1\1")
+    whole = Still((stream,), {1: (4, 4)}).serialize()
+    assert Still.parse(whole).streams == (stream,)
+    with pytest.raises(CorruptFileError, match="does not say by how much"):
         Codec().decode(whole)
 
 

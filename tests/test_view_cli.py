@@ -26,7 +26,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     depth = np.tile(np.linspace(800, 1600, 32), (24, 1)).astype(np.uint16)
     depth[:3] = 0
     image = RgbdImage(color, depth, intrinsics=Intrinsics(30, 30, 15.5, 11.5))
-    data = encode(image, lossless="both", coder="jxl", effort=1)
+    data = encode(image, lossless="both", effort=1)
     (tmp_path / "frame.rgbd").write_bytes(data)
     write(image, tmp_path / "color.png", tmp_path / "depth.png")
     monkeypatch.chdir(tmp_path)
@@ -117,7 +117,7 @@ def test_sizes_that_differ_are_named(folder):
 
 def test_a_map_to_compare_with_has_the_unit_of_the_file(folder):
     image = read("color.png", "depth.png", depth_unit=0.0002)
-    Path("fine.rgbd").write_bytes(encode(image, lossless="both", coder="jxl", effort=1))
+    Path("fine.rgbd").write_bytes(encode(image, lossless="both", effort=1))
     assert run("fine.rgbd", "--diff", "depth.png").exception is None
     html = (folder / "fine.html").read_text(encoding="utf-8")
     data = json.loads(re.search(r'id="data">(.*?)</script>', html, re.S)[1])

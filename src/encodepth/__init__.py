@@ -14,16 +14,17 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .codec import Codec, decode, encode, inspect
-    from .container import Coding, Container, Kind, Stream
+    from .codec import Codec, decode, encode
     from .errors import (
         CorruptFileError,
         DesyncError,
         EncodepthError,
         InvalidImageError,
+        InvalidSettingError,
         ModelNotFoundError,
     )
     from .frame import Intrinsics, RgbdImage
+    from .info import FileInfo, inspect
     from .io.dataset import open_dataset
     from .io.pictures import read, write
     from .metrics import bd_rate
@@ -33,15 +34,16 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "codec": ("Codec", "decode", "encode", "inspect"),
-    "container": ("Coding", "Container", "Kind", "Stream"),
+    "codec": ("Codec", "decode", "encode"),
     "errors": (
         "CorruptFileError",
         "DesyncError",
         "EncodepthError",
         "InvalidImageError",
+        "InvalidSettingError",
         "ModelNotFoundError",
     ),
+    "info": ("FileInfo", "inspect"),
     "frame": ("Intrinsics", "RgbdImage"),
     "io.dataset": ("open_dataset",),
     "io.pictures": ("read", "write"),
@@ -53,17 +55,15 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Codec",
-    "Coding",
-    "Container",
     "CorruptFileError",
     "DesyncError",
     "EncodepthError",
+    "FileInfo",
     "Intrinsics",
     "InvalidImageError",
-    "Kind",
+    "InvalidSettingError",
     "ModelNotFoundError",
     "RgbdImage",
-    "Stream",
     "bd_rate",
     "decode",
     "encode",

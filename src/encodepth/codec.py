@@ -1,45 +1,41 @@
-"""RgbdImage <-> .rgbd bytes: the one place where pictures, coders and the container meet.
+"""RgbdImage <-> .rgbd bytes: the one place where plan, codings and container meet.
 
-Colour is coded first; depth of the same size may then lean on it (`streams`). A target of bytes or
-error is met by making the file again with other qualities (`search`). Torch is imported only when
-a network takes part (`networks.loaded`).
+Streams are coded in the order color, mask, depth, further planes; each may lean on those before
+(`references`). A target of bytes or error is met by making the file again with other qualities
+(`search`). Networks are loaded when a stream first needs one (`learned.models`).
 """
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .container import Coding, Container, Kind, Stream
-from .errors import InvalidImageError
+from . import codings
+from .codings.base import Ask, Coded, Facts
+from .codings.exact import bound_of_rmse
+from .container.still import Still
+from .container.stream import Stream
+from .errors import CorruptFileError, InvalidImageError
 from .frame import INVALID, RgbdImage
+from .metrics import DepthErrors, depth_errors
+from .modalities import IMAGE, NAMES, PLANES, modality
 from .networks.loaded import Loaded
+from .plan import LOSSY, plan
+from .references import Seen
 from .search import Setting, depth_within, file_within
-from .streams import (
-    Seen,
-    decode_color,
-    decode_color_context,
-    decode_depth,
-    depth_rmse,
-    encode_color,
-    encode_depth,
-)
+from .settings import DEFAULT_QUALITY, Settings
 
 if TYPE_CHECKING:
     from .networks.loaded import Model
 
 DEFAULT_MODEL = "base"
-DEFAULT_QUALITY = 50
-DEFAULT_EFFORT = 7
-MODALITIES = ("color", "depth")
-CODERS = ("auto", "learned", "avif", "jxl")
 
-_MAX_ERROR = 32767  # steps; beyond it every depth may become one value anyway
+_MERGE_FROM = 1 / 32  # bytes per pixel of lossy depth from which a rival may be smaller
 
 
 class Codec:
@@ -53,97 +49,123 @@ class Codec:
     def __init__(
         self, model: str | os.PathLike[str] | Model = DEFAULT_MODEL, device: str = "auto"
     ) -> None:
-        self._loaded = Loaded(model, device)
+        self._models = Loaded(model, device)
 
     def encode(
         self,
         image: RgbdImage,
         *,
-        quality: int = DEFAULT_QUALITY,
+        quality: int | None = None,
         depth_quality: int | None = None,
         target_bytes: int | None = None,
         target_rmse: float | None = None,
         max_depth_error: float | None = None,
         lossless: str | Iterable[str] = (),
-        coder: str | Mapping[str, str] = "auto",
-        effort: int = DEFAULT_EFFORT,
+        coding: str | Mapping[str, str] = "auto",
+        effort: int = 7,
+        coder: str | Mapping[str, str] | None = None,
     ) -> bytes:
         """Return the picture as the bytes of an .rgbd file.
 
         Args:
-            image: colour, depth or both.
-            quality: 0 (small) .. 100 (good), for lossy streams.
+            image: colour, depth or both, and further planes, which are kept exactly.
+            quality: 0 (small) .. 100 (good), for lossy streams; 50 if None.
             depth_quality: the same for depth alone; `quality` if None.
             target_bytes: what the whole file may have at most. The qualities that are not given
-                are searched, from `quality` on, until it has at most 3 % less.
+                are searched until it has at most 3 % less.
             target_rmse: millimetres, root of the mean squared error over the valid pixels of
                 depth; its quality is searched until it is met within 3 %.
             max_depth_error: millimetres no valid depth pixel may be off by; holes stay holes.
             lossless: "color", "depth", "both", or names: what to keep exactly.
-            coder: "learned", "avif", "jxl" (keeps exactly, so without a quality), "auto" (what
-                measured best at that effort), or one of these for each of "color" and "depth".
+            coding: a name of `encodepth.codings`, "auto" (what measured best at that effort), or
+                one of these for each of "color" and "depth".
             effort: 1 (fast) .. 9 (small).
+            coder: what `coding` was called in version 0.1: "learned", "avif", "jxl", "auto".
 
         Raises:
-            ModelNotFoundError: a learned stream was asked for and there are no weights.
+            ModelNotFoundError: a stream needs weights that are not there.
             InvalidImageError: the picture cannot be brought to a target at any quality.
-            ValueError: an argument is out of its range, or contradicts another.
+            InvalidSettingError: an argument is out of its range, or contradicts another.
         """
-        _check_range("quality", quality, 0, 100)
-        _check_range("depth_quality", quality if depth_quality is None else depth_quality, 0, 100)
-        _check_range("effort", effort, 1, 9)
-        coders, exact = _coders(coder), _names(lossless)
-        error = 0
-        if "color" in exact:
-            coders["color"] = "jxl"
-        if "depth" in exact or max_depth_error is not None:
-            coders["depth"] = "jxl"
-            if "depth" not in exact and max_depth_error is not None:
-                error = _steps(max_depth_error, image.depth_unit)
-        job = _Job(image, self._loaded, coders, effort, error)
-        fixed = None if depth_quality is None else Setting(depth_quality)
-        if target_rmse is not None:
-            job.aim(target_rmse, fixed)
-        if target_bytes is not None:
-            return job.fit(target_bytes, quality, fixed)
-        return job.file(quality, fixed or Setting(quality))
+        settings = Settings.of(
+            quality=quality,
+            depth_quality=depth_quality,
+            target_bytes=target_bytes,
+            target_rmse=target_rmse,
+            max_depth_error=max_depth_error,
+            lossless=lossless,
+            coding=coding,
+            coder=coder,
+            effort=effort,
+        )
+        return self.code(image, settings).data
 
-    def decode(self, data: bytes, *, streams: str | Iterable[str] = MODALITIES) -> RgbdImage:
+    def code(self, image: RgbdImage, settings: Settings) -> Encoded:
+        """Return the picture as a file, and what the encoder knows of it; see `encode`."""
+        settings.check(image.held)
+        job = _Job(image, self._models, settings)
+        quality = DEFAULT_QUALITY if settings.quality is None else settings.quality
+        given = settings.depth_quality
+        fixed = None if given is None else Setting(given)
+        if settings.target_bytes is None:
+            data = job.file(quality, fixed or Setting(quality))
+        else:
+            data = job.fit(settings.target_bytes, quality, fixed)
+        return Encoded(data, image, self)
+
+    def decode(self, data: bytes, *, streams: str | Iterable[str] | None = None) -> RgbdImage:
         """Return the picture in the bytes of an .rgbd file.
 
         Args:
             data: the whole file.
-            streams: "color", "depth" or both; what the file lacks is left out.
+            streams: "color", "depth", "both", or modalities by name; None for all. What the file
+                lacks is left out.
 
         Raises:
             CorruptFileError: the bytes are not a whole, valid .rgbd file.
-            ModelNotFoundError: the weights a learned stream needs are not installed.
+            ModelNotFoundError: the weights a stream needs are not installed.
             DesyncError: a learned stream decoded to other symbols than were encoded.
             InvalidImageError: the file holds nothing of what was asked.
         """
-        container = Container.parse(data)
-        wanted = _names(streams)
-        color, depth = container.stream(Kind.COLOR), container.stream(Kind.DEPTH)
-        want_color = color is not None and "color" in wanted
-        want_depth = depth is not None and "depth" in wanted
-        if not (want_color or want_depth):
-            held = " and ".join(s.kind.name.lower() for s in container.streams)
-            raise InvalidImageError(f"the file holds no {' or '.join(wanted)}; it holds {held}")
-        pixels, guide, steps = None, None, None
-        leans = depth.coding if depth is not None and want_depth and depth.depends else None
-        if color is not None and (want_color or leans == Coding.RESTORED):
-            pixels, guide = decode_color(color, container.color_size, self._loaded)
-        elif color is not None and leans is not None:
-            guide = decode_color_context(color, container.color_size, self._loaded)
-        if depth is not None and want_depth:
-            mask = container.stream(Kind.MASK)
-            seen = Seen() if leans is None else Seen(guide, lambda: pixels)
-            steps = decode_depth(depth, mask, container.depth_size, seen, self._loaded)
-            if depth.coding != Coding.EXACT or depth.max_error:  # 65535 would be a hole
-                steps = np.minimum(steps, INVALID - 1)
-        if not want_color:
-            pixels = None
-        return RgbdImage(pixels, steps, container.depth_unit, container.intrinsics)
+        file = parse(data)
+        held = [modality(s.modality).name for s in file.streams]
+        wanted = _wanted(streams)
+        if not set(wanted) & set(held):
+            raise InvalidImageError(
+                f"the file holds no {' or '.join(wanted)}; it holds {' and '.join(held)}"
+            )
+        seen = Seen(self._models)
+        for stream in file.streams:
+            _offer(seen, stream, file)
+        found = {name: seen.plane(name) for name in wanted if name in held}
+        planes = {k: plane for k, plane in found.items() if k in PLANES and plane is not None}
+        depth, coded = found.get("depth"), file.stream("depth")
+        if depth is not None and coded is not None and facts_of(coded).error != 0:
+            depth = np.minimum(depth, INVALID - 1)  # a far pixel, no hole
+        return RgbdImage(found.get("color"), depth, file.depth_unit, file.intrinsics, planes)
+
+
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """A picture's file, and what it was made from.
+
+    Attributes:
+        data: the bytes of the .rgbd file.
+    """
+
+    data: bytes
+    _image: RgbdImage
+    _codec: Codec
+
+    @cached_property
+    def depth_errors(self) -> DepthErrors | None:
+        """How far decoded depth is off over its valid pixels; None where there are none."""
+        depth = self._image.depth
+        if depth is None or not depth.any():
+            return None
+        decoded = self._codec.decode(self.data, streams="depth").depth
+        assert decoded is not None
+        return depth_errors(decoded, depth, depth_unit=self._image.depth_unit)
 
 
 @dataclass
@@ -152,150 +174,193 @@ class _Job:
 
     image: RgbdImage
     models: Loaded
-    coders: dict[str, str]  # of "color" and "depth"
-    effort: int
-    error: int  # bound in steps for exact depth
-    rmse: float | None = None  # millimetres, where depth is to meet an error
-    near: int = DEFAULT_QUALITY  # what met it for another colour
-    color: tuple[int, Stream, Seen] | None = None  # the last one that was coded, and its quality
+    settings: Settings
+    near: int = DEFAULT_QUALITY  # what met an error of depth for another colour
+    color: tuple[int, Stream] | None = None  # the last one that was coded, and its quality
 
     def file(self, quality: int, depth: Setting) -> bytes:
         """Return the file with colour of a quality and depth of a setting."""
-        image, streams, seen = self.image, [], Seen()
+        image, seen = self.image, Seen(self.models, self.image.arrays)
+        sizes = {modality(n).number: (a.shape[1], a.shape[0]) for n, a in image.arrays.items()}
+        streams: list[Stream] = []
         if image.color is not None:
-            stream, beside = self._color_of(quality)
-            streams.append(stream)
+            streams.append(color := self._color(quality, seen))
             if image.depth is not None and image.color.shape[:2] == image.depth.shape:
-                seen = beside
+                shape = image.depth.shape
+                seen.offer("color", lambda: _decode(color, shape, seen))
         if image.depth is not None:
-            coded = self._depth_of(depth, seen) if self.rmse is None else self._depth_within(seen)
-            streams += coded
-        sizes = _size(image.color), _size(image.depth)
-        return Container(tuple(streams), *sizes, image.depth_unit, image.intrinsics).serialize()
-
-    def aim(self, millimetres: float, fixed: Setting | None) -> None:
-        """From now on search the depth quality for an error."""
-        if not 0 < millimetres < math.inf:
-            raise ValueError(f"target_rmse {millimetres} is not a number of millimetres above 0")
-        if not self._lossy("depth") or fixed is not None:
-            raise ValueError("target_rmse, but depth has no quality that could be searched")
-        self.rmse = millimetres
+            streams += self._depth(image.depth, depth, seen)
+        for name in image.planes:
+            streams.append(_stream(name, self._code(name, image.planes[name], Ask(), seen)))
+        return Still(tuple(streams), sizes, image.depth_unit, image.intrinsics).serialize()
 
     def fit(self, target: int, quality: int, fixed: Setting | None) -> bytes:
         """Return the file that comes nearest to `target` bytes from below."""
-        if not (target == int(target) and target > 0):
-            raise ValueError(f"target_bytes {target} is not a whole number above 0")
-        color = self._lossy("color")
-        depth = self._lossy("depth") and fixed is None and self.rmse is None
-        if not (color or depth):
-            raise ValueError("target_bytes, but nothing has a quality that could be searched")
+        color = self._is_lossy("color")
+        depth = self._is_lossy("depth") and fixed is None and self.settings.target_rmse is None
         stays = None if depth else fixed or Setting(quality)
         return file_within(self.file, target, quality, color=color, depth=stays)
 
-    def _color_of(self, quality: int) -> tuple[Stream, Seen]:
+    def _color(self, quality: int, seen: Seen) -> Stream:
         if self.color is None or self.color[0] != quality:
-            image, models, coder = self.image, self.models, self.coders["color"]
-            stream, context = encode_color(image, coder, quality, self.effort, models)
-            size = _size(image.color)
-            seen = Seen(context, lambda: decode_color(stream, size, models)[0])
-            self.color = (quality, stream, seen)
-        return self.color[1:]
+            assert self.image.color is not None
+            coded = self._code("color", self.image.color, Ask(quality), seen)
+            self.color = (quality, _stream("color", coded))
+        return self.color[1]
 
-    def _depth_of(self, setting: Setting, seen: Seen) -> list[Stream]:
-        image, coder = self.image, self.coders["depth"]
-        return encode_depth(image, coder, setting, self.effort, self.error, seen, self.models)
+    def _depth(self, depth: np.ndarray, setting: Setting, seen: Seen) -> list[Stream]:
+        """Return the depth stream, a mask stream before it if it needs one."""
+        valid = depth > 0
+        masks: list[Stream] = []
+        if not valid.all():
+            seen.offer("mask", lambda: valid)
+            if self._is_lossy("depth") and depth.any():
+                masks = [_stream("mask", self._code("mask", valid, Ask(), seen))]
 
-    def _depth_within(self, seen: Seen) -> list[Stream]:
-        depth, unit = self.image.depth, self.image.depth_unit
-        assert depth is not None
-        assert self.rmse is not None
+        def code(setting: Setting) -> list[Stream]:
+            return self._depth_at(depth, setting, seen, masks)
 
-        def code(setting: Setting) -> tuple[list[Stream], float]:
-            streams = self._depth_of(setting, seen)
-            return streams, depth_rmse(depth, streams, seen, self.models) * unit * 1000
+        def measured(setting: Setting) -> tuple[list[Stream], float]:
+            streams = code(setting)
+            return streams, _rmse(depth, streams[-1], seen) * self.image.depth_unit * 1000
 
-        streams, self.near = depth_within(code, self.rmse, self.near)
+        if self.settings.target_rmse is None:
+            return code(setting)
+        streams, self.near = depth_within(measured, self.settings.target_rmse, self.near)
         return streams
 
-    def _lossy(self, modality: str) -> bool:
-        held = getattr(self.image, modality) is not None
-        return held and self.coders[modality] != "jxl"
+    def _depth_at(
+        self, depth: np.ndarray, setting: Setting, seen: Seen, masks: list[Stream]
+    ) -> list[Stream]:
+        error = self.settings.bound(self.image.depth_unit)
+        ask = Ask(setting.quality, error, stretch=setting.stretch)
+        stream = _stream("depth", self._code("depth", depth, ask, seen))
+        if codings.of(stream.coding, stream.modality).exact:
+            return [stream]
+        streams = [*masks, stream]
+        rival = self._plan("depth").rival
+        if rival and len(stream.payload) > depth.size * _MERGE_FROM:
+            bound = bound_of_rmse(depth, _rmse(depth, stream, seen))
+            merged = self._code_by((rival,), "depth", depth, Ask(error=bound), seen)
+            if len(merged.payload) < sum(len(s.payload) for s in streams):
+                return [_stream("depth", merged)]
+        return streams
+
+    def _code(self, name: str, plane: np.ndarray, ask: Ask, seen: Seen) -> Coded:
+        return self._code_by(self._plan(name).codings, name, plane, ask, seen)
+
+    def _code_by(
+        self, tried: tuple[str, ...], name: str, plane: np.ndarray, ask: Ask, seen: Seen
+    ) -> Coded:
+        """Return the plane by the first coding that can serve it, which its `coding` names."""
+        ask = Ask(ask.quality, ask.error, self.settings.effort, ask.stretch)
+        for coding in tried:
+            made = codings.module(codings.find(coding, name)).encode(name, plane, ask, seen)
+            if made is not None:
+                own = made.coding or coding
+                return Coded(made.payload, made.parameters, made.references, own)
+        raise InvalidImageError(f"{name} cannot be coded by {' or '.join(tried)}")
+
+    def _plan(self, name: str) -> Any:
+        chosen, asked = self.settings.coding.get(name, "auto"), self.settings.ask(name)
+        coding = codings.find(chosen, name) if chosen != "auto" else None
+        if coding is not None and asked != LOSSY and not coding.exact:
+            chosen = "auto"
+        return plan(name, asked, self.settings.effort, chosen)
+
+    def _is_lossy(self, name: str) -> bool:
+        return name in self.image.held and self.settings.ask(name) == LOSSY
 
 
 def encode(
     image: RgbdImage,
     *,
-    quality: int = DEFAULT_QUALITY,
-    depth_quality: int | None = None,
-    target_bytes: int | None = None,
-    target_rmse: float | None = None,
-    max_depth_error: float | None = None,
-    lossless: str | Iterable[str] = (),
-    coder: str | Mapping[str, str] = "auto",
-    effort: int = DEFAULT_EFFORT,
     model: str | os.PathLike[str] = DEFAULT_MODEL,
     device: str = "auto",
+    **settings: Any,
 ) -> bytes:
-    """Return the picture as .rgbd bytes; see `Codec.encode`. For many pictures, keep a `Codec`."""
-    return Codec(model, device).encode(
-        image,
-        quality=quality,
-        depth_quality=depth_quality,
-        target_bytes=target_bytes,
-        target_rmse=target_rmse,
-        max_depth_error=max_depth_error,
-        lossless=lossless,
-        coder=coder,
-        effort=effort,
-    )
+    """Return the picture as .rgbd bytes; `settings` are those of `Codec.encode`.
+
+    For many pictures, keep a `Codec`.
+    """
+    return Codec(model, device).encode(image, **settings)
 
 
 def decode(
-    data: bytes, *, streams: str | Iterable[str] = MODALITIES, device: str = "auto"
+    data: bytes, *, streams: str | Iterable[str] | None = None, device: str = "auto"
 ) -> RgbdImage:
     """Return the picture in .rgbd bytes; see `Codec.decode`. For many files, keep a `Codec`."""
     return Codec(device=device).decode(data, streams=streams)
 
 
-def inspect(data: bytes) -> Container:
-    """Return what a file says of itself, payloads still coded; needs no weights.
+def parse(data: bytes) -> Still:
+    """Return a file's streams, payloads still coded, each one's parameters checked.
 
     Raises:
         CorruptFileError: the bytes are not a whole, valid .rgbd file.
     """
-    return Container.parse(data)
+    file = Still.parse(data)
+    for stream in file.streams:
+        facts_of(stream)
+    depth = file.stream("depth")
+    masked = depth is None or codings.of(depth.coding, depth.modality).masked
+    if file.stream("mask") is not None and not masked:
+        raise CorruptFileError(
+            "a mask stream beside an exact depth stream, which has its own holes"
+        )
+    return file
 
 
-def _names(value: str | Iterable[str]) -> tuple[str, ...]:
-    """Return modalities from "color", "depth", "both" or several names."""
-    names = MODALITIES if value == "both" else (value,) if isinstance(value, str) else tuple(value)
-    for name in names:
-        if name not in MODALITIES:
-            raise ValueError(f'no modality "{name}"; there are color and depth')
-    return names
+def facts_of(stream: Stream) -> Facts:
+    """Say what a stream's parameters mean.
+
+    Raises:
+        CorruptFileError: this build does not know its coding, or they are out of range.
+    """
+    row = codings.of(stream.coding, stream.modality)
+    return codings.module(row).facts(modality(stream.modality).name, _coded(stream))
 
 
-def _coders(value: str | Mapping[str, str]) -> dict[str, str]:
-    """Return the coder of each modality."""
-    chosen = dict.fromkeys(MODALITIES, value) if isinstance(value, str) else dict(value)
-    _names(chosen)
-    for name in chosen.values():
-        if name not in CODERS:
-            raise ValueError(f'no coder "{name}"; there are {", ".join(CODERS)}')
-    return dict.fromkeys(MODALITIES, "auto") | chosen
+def _wanted(streams: str | Iterable[str] | None) -> tuple[str, ...]:
+    if streams is None:
+        return (*IMAGE, *PLANES)
+    if streams == "both":
+        return IMAGE
+    named = (streams,) if isinstance(streams, str) else tuple(streams)
+    for name in named:
+        if name not in NAMES or modality(name).of:
+            known = " and ".join((*IMAGE, *PLANES))
+            raise ValueError(f'no modality "{name}"; there are {known}')
+    return named
 
 
-def _check_range(name: str, value: int, low: int, high: int) -> None:
-    if isinstance(value, bool) or value != int(value) or not low <= value <= high:
-        raise ValueError(f"{name} {value} is not a whole number within {low}..{high}")
+def _offer(seen: Seen, stream: Stream, file: Still) -> None:
+    """Have a file's stream decoded when it is wanted."""
+    name = modality(stream.modality).name
+    width, height = file.size(name)
+    seen.offer(name, lambda: _decode(stream, (height, width), seen))
 
 
-def _steps(millimetres: float, depth_unit: float) -> int:
-    """Return a bound in millimetres as whole steps, rounded down."""
-    if not millimetres >= 0:
-        raise ValueError(f"max_depth_error {millimetres} is not a number of millimetres from 0 on")
-    return int(min(millimetres / 1000 / depth_unit + 1e-6, _MAX_ERROR))
+def _decode(stream: Stream, shape: tuple[int, int], seen: Seen) -> np.ndarray:
+    row = codings.of(stream.coding, stream.modality)
+    name = modality(stream.modality).name
+    return codings.module(row).decode(name, _coded(stream), shape, seen)
 
 
-def _size(array: np.ndarray | None) -> tuple[int, int] | None:
-    return None if array is None else (array.shape[1], array.shape[0])
+def _rmse(depth: np.ndarray, stream: Stream, seen: Seen) -> float:
+    """Return the error of coded depth over its valid pixels, in steps."""
+    valid = depth > 0
+    off = np.subtract(_decode(stream, depth.shape, seen), depth, dtype=np.float64)[valid]
+    return float(np.sqrt(np.square(off).mean())) if len(off) else 0.0
+
+
+def _stream(name: str, coded: Coded) -> Stream:
+    """Return a coded plane as the container takes it."""
+    number = codings.find(coded.coding, name).number
+    leans = tuple((modality(kind).number, back) for kind, back in coded.references)
+    return Stream(modality(name).number, number, coded.payload, coded.parameters, leans)
+
+
+def _coded(stream: Stream) -> Coded:
+    leans = tuple((modality(number).name, back) for number, back in stream.references)
+    return Coded(stream.payload, stream.parameters, leans)

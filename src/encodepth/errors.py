@@ -2,6 +2,7 @@
 
 EncodepthError
 ├── InvalidImageError    the caller's picture cannot be coded (shape, dtype, unit)
+├── InvalidSettingError  an argument is out of its range, or contradicts another
 ├── ModelNotFoundError   no weights are installed under that name or fingerprint
 ├── CorruptFileError     the bytes are not a whole, valid .rgbd file
 └── DesyncError          the file is whole, but decoding here gave other symbols
@@ -17,6 +18,10 @@ class EncodepthError(Exception):
 
 class InvalidImageError(EncodepthError):
     """The caller's picture cannot be coded."""
+
+
+class InvalidSettingError(EncodepthError, ValueError):
+    """An argument is out of its range, or contradicts another."""
 
 
 class ModelNotFoundError(EncodepthError):

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 
 from .errors import InvalidImageError
+from .modalities import PLANES, modality
 
 MAX_PIXELS = 1 << 27  # 16384x8192; larger pictures are refused before anything is allocated
 MAX_SIDE = 65535
@@ -68,6 +70,7 @@ class RgbdImage:
         depth: uint16 (h, w) in steps of `depth_unit`, 0 = hole (65535 becomes 0), or None.
         depth_unit: metres per step.
         intrinsics: of the camera both are seen from, or None if unknown.
+        planes: further planes by name ("infrared", "confidence", "labels"), uint8 or uint16 (h, w).
         rounding: metres that a valid pixel of depth is at most off what was measured, where floats
             had to be rounded to steps; 0 where every value is kept.
         notes: what was changed to get here: pixels that became holes, a colour profile, a step that
@@ -81,11 +84,12 @@ class RgbdImage:
     depth: np.ndarray | None = None
     depth_unit: float = MILLIMETRE
     intrinsics: Intrinsics | None = None
+    planes: Mapping[str, np.ndarray] = field(default_factory=dict)
     rounding: float = 0.0
     notes: tuple[Note, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.color is None and self.depth is None:
+        if self.color is None and self.depth is None and not self.planes:
             raise InvalidImageError("an image needs color, depth or both; got neither")
         if self.color is not None:
             _check_array("color", self.color, np.uint8, 3)
@@ -94,6 +98,8 @@ class RgbdImage:
         if self.depth is not None:
             _check_array("depth", self.depth, np.uint16, 2)
             self._open_holes(self.depth)
+        for name, plane in self.planes.items():
+            _check_plane(name, plane)
         check_unit(self.depth_unit)
 
     def _open_holes(self, depth: np.ndarray) -> None:
@@ -103,6 +109,34 @@ class RgbdImage:
             object.__setattr__(self, "depth", np.where(invalid, np.uint16(0), depth))
             note = Note(f"{INVALID} became holes", count)
             object.__setattr__(self, "notes", (*self.notes, note))
+
+    @property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return every array that is held, by modality."""
+        both = {"color": self.color, "depth": self.depth}
+        return {k: a for k, a in both.items() if a is not None} | dict(self.planes)
+
+    @property
+    def held(self) -> tuple[str, ...]:
+        """Return the modalities that are held."""
+        return tuple(self.arrays)
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """What was seen at one moment of a recording.
+
+    Attributes:
+        image: colour, depth, further planes; a frame may lack any of what others have.
+        time: nanoseconds of the recording's clock.
+        pose: camera to world, float64 (4, 4), or None if unknown.
+        number: its place in the recording.
+    """
+
+    image: RgbdImage
+    time: int
+    pose: np.ndarray | None = None
+    number: int = 0
 
 
 def _check_array(name: str, array: np.ndarray, dtype: type, dims: int) -> None:
@@ -127,3 +161,15 @@ def check_unit(depth_unit: float) -> None:
         raise InvalidImageError(
             f"depth unit {depth_unit} is not within 1e-9..1000 metres per step (0.001 for mm)"
         )
+
+
+def _check_plane(name: str, plane: np.ndarray) -> None:
+    """Refuse a further plane of an unknown name, type or size."""
+    if name not in PLANES:
+        raise InvalidImageError(f'no plane "{name}"; there are {", ".join(PLANES)}')
+    types = modality(name).dtypes
+    if not isinstance(plane, np.ndarray) or plane.dtype.name not in types:
+        found = getattr(plane, "dtype", type(plane).__name__)
+        expected = " or ".join(types)
+        raise InvalidImageError(f"{name} is {found}; expected a {expected} array")
+    _check_array(name, plane, plane.dtype.type, 2)

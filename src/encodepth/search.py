@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
-from .container import Stream
 from .errors import InvalidImageError
 
 TOLERANCE = 0.03  # how near to its target a search ends
@@ -20,6 +19,7 @@ LONGEST = 2.0  # stretch; beyond it the next lower quality is nearer
 MOST = 12  # trials of one search
 
 Window = tuple[float, float]
+Coded = TypeVar("Coded")
 
 
 class Setting(NamedTuple):
@@ -80,8 +80,8 @@ def file_within(
 
 
 def depth_within(
-    code: Callable[[Setting], tuple[list[Stream], float]], millimetres: float, quality: int
-) -> tuple[list[Stream], int]:
+    code: Callable[[Setting], tuple[Coded, float]], millimetres: float, quality: int
+) -> tuple[Coded, int]:
     """Return coded depth whose error is nearest to the one asked for, and its quality.
 
     Args:
@@ -93,14 +93,14 @@ def depth_within(
         InvalidImageError: no setting has so small an error.
     """
     window = (1 / ((1 + TOLERANCE) * millimetres), 1 / ((1 - TOLERANCE) * millimetres))
-    best: tuple[float, list[Stream], int] = (math.inf, [], quality)
+    best: tuple[float, Coded, int] | None = None
 
     def fidelity(setting: Setting) -> float:
         nonlocal best
         coded, found = code(setting)
         found = max(found, 1e-6)
         off = abs(math.log(found / millimetres))
-        if off < best[0]:
+        if best is None or off < best[0]:
             best = (off, coded, setting.quality)
         return 1 / found
 
@@ -110,6 +110,7 @@ def depth_within(
             f"depth is off by {1 / max(tried.values()):.3g} mm (RMSE) at best, more than the "
             f"{millimetres:g} mm asked for; use max_depth_error or lossless"
         )
+    assert best is not None
     return best[1], best[2]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -31,7 +31,7 @@ class Return:
     """What all files of a call have in common."""
 
     folder: Path
-    kinds: tuple[str, ...]  # "color", "depth" or both: what is wanted
+    kinds: tuple[str, ...]  # modalities that are wanted
     model: str
     device: str
     force: bool
@@ -125,18 +125,17 @@ def _decode(kept: _Kept, task: Task) -> Outcome:
 
 
 def _decode_one(kept: _Kept, task: Task, data: bytes) -> Outcome:
-    from ..codec import inspect
+    from ..info import inspect
     from ..io.pictures import picture_bytes
 
     codec, call, journal = kept
     held = inspect(data)
-    sizes = {"color": held.color_size, "depth": held.depth_size}
-    wanted = [kind for kind in call.kinds if sizes[kind] is not None]
+    wanted = [kind for kind in call.kinds if held.stream(kind) is not None]
     if not wanted:
         raise EncodepthError(f"{task.file} holds no {' or '.join(call.kinds)}")
     facts = Facts(
-        held.depth_unit if "depth" in wanted else None,
-        None if held.intrinsics is None else asdict(held.intrinsics),
+        held.depth_unit_m if "depth" in wanted else None,
+        held.intrinsics,
     )
     targets = {kind: task.place / kind / f"{task.file.stem}.png" for kind in wanted}
     key = f"{len(data)} {data[-8:].hex()}"

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 
 from ..errors import EncodepthError
+from ..modalities import IMAGE, PLANES
 from .shared import (
+    NAMED_PLANE,
     PIPE,
     attempt_all,
     check_free,
@@ -18,11 +21,9 @@ from .shared import (
     open_codec,
     quiet_option,
     read_bytes,
-    save,
     written,
 )
 
-MODALITIES = ("color", "depth")
 Targets = dict[str, Path]
 
 
@@ -40,7 +41,17 @@ Targets = dict[str, Path]
 )
 @click.option("--color", metavar="FILE", help="The colour picture: .png, .webp, .tif or .jpg.")
 @click.option("--depth", metavar="FILE", help="The depth map: .png, .tif or .npy.")
-@click.option("--only", type=click.Choice(MODALITIES), help="Decode colour alone, or depth alone.")
+@click.option(
+    "--plane",
+    "planes",
+    type=NAMED_PLANE,
+    multiple=True,
+    metavar="NAME=FILE",
+    help=f"A further plane ({', '.join(PLANES)}): .png, .tif or .npy.",
+)
+@click.option(
+    "--only", type=click.Choice((*IMAGE, *PLANES)), help="Decode colour, depth or a plane alone."
+)
 @model_option
 @device_option
 @force_option
@@ -51,6 +62,7 @@ def command(
     jobs: int,
     color: str | None,
     depth: str | None,
+    planes: tuple[tuple[str, str], ...],
     only: str | None,
     model: str,
     device: str,
@@ -59,18 +71,19 @@ def command(
 ) -> None:
     """Decode each FILE into NAME-color.png and NAME-depth.png beside it, or in -o DIR.
 
-    With --color or --depth only what they name is written. Depth has 16 bits, holes are 0. "-" is
-    stdin. A folder goes back to a tree of pictures below -o: DIR/SEQUENCE/color/FRAME.png,
+    With --color, --depth or --plane only what they name is written. Depth has 16 bits, holes are 0.
+    "-" is stdin. A folder goes back to a tree of pictures below -o: DIR/SEQUENCE/color/FRAME.png,
     depth/FRAME.png and meta.json.
     """
-    named = {kind: Path(name) for kind, name in (("color", color), ("depth", depth)) if name}
+    given = (("color", color), ("depth", depth), *planes)
+    named = {kind: Path(name) for kind, name in given if name}
     _check_fit(files, named, output=output, only=only)
     if any(Path(name).is_dir() for name in files):
         from .back import Return, decode_folders
 
         if output is None or named:
             raise click.UsageError("say with -o where the pictures of a folder go")
-        kinds = (only,) if only else MODALITIES
+        kinds = (only,) if only else (*IMAGE, *PLANES)
         call = Return(Path(output), kinds, model, device, force, jobs, quiet)
         click.get_current_context().exit(decode_folders(files, call))
     if jobs > 1:
@@ -82,12 +95,12 @@ def command(
     made: dict[Path, str] = {}
 
     def work(path: str) -> None:
-        from ..container import Container, Kind
-        from ..io.pictures import picture_bytes
+        from ..info import inspect
+        from ..io.pictures import write
 
         data = read_bytes(path)
-        container = Container.parse(data)
-        held = [kind for kind in MODALITIES if container.stream(Kind[kind.upper()])]
+        found = inspect(data)
+        held = [kind for kind in (*IMAGE, *PLANES) if found.stream(kind)]
         wanted = list(named) or ([only] if only else held)
         for kind in wanted:
             if kind not in held:
@@ -100,12 +113,17 @@ def command(
         picture = codec.decode(data, streams=wanted)
         for kind, target in targets.items():
             check_free(target, force=force)  # somebody may have made it meanwhile
-            save(target, picture_bytes(picture, kind, target))
+            written(target, partial(write, picture, **_part(kind, target)))
             made[target] = path
         if not quiet:
             click.echo(f"{path}: {', '.join(map(str, targets.values()))}", err=True)
 
     click.get_current_context().exit(attempt_all(files, work))
+
+
+def _part(kind: str, target: Path) -> dict[str, Any]:
+    """Return the argument of `write` that names a modality's file."""
+    return {kind: target} if kind in IMAGE else {"planes": {kind: target}}
 
 
 def _check_fit(
@@ -125,7 +143,7 @@ def _check_fit(
 
 
 def _beside(path: str, kinds: list[str], output: str | None) -> Targets:
-    """Return NAME-color.png and NAME-depth.png in `output`, or beside the file."""
+    """Return NAME-color.png, NAME-depth.png and so on in `output`, or beside the file."""
     name = "stdin" if path == PIPE else Path(path).stem
     folder = Path(output) if output is not None else Path(path).parent
     return {kind: folder / f"{name}-{kind}.png" for kind in kinds}

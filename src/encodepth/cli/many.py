@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ..frame import RgbdImage
     from ..io.found import PairBy, Problem
     from ..io.pair import Pair
+    from ..settings import Settings
 
 _SEQUENCES = 20  # that are described one by one
 Task = tuple[Path, "Pair"]
@@ -31,7 +32,7 @@ class Batch:
     """What all pairs of a call have in common."""
 
     folder: Path
-    settings: dict[str, Any]  # arguments of Codec.encode
+    settings: Settings
     model: str
     device: str
     force: bool
@@ -186,7 +187,7 @@ def _key(pair: Pair, batch: Batch) -> str:
     facts = (
         [_stat(path) for path in (pair.color, pair.depth)],
         (pair.depth_unit, pair.intrinsics, pair.depth_step, pair.reader.__name__),
-        sorted((name, str(value)) for name, value in batch.settings.items()),
+        repr(batch.settings),
         (batch.model, __version__),
     )
     return hashlib.sha256(repr(facts).encode("utf-8", "surrogateescape")).hexdigest()[:24]
@@ -217,15 +218,15 @@ def _encode(kept: tuple[Codec, Batch], task: tuple[Path, Pair, str]) -> Outcome:
         sources = [str(path) for path in (pair.color, pair.depth) if path is not None]
         check_free(target, force=batch.force, sources=sources)
         picture = pair.load()
-        data = codec.encode(picture, **batch.settings)
+        data = codec.code(picture, batch.settings).data
         check_free(target, force=batch.force)
         write_down(batch.folder, target, key, data)
         save(target, data)
         said = None
         if batch.as_json:
-            from .info import describe
+            from ..info import inspect
 
-            said = describe(str(target), data).json()
+            said = inspect(data, str(target)).json()
     except Exception as error:
         reason = explain(error)
         if reason is None:

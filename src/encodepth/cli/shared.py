@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ..errors import EncodepthError
+from ..modalities import PLANES
 
 if TYPE_CHECKING:
     from ..codec import Codec
@@ -31,6 +32,25 @@ device_option = click.option(
     show_default=True,
     help="Where the networks run.",
 )
+
+
+class _NamedPlane(click.ParamType):
+    """NAME=FILE, where NAME is a further plane."""
+
+    name = "plane"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        name, equals, file = str(value).partition("=")
+        if not (equals and file):
+            self.fail(f'"{value}" is not NAME=FILE', param, ctx)
+        if name not in PLANES:
+            self.fail(f'no plane "{name}"; there are {", ".join(PLANES)}', param, ctx)
+        return name, file
+
+
+NAMED_PLANE = _NamedPlane()
 
 
 def json_option(what: str) -> Callable[[Decorated], Decorated]:

@@ -31,7 +31,7 @@ def command(
 
     With --decode every pixel is decoded; learned streams must give the symbols that were encoded.
     """
-    from ..codec import inspect
+    from ..codec import parse
     from ..errors import EncodepthError
 
     codec = open_codec(model, device) if decode else None
@@ -39,7 +39,7 @@ def command(
     def check(path: str) -> None:
         try:
             data = read_bytes(path)
-            inspect(data)
+            parse(data)
             if codec is not None:
                 codec.decode(data)
         except EncodepthError as error:

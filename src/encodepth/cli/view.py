@@ -14,6 +14,7 @@ from .shared import PIPE, check_free, device_option, force_option, quiet_option,
 
 if TYPE_CHECKING:
     from ..frame import RgbdImage
+    from ..info import StreamInfo
     from ..view.geometry import Viewpoint
 
 MAGIC = b"\x9aRZD"
@@ -183,14 +184,16 @@ def _single(file: str, unit: float, intrinsics: Sequence[float] | None) -> RgbdI
 
 def _words(file: str, data: bytes) -> tuple[str, list[tuple[str, str]]]:
     """Return what an .rgbd file says of itself: a line, and rows."""
-    from .info import describe
+    from ..info import inspect
 
-    found = describe(file, data)
-    sizes = [f"{what} {size[0]} × {size[1]}" for what, size in (
-        ("colour", found.color_size), ("depth", found.depth_size)
-    ) if size]  # fmt: skip
+    found = inspect(data, file)
+    sizes = [
+        f"{s.modality.replace('color', 'colour')} {s.size[0]} × {s.size[1]}"
+        for s in found.streams
+        if s.modality != "mask"
+    ]
     line = " · ".join([*sizes, _size(found.bytes), f"{found.bits_per_pixel:.4g} bits per pixel"])
-    rows = [(s.kind, f"{s.bytes:,} bytes, {_how(s)}") for s in found.streams]
+    rows = [(s.modality, f"{s.bytes:,} bytes, {_how(s)}") for s in found.streams]
     rows.append(("header", f"{found.header_bytes} bytes"))
     if found.depth_unit_m is not None:
         rows.append(("depth unit", f"{found.depth_unit_m:g} m"))
@@ -199,16 +202,10 @@ def _words(file: str, data: bytes) -> tuple[str, list[tuple[str, str]]]:
     return line, rows
 
 
-def _how(stream: object) -> str:
-    from .info import StreamInfo
-
-    assert isinstance(stream, StreamInfo)
-    if stream.coding == "exact":
-        bound = stream.max_error_mm
-        return f"exact to {bound:g} mm" if bound else "exact"
-    after = ", after the colour stream" if stream.depends_on_color else ""
+def _how(stream: StreamInfo) -> str:
     weights = f", weights {stream.weights}" if stream.weights else ""
-    return f"{stream.coding}, quality {stream.quality}{weights}{after}"
+    after = ", after the colour stream" if stream.references else ""
+    return f"{stream.how}{weights}{after}"
 
 
 def _size(count: int) -> str:

@@ -1,0 +1,110 @@
+"""How planes become bytes: one file and one row per coding.
+
+| file | what it is |
+|---|---|
+| `base.py` | what a coding offers and is given |
+| `av1.py`, `av1_frames.py`, `libavif.py` | lossy colour and depth by AV1 |
+| `av1_inter.py`, `av1_groups.py`, `libaom.py`, `dav1d.py` | the same over time |
+| `restored.py`, `learned.py` | the codings' side of networks, which `learned/` runs |
+| `exact.py`, `surface.py`, `mixing.py` | exact and bounded depth by mixed contexts |
+| `jpegxl.py` | exact colour and further planes by JPEG XL |
+| `mask.py` | which depth pixels were measured |
+| `depth.py` | what lossy codings see of a depth map |
+
+A number means a coding together with a modality, for ever. `plan` says which of these is tried.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import CorruptFileError
+from ..modalities import modality
+
+
+@dataclass(frozen=True)
+class Row:
+    """A coding in the table.
+
+    Attributes:
+        number: in files, together with the modality; append only.
+        name: in options, errors, records and pages.
+        modalities: what it codes.
+        module: where its functions are; imported on first use.
+        exact: whether samples come back as they were (or, depth, within the bound asked for).
+        masked: whether a mask stream beside it says where depth was measured.
+        explicit: whether it is used only where it is named for that modality: no shipped model
+            codes it.
+        groups: whether it works over time: its module has the functions of `GroupCoding`.
+        meaning: for people.
+    """
+
+    number: int
+    name: str
+    modalities: tuple[str, ...]
+    module: str
+    meaning: str
+    exact: bool = False
+    masked: bool = False
+    explicit: bool = False
+    groups: bool = False
+
+
+_PLANES = ("infrared", "confidence", "labels")
+
+CODINGS: list[Row] = [
+    Row(0, "learned", ("color",), ".learned", "a network's transform"),
+    Row(0, "learned", ("depth",), ".learned", "a network's transform", masked=True, explicit=True),
+    Row(1, "av1", ("color",), ".av1", "AV1"),
+    Row(1, "av1", ("depth",), ".av1", "AV1, one plane of 12 bits", masked=True),
+    Row(2, "jpegxl", ("color", *_PLANES), ".jpegxl", "JPEG XL", exact=True),
+    Row(2, "surface", ("depth",), ".exact", "values in place, by mixed contexts", exact=True),
+    Row(2, "contexts", ("mask",), ".mask", "holes by their neighbours", exact=True),
+    Row(3, "restored", ("depth",), ".restored", "AV1, then a network", masked=True),
+    Row(8, "av1-inter", ("color",), ".av1_inter", "AV1 over time", groups=True),
+    Row(8, "av1-inter", ("depth",), ".av1_inter", "AV1 over time", masked=True, groups=True),
+]
+
+
+def names(kind: str = "") -> tuple[str, ...]:
+    """Return the names of all codings, or of those that code a modality."""
+    return tuple(dict.fromkeys(r.name for r in CODINGS if not kind or kind in r.modalities))
+
+
+def find(name: str, kind: str) -> Row:
+    """Return the row of a coding for a modality, by name.
+
+    Raises:
+        ValueError: no coding has that name, or it does not code that modality.
+    """
+    for row in CODINGS:
+        if row.name == name and kind in row.modalities:
+            return row
+    if name in names():
+        raise ValueError(f"{name} does not code {kind}; there are {', '.join(names(kind))}")
+    near = difflib.get_close_matches(name, names(kind), n=1)
+    hint = f'did you mean "{near[0]}"?' if near else f"there are {', '.join(names(kind))}"
+    raise ValueError(f'no coding "{name}" for {kind}; {hint}')
+
+
+def of(number: int, kind: int) -> Row:
+    """Return the row of a coding for a modality, both by number, as files have them.
+
+    Raises:
+        CorruptFileError: this build knows no such coding.
+    """
+    name = modality(kind).name
+    for row in CODINGS:
+        if row.number == number and name in row.modalities:
+            return row
+    raise CorruptFileError(
+        f"unknown coding {number} of {name}; a newer encodepth may read the file"
+    )
+
+
+def module(row: Row) -> Any:
+    """Return a coding's functions: a `Coding`, or a `GroupCoding` where the row says so."""
+    return importlib.import_module(row.module, __package__)

@@ -1,4 +1,4 @@
-"""Planes kept exactly: depth (or depth within a bound) and colour. No torch.
+"""Depth kept exactly or within a bound: a list of values, and a plane of places in it.
 
 Depth sensors use few distinct values (80 to 430 in a Kinect frame), so a plane is a sorted list of
 values and a plane of indices into it. A bound is a choice of fewer values: each interval no wider
@@ -15,6 +15,8 @@ from functools import partial
 import numpy as np
 
 from ..errors import CorruptFileError, EncodepthError
+from ..packing import Fields, varint
+from .base import MAX_STEPS, Ask, Coded, Facts, References, nothing_left
 from .jpegxl import decode_frame, encode_frame
 from .mask import decode_mask, encode_mask
 from .rangecoder import Decoder, Encoder, Numbers
@@ -29,6 +31,26 @@ _STEPPED, _INDEXED, _SURFACE = 0, 1, 2  # first byte of a depth payload; append 
 _STEPS = 4  # bytes: step and first value
 _SIZE = 2  # bytes: size of the coded list of values
 _MAX_BYTE = 256
+
+
+def encode(modality: str, plane: np.ndarray, ask: Ask, seen: References) -> Coded | None:
+    """Code depth (h, w) exactly, or within `ask.error` steps. Parameter: the bound."""
+    return Coded(encode_depth(plane, ask.error, ask.effort), varint(ask.error))
+
+
+def decode(modality: str, coded: Coded, shape: tuple[int, int], seen: References) -> np.ndarray:
+    """Decode what `encode` coded."""
+    return decode_depth(coded.payload, *shape)
+
+
+def facts(modality: str, coded: Coded) -> Facts:
+    """Say what the parameters mean."""
+    fields = Fields(coded.parameters)
+    error = fields.varint("error bound")
+    if error > MAX_STEPS:
+        raise CorruptFileError(f"error bound {error} of the {modality} stream is out of range")
+    nothing_left(fields, modality)
+    return Facts(error=error)
 
 
 def encode_depth(depth: np.ndarray, error: int = 0, effort: int = DEFAULT_EFFORT) -> bytes:
@@ -95,20 +117,6 @@ def decode_depth(payload: bytes, height: int, width: int) -> np.ndarray:
     if payload[:1] == bytes([_SURFACE]):
         return _decode_surface(payload[1:], height, width)
     raise CorruptFileError(f"exact depth is coded in the unknown way {payload[:1].hex() or 'none'}")
-
-
-def encode_color(color: np.ndarray, effort: int = DEFAULT_EFFORT) -> bytes:
-    """Code a uint8 (H, W, 3) picture exactly."""
-    return encode_frame(color, effort)
-
-
-def decode_color(payload: bytes, height: int, width: int) -> np.ndarray:
-    """Decode what `encode_color` coded.
-
-    Raises:
-        CorruptFileError: the payload is not such a picture of that size.
-    """
-    return decode_frame(payload, (height, width, 3), np.uint8)
 
 
 def _smallest(ways: list[Callable[[], bytes | None]]) -> bytes | None:

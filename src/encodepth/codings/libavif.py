@@ -18,7 +18,7 @@ import imagecodecs
 import numpy as np
 
 _MAJOR = b"1."  # of the version whose layout is below
-_GREY, _FULL_RANGE, _AOM, _Y_PLANE = 4, 1, 1, 1
+_GREY, _444, _RGB, _FULL_RANGE, _AOM, _Y_PLANE = 4, 1, 0, 1, 1, 1
 _THREADS = 2  # always: two or more give the same bytes, one gives others
 _OPTIONS = {"tune": "psnr", "tune-content": "screen", "enable-intrabc": "0"}  # libaom's
 _QUICK = 4  # the speed from which on tools are left out that take time and save next to nothing
@@ -52,6 +52,19 @@ class _Encoder(c.Structure):
         ("repetitions", c.c_int),
         ("layers", c.c_uint32),
         ("quality", c.c_int),
+    )
+
+
+class _Rgb(c.Structure):
+    _fields_ = (
+        ("width", c.c_uint32),
+        ("height", c.c_uint32),
+        ("depth", c.c_uint32),
+        ("format", c.c_int),
+        ("options", c.c_int * 7),  # up- and downsampling, alpha, threads: defaults
+        ("pixels", c.c_void_p),
+        ("row_bytes", c.c_uint32),
+        ("free", c.c_uint8 * 64),  # fields that came later
     )
 
 
@@ -97,6 +110,39 @@ def encode_grey(codes: np.ndarray, bits: int, quality: int, speed: int) -> bytes
             library.avifImageDestroy(image)
 
 
+def to_rgb(planes: list[np.ndarray]) -> np.ndarray | None:
+    """Return a picture of its Y, Cb and Cr as AVIF pictures are shown; None without libavif.
+
+    Args:
+        planes: three uint8 (H, W), BT.601 in full range.
+
+    Returns:
+        uint8 (H, W, 3).
+    """
+    library = _library()
+    if library is None:
+        return None
+    planes = [np.ascontiguousarray(plane) for plane in planes]
+    height, width = planes[0].shape
+    rgb = np.empty((height, width, 3), np.uint8)
+    image = library.avifImageCreate(width, height, 8, _444)
+    if not image:
+        return None
+    try:
+        held, view = image.contents, _Rgb()
+        held.range = _FULL_RANGE
+        for i, plane in enumerate(planes):
+            held.planes[i], held.row_bytes[i] = plane.ctypes.data, plane.strides[0]
+        library.avifRGBImageSetDefaults(c.byref(view), image)
+        view.format, view.depth = _RGB, 8
+        view.pixels, view.row_bytes = rgb.ctypes.data, rgb.strides[0]
+        return None if library.avifImageYUVToRGB(image, c.byref(view)) else rgb
+    finally:
+        for i in range(3):
+            image.contents.planes[i] = None  # which are ours
+        library.avifImageDestroy(image)
+
+
 @cache
 def _library() -> c.CDLL | None:
     """Return libavif 1.x with its functions declared, None where there is none."""
@@ -123,11 +169,14 @@ def _declare(library: c.CDLL) -> None:
         AttributeError: the library has no such function.
     """
     image, encoder, data = c.POINTER(_Image), c.POINTER(_Encoder), c.POINTER(_Bytes)
+    rgb = c.POINTER(_Rgb)
     for name, result, arguments in (
         ("avifVersion", c.c_char_p, ()),
         ("avifImageCreate", image, (c.c_uint32, c.c_uint32, c.c_uint32, c.c_int)),
         ("avifImageAllocatePlanes", c.c_int, (image, c.c_uint32)),
         ("avifImageDestroy", None, (image,)),
+        ("avifRGBImageSetDefaults", None, (rgb, image)),
+        ("avifImageYUVToRGB", c.c_int, (image, rgb)),
         ("avifEncoderCreate", encoder, ()),
         ("avifEncoderSetCodecSpecificOption", c.c_int, (encoder, c.c_char_p, c.c_char_p)),
         ("avifEncoderWrite", c.c_int, (encoder, image, data)),

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import CorruptFileError
+from .base import Ask, Coded, Facts, References
 from .jpegxl import decode_frame, encode_frame
 from .rangecoder import Counts, Decoder, Encoder, Numbers, context
 
@@ -22,6 +23,23 @@ _UP1 = range(-2, 3)  # columns in the row above: bits 3..7
 _UP2 = range(-1, 2)  # columns two rows above: bits 8..10
 _ALL = (1 << 11) - 1
 _PAD = 3
+
+
+def encode(modality: str, plane: np.ndarray, ask: Ask, seen: References) -> Coded | None:
+    """Code a bool (h, w) mask, True = measured."""
+    return Coded(encode_mask(plane))
+
+
+def decode(modality: str, coded: Coded, shape: tuple[int, int], seen: References) -> np.ndarray:
+    """Decode what `encode` coded."""
+    return decode_mask(coded.payload, *shape)
+
+
+def facts(modality: str, coded: Coded) -> Facts:
+    """Say what the parameters mean: there are none."""
+    if coded.parameters:
+        raise CorruptFileError("the mask has parameters; expected none")
+    return Facts(error=0)
 
 
 def encode_mask(valid: np.ndarray) -> bytes:

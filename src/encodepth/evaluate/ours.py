@@ -8,7 +8,7 @@ where depth never sees colour).
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..codings.av1 import DEFAULT_EFFORT
 from ..errors import EncodepthError
-from ..frame import RgbdImage
+from ..frame import MILLIMETRE, RgbdImage
 from ..metrics import bits_per_pixel
 from .baselines import color_fields, depth_fields, timed
 from .records import Record
@@ -47,7 +46,7 @@ class Ours:
     spec: str  # as asked for
     model: str
     way: str = "learned"
-    effort: int = DEFAULT_EFFORT
+    effort: int = 7
     alone: bool = False
 
     @property
@@ -218,7 +217,7 @@ def parse(name: str) -> Ours:
         name,
         model,
         way=way[0] if way else "learned",
-        effort=_EFFORTS[effort[0]] if effort else DEFAULT_EFFORT,
+        effort=_EFFORTS[effort[0]] if effort else 7,
         alone=bool(alone),
     )
 
@@ -241,27 +240,25 @@ def _depth(image: RgbdImage) -> NDArray[np.uint16]:
 
 
 def _color_bytes(data: bytes) -> int:
-    """Size of the file that would hold the colour stream alone."""
-    from ..container import Container, Kind
+    """Size of the file that would hold the colour stream alone, in the default unit."""
+    from ..codec import parse
 
-    whole = Container.parse(data)
-    color = whole.stream(Kind.COLOR)
-    assert color is not None
-    return len(Container((color,), color_size=whole.color_size).serialize())
+    alone = replace(parse(data).only("color"), depth_unit=MILLIMETRE, intrinsics=None)
+    return len(alone.serialize())
 
 
 def _stream_bytes(data: bytes) -> Record:
     """Bytes of the depth and mask payloads, without any header."""
-    from ..container import Container, Kind
+    from ..info import inspect
 
-    streams = (Container.parse(data).stream(kind) for kind in (Kind.DEPTH, Kind.MASK))
-    payload, mask = (len(s.payload) if s is not None else 0 for s in streams)
-    return {"payload_bytes": payload, "mask_bytes": mask}
+    depth, mask = (inspect(data).stream(name) for name in ("depth", "mask"))
+    payload, holes = (s.bytes if s is not None else 0 for s in (depth, mask))
+    return {"payload_bytes": payload, "mask_bytes": holes}
 
 
 def _weights(data: bytes) -> Record:
-    """Fingerprint of the weights that the file's learned streams name, if there are any."""
-    from ..container import Container
+    """Fingerprint of the weights that the file's streams name, if there are any."""
+    from ..info import inspect
 
-    found = {stream.weights for stream in Container.parse(data).streams if stream.weights}
-    return {"weights": ",".join(f"{value:08x}" for value in sorted(found))} if found else {}
+    found = {stream.weights for stream in inspect(data).streams if stream.weights}
+    return {"weights": ",".join(sorted(found))} if found else {}

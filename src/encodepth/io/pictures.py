@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +31,7 @@ def read(
     depth_unit: float = MILLIMETRE,
     intrinsics: Intrinsics | Sequence[float] | np.ndarray | None = None,
     depth_step: float | None = None,
+    planes: Mapping[str, Given] | None = None,
 ) -> RgbdImage:
     """Read a picture pair from files.
 
@@ -49,6 +50,8 @@ def read(
             of a usual step (1, 0.5, 0.25, 0.2, 0.125, 0.1 mm ..) keep their values; others are
             rounded to 0.1 mm up to 6.5 m, 1 mm up to 65 m, coarser beyond: `rounding` says how far.
 
+        planes: further planes by name, grey files of 8 or 16 bits; every sample is kept.
+
     An EXIF orientation turns a picture that is read alone, and its camera. In a pair nothing is
     turned, so that colour stays over depth; only where depth has the turned colour's shape alone is
     colour turned.
@@ -63,6 +66,7 @@ def read(
         depth_unit=depth_unit,
         intrinsics=intrinsics,
         depth_step=depth_step,
+        planes={name: take(file, name) for name, file in (planes or {}).items()},
     )
 
 
@@ -73,6 +77,7 @@ def read_files(
     depth_unit: float = MILLIMETRE,
     intrinsics: Intrinsics | Sequence[float] | np.ndarray | None = None,
     depth_step: float | None = None,
+    planes: Mapping[str, File] | None = None,
 ) -> RgbdImage:
     """Read a pair whose bytes are at hand; see `read`."""
     check_unit(depth_unit)
@@ -97,22 +102,24 @@ def read_files(
         None if measured is None else steps.depth,
         steps.unit,
         camera,
+        {name: _read_plane(name, file) for name, file in (planes or {}).items()},
         steps.rounding,
         notes + steps.notes,
     )
 
 
 def picture_bytes(image: RgbdImage, kind: str, path: Path) -> bytes:
-    """Return what `write` would write for "color" or "depth".
+    """Return what `write` would write for "color", "depth" or a further plane.
 
     Raises:
         InvalidImageError: the image lacks it, or the path's suffix is none that is known.
     """
-    plane = image.color if kind == "color" else image.depth
+    plane = image.arrays.get(kind)
     if plane is None:
-        other = "depth" if kind == "color" else "color"
-        raise InvalidImageError(f"no {kind} to write to {path}: there is only {other}")
-    return _color_bytes(plane, path) if kind == "color" else _depth_bytes(plane, path)
+        raise InvalidImageError(
+            f"no {kind} to write to {path}: there is only {' and '.join(image.held)}"
+        )
+    return _color_bytes(plane, path) if kind == "color" else _grey_bytes(kind, plane, path)
 
 
 def write(
@@ -121,6 +128,7 @@ def write(
     depth: PathLike | None = None,
     *,
     metres: bool = False,
+    planes: Mapping[str, PathLike] | None = None,
 ) -> None:
     """Write the picture's parts to files, each whole or not at all; existing files are replaced.
 
@@ -130,6 +138,7 @@ def write(
         depth: `.png`, `.tif` or `.npy`, 16 bits in steps of the image's unit, holes as 0.
         metres: write depth as float32 metres instead, to `.npy` or `.tif`; `read` with depth unit 1
             gives the same steps back.
+        planes: further planes by name: `.png`, `.tif` or `.npy`.
 
     Raises:
         InvalidImageError: the image lacks the part, or the suffix is none of these.
@@ -144,8 +153,10 @@ def write(
         if image.depth is None:
             raise InvalidImageError(f"no depth to write to {os.fspath(depth)}: there is only color")
         files.append(
-            (depth, _depth_bytes(_as_metres(image) if metres else image.depth, Path(depth)))
+            (depth, _grey_bytes("depth", _as_metres(image) if metres else image.depth, Path(depth)))
         )
+    for name, file in (planes or {}).items():
+        files.append((file, picture_bytes(image, name, Path(file))))
     for path, data in files:
         write_file(path, data)
 
@@ -243,24 +254,39 @@ def _read_depth(file: File) -> _Plane:
         return _Plane(np.array(opened.pixels), opened.orientation)
 
 
-def _read_npy(file: File) -> np.ndarray:
+def _read_plane(name: str, file: File) -> np.ndarray:
+    """Return a further plane as stored, uint8 or uint16 (h, w)."""
+    if file.suffix == ".npy" or file.data[:6] == b"\x93NUMPY":
+        return _read_npy(file, name)
+    with open_picture(file, name) as picture:
+        if picture.mode not in ("L", "P", "I") and not picture.mode.startswith("I;16"):
+            raise InvalidImageError(
+                f"{name} file {file.name} is {_describe(picture.mode)}; "
+                "expected grey of 8 or 16 bits"
+            )
+        samples = np.array(decode(picture, file, name).pixels)
+    return samples if samples.dtype == np.uint8 else samples.astype(np.uint16)
+
+
+def _read_npy(file: File, kind: str = "depth") -> np.ndarray:
     name = file.name
     try:
         array = np.load(file.stream(), allow_pickle=False)
     except Exception as error:
-        raise InvalidImageError(f"depth file {name} cannot be read: {one_line(error)}") from None
+        raise InvalidImageError(f"{kind} file {name} cannot be read: {one_line(error)}") from None
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "uif":
         found = getattr(array, "dtype", "an archive")
-        raise InvalidImageError(f"depth file {name} holds {found}; expected uint16 or float32")
-    if array.dtype.itemsize == 1:
+        raise InvalidImageError(f"{kind} file {name} holds {found}; expected uint16 or float32")
+    if array.dtype.itemsize == 1 and kind == "depth":
         raise InvalidImageError(
-            f"depth file {name} holds {array.dtype}; 8 bits are too few, expected uint16 or float32"
+            f"{kind} file {name} holds {array.dtype}; 8 bits are too few, "
+            "expected uint16 or float32"
         )
     if array.ndim == 3 and 1 in (array.shape[0], array.shape[2]):
         array = array[0] if array.shape[0] == 1 else array[..., 0]
     if array.ndim != 2:
-        raise InvalidImageError(f"depth file {name} has shape {array.shape}; expected (h, w)")
-    check_size(f"depth file {name}", array.shape[1], array.shape[0])
+        raise InvalidImageError(f"{kind} file {name} has shape {array.shape}; expected (h, w)")
+    check_size(f"{kind} file {name}", array.shape[1], array.shape[0])
     return array
 
 
@@ -300,7 +326,7 @@ def _as_metres(image: RgbdImage) -> np.ndarray:
     return (image.depth * np.float64(image.depth_unit)).astype(np.float32)
 
 
-def _depth_bytes(depth: np.ndarray, path: Path) -> bytes:
+def _grey_bytes(name: str, depth: np.ndarray, path: Path) -> bytes:
     suffix, out = path.suffix.lower(), io.BytesIO()
     if depth.dtype == np.float32 and suffix not in (".npy", ".tif", ".tiff"):
         raise InvalidImageError(f"depth file {path} in metres should end in .npy or .tif")
@@ -311,7 +337,7 @@ def _depth_bytes(depth: np.ndarray, path: Path) -> bytes:
     elif suffix == ".npy":
         np.save(out, depth)
     else:
-        raise InvalidImageError(f"depth file {path} should end in .png, .tif or .npy")
+        raise InvalidImageError(f"{name} file {path} should end in .png, .tif or .npy")
     return out.getvalue()
 
 

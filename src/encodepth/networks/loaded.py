@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from ..container import Stream
 from ..errors import EncodepthError, ModelNotFoundError
 
 if TYPE_CHECKING:
@@ -48,10 +47,13 @@ class Loaded(dict[str, Any]):
             return False
         return True
 
-    def of(self, stream: Stream, task: str) -> Any:
-        """Return the model whose weights a stream was made with: ours, or any that is installed.
+    def of(self, weights: int, task: str, modality: str) -> Any:
+        """Return the model of a fingerprint: ours, or any that is installed.
 
-        It has the method `task`.
+        Args:
+            weights: the fingerprint that a stream names.
+            task: a method that the model has.
+            modality: of the stream.
         """
         from .weights import list_models
 
@@ -62,11 +64,11 @@ class Loaded(dict[str, Any]):
             except ModelNotFoundError as error:
                 missing = missing or error
                 continue
-            if model.fingerprint == stream.weights and hasattr(model, task):
+            if model.fingerprint == weights and hasattr(model, task):
                 return model
         raise ModelNotFoundError(
-            f"the {stream.kind.name.lower()} stream needs weights {stream.weights:08x}, which are "
-            "not installed (encodepth models lists all)" + (f"; {missing}" if missing else "")
+            f"the {modality} stream needs weights {weights:08x}, which are not installed "
+            "(encodepth models lists all)" + (f"; {missing}" if missing else "")
         )
 
     def __missing__(self, name: str) -> Any:

@@ -17,10 +17,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..codings.av1 import TOP
-from ..container import MAX_STRENGTH
+from ..codings.av1_frames import TOP
+from ..codings.restored import size_of
 
-_LEAST = -8  # strengths are quarter octaves from here on: an error of a quarter code
 _ALIGN = 8
 _TILE, _HALO = 1024, 128  # pixels; the network sees 127 around each
 _WINDOW = 9  # of the local mean
@@ -88,17 +87,6 @@ class _Residual(nn.Module):
 
 def _residuals(width: int, count: int) -> nn.Sequential:
     return nn.Sequential(*[_Residual(width) for _ in range(count)])
-
-
-def strength_of(rmse: float) -> int:
-    """Return the byte, below `MAX_STRENGTH`, that stands for an RMSE in codes of the plane."""
-    octaves = np.log2(max(rmse, 2 ** (_LEAST / 4)))
-    return min(round(4 * float(octaves)) - _LEAST, MAX_STRENGTH - 1)
-
-
-def size_of(strength: int) -> float:
-    """Return the RMSE in codes that a byte stands for."""
-    return float(2 ** ((strength + _LEAST) / 4))
 
 
 def features(codes: Tensor, holes: Tensor, color: Tensor, size: Tensor) -> Tensor:

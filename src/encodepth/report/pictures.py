@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..container import Container, Kind
+from ..codec import parse
 from ..errors import EncodepthError, InvalidImageError
 from ..evaluate import baselines as anchors
 from ..evaluate import ours
@@ -260,10 +260,7 @@ class _Own:
         data = self._file(setting, modality)
         if modality == "color":
             return len(data)
-        whole = Container.parse(data)
-        color = whole.stream(Kind.COLOR)
-        assert color is not None
-        return len(data) - len(Container((color,), color_size=whole.color_size).serialize())
+        return len(data) - len(parse(data).only("color").serialize())
 
     def _decoded(self, setting: float, modality: str) -> NDArray[Any]:
         image = self.codec.decode(self._file(setting, modality))

@@ -14,8 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..codings import av1 as avif
-from ..networks.restorer import RestorerConfig, RestorerNet, features, size_of, strength_of
+from ..codings import av1_frames as avif
+from ..codings.restored import size_of, strength_of
+from ..networks.restorer import RestorerConfig, RestorerNet, features
 from ..networks.restorer_weights import load_restorer, save_restorer
 from .batches import Batch
 from .config import Recipe

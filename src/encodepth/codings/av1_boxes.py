@@ -1,0 +1,76 @@
+"""The boxes of an AVIF sequence (ISO/IEC 14496-12, 23000-22) around the payloads of a group.
+
+For decoders that cannot be given AV1 itself. The size stands in the boxes as the caller says it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+_UNITY = bytes.fromhex("00010000 00000000 00000000 00000000 00010000 00000000 00000000 00000000")
+_UNITY += bytes.fromhex("40000000")
+
+
+def sequence(payloads: Sequence[bytes], shape: tuple[int, ...]) -> bytes:
+    """Return an AVIF file of `len(payloads)` pictures of (H, W, 3) 4:4:4 or (h, w) grey."""
+    head = _box(b"ftyp", b"avis", _u32(0), b"avismsf1miaf")
+    offset = len(head) + len(_movie(payloads, shape, 0)) + 8
+    return head + _movie(payloads, shape, offset) + _box(b"mdat", *payloads)
+
+
+def _movie(payloads: Sequence[bytes], shape: tuple[int, ...], offset: int) -> bytes:
+    count, (height, width) = len(payloads), shape[:2]
+    samples = _box(
+        b"stbl",
+        _box(b"stsd", _u32(0, 1), _sample_entry(payloads[0], shape)),
+        _box(b"stts", _u32(0, 1, count, 1)),
+        _box(b"stsc", _u32(0, 1, 1, count, 1)),
+        _box(b"stsz", _u32(0, 0, count, *(len(payload) for payload in payloads))),
+        _box(b"stco", _u32(0, 1, offset)),
+        _box(b"stss", _u32(0, 1, 1)),
+    )
+    data = _box(b"dinf", _box(b"dref", _u32(0, 1), _box(b"url ", _u32(1))))
+    media = _box(
+        b"mdia",
+        _box(b"mdhd", _u32(0, 0, 0, 30, count), bytes.fromhex("55c40000")),
+        _box(b"hdlr", _u32(0, 0), b"pict", bytes(13)),
+        _box(b"minf", _box(b"vmhd", _u32(1), bytes(8)), data, samples),
+    )
+    track = _box(
+        b"trak",
+        _box(
+            b"tkhd",
+            _u32(1, 0, 0, 1, 0, count, 0, 0, 0, 0),
+            _UNITY,
+            _u32(width << 16, height << 16),
+        ),
+        media,
+    )
+    movie = _u32(0, 0, 0, 30, count, 0x10000, 0x1000000, 0, 0)
+    return _box(b"moov", _box(b"mvhd", movie, _UNITY, bytes(24), _u32(2)), track)
+
+
+def _sample_entry(first: bytes, shape: tuple[int, ...]) -> bytes:
+    """Return the description of all samples: size, av1C (which repeats the profile) and colour."""
+    grey = len(shape) == 2
+    codec = bytes([0x81, (2 if grey else 1) << 5, 0x7C if grey else 0, 0])
+    return _box(
+        b"av01",
+        bytes.fromhex("000000000000 0001"),
+        bytes(16),
+        shape[1].to_bytes(2, "big") + shape[0].to_bytes(2, "big"),
+        bytes.fromhex("00480000 00480000 00000000 0001"),
+        bytes(32),
+        bytes.fromhex("0018 ffff"),
+        _box(b"av1C", codec),
+        _box(b"colr", b"nclx", bytes([0, 2, 0, 2, 0, 6, 0x80])),  # BT.601 matrix, full range
+    )
+
+
+def _box(kind: bytes, *parts: bytes) -> bytes:
+    body = b"".join(parts)
+    return _u32(len(body) + 8) + kind + body
+
+
+def _u32(*numbers: int) -> bytes:
+    return b"".join(number.to_bytes(4, "big") for number in numbers)

@@ -1,0 +1,152 @@
+"""What quick codings share: a list of values, then bands of rows coded apart, several at a time.
+
+How a picture is cut depends on its size alone, so the bytes do not depend on the threads. A band
+that its coding cannot make smaller is written as it is.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import numpy as np
+
+from ..errors import CorruptFileError
+from .values import decode_values, encode_values, places
+
+_PIXELS = 1 << 19  # of a band, about: 640x480 is one, 1280x720 two
+_THREADS = 8  # at most
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+Walk = Callable[[np.ndarray, np.ndarray, int, np.ndarray, object], int]
+"""(band, table, top, data, decoding) -> bytes, or -1.
+
+Encoding (`decoding` None), `table` is each value's place; decoding (1), each place's value. `band`
+is uint16 (rows, w), read or filled; `data` is filled with at most its size, or read.
+"""
+
+
+def encode_bands(
+    plane: np.ndarray, walk: Walk, error: int, holes: bool, threads: int | None
+) -> bytes:
+    """Code a plane.
+
+    Args:
+        plane: uint16 (h, w).
+        walk: codes a band.
+        error: bound in steps.
+        holes: whether 0 means a hole.
+        threads: at most so many; None for as many as there are cores.
+    """
+    plane = np.ascontiguousarray(plane)
+    values, place, some = places(plane, error, holes)
+    listed = encode_values(values)
+    head = _varint(len(listed)) + listed
+    if len(values) + some <= 1:
+        return head
+    wide = _bytes_of(len(values))
+    table = np.concatenate([np.zeros(1, np.uint16), values])
+
+    def code(rows: slice) -> bytes:
+        band = plane[rows]
+        data = np.empty(band.size * wide - 1, np.uint8)
+        size = walk(band, place, len(values), data, None)
+        if size >= 0:
+            return data[:size].tobytes()
+        index = place[band]
+        return (index.astype(np.uint8) if wide == 1 else table[index].astype("<u2")).tobytes()
+
+    bands = _parallel(code, _cut(*plane.shape), threads)
+    return head + b"".join(_varint(len(band)) for band in bands[:-1]) + b"".join(bands)
+
+
+def decode_bands(
+    payload: bytes, height: int, width: int, walk: Walk, threads: int | None
+) -> np.ndarray:
+    """Decode what `encode_bands` coded: uint16 (height, width).
+
+    Raises:
+        CorruptFileError: the payload is not such a plane.
+    """
+    size, at = _read_varint(payload, 0)
+    if size > len(payload) - at:
+        raise CorruptFileError(f"list of values claims {size} bytes, {len(payload) - at} remain")
+    table = np.concatenate([np.zeros(1, np.uint16), decode_values(payload[at : at + size])])
+    at, top = at + size, len(table) - 1
+    if at == len(payload):
+        if top > 1:
+            raise CorruptFileError(f"list of {top} values and no pixels")
+        return np.full((height, width), table[top], np.uint16)
+    if top == 0:
+        raise CorruptFileError("pixels without a list of values")
+    cuts = _cut(height, width)
+    sizes = []
+    for _ in cuts[:-1]:
+        size, at = _read_varint(payload, at)
+        sizes.append(size)
+    if sum(sizes) >= len(payload) - at:
+        raise CorruptFileError(f"bands claim {sum(sizes)} bytes, {len(payload) - at} remain")
+    starts = np.cumsum([at, *sizes]).tolist()
+    bands = [payload[a:b] for a, b in zip(starts, [*starts[1:], len(payload)], strict=True)]
+    plane = np.empty((height, width), np.uint16)
+
+    def uncode(job: tuple[slice, bytes]) -> None:
+        rows, data = job
+        band, wide = plane[rows], _bytes_of(top)
+        if len(data) == band.size * wide:
+            index = np.frombuffer(data, f"<u{wide}").reshape(band.shape)
+            if wide == 1 and index.max() > top:
+                raise CorruptFileError(f"place {index.max()} is beyond a list of {top} values")
+            band[:] = table[index] if wide == 1 else index
+        elif walk(band, table, top, np.frombuffer(bytearray(data), np.uint8), 1) < 0:
+            raise CorruptFileError(f"rows from {rows.start} on end too early or are damaged")
+
+    _parallel(uncode, list(zip(cuts, bands, strict=True)), threads)
+    return plane
+
+
+def _cut(height: int, width: int) -> list[slice]:
+    """Return the rows of each band: all of one height but the last, which may be lower."""
+    rows = -(-height // -(-height * width // _PIXELS))
+    return [slice(y, min(y + rows, height)) for y in range(0, height, rows)]
+
+
+def _bytes_of(top: int) -> int:
+    """Return the bytes of a pixel written as it is: its place, or, of a long list, its value."""
+    return 1 if top < 256 else 2
+
+
+def _parallel(do: Callable[[Job], Result], jobs: list[Job], threads: int | None) -> list[Result]:
+    """Do the jobs, which let go of Python's lock, side by side; return the results in order."""
+    workers = min(threads or os.cpu_count() or 1, _THREADS, len(jobs))
+    if workers == 1:
+        return [do(job) for job in jobs]
+    with ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(do, jobs))
+
+
+def _varint(value: int) -> bytes:
+    """Write 7 bits a byte, low bits first, the top bit set where more follow."""
+    out = bytearray()
+    while value > 127:
+        out.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*out, value])
+
+
+def _read_varint(payload: bytes, at: int) -> tuple[int, int]:
+    """Read what `_varint` wrote at `at`; return it and the place after it."""
+    value = 0
+    for k in range(5):
+        if at + k >= len(payload):
+            raise CorruptFileError(f"size at byte {at} runs past the end")
+        value |= (payload[at + k] & 127) << 7 * k
+        if payload[at + k] < 128:
+            if k and payload[at + k] == 0:
+                break
+            return value, at + k + 1
+    raise CorruptFileError(f"size at byte {at} is not in its shortest form")

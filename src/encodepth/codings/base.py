@@ -1,0 +1,179 @@
+"""What every coding offers, and what it is given: one plane, what is asked of it, and references.
+
+A coding is a module with the functions of `Coding`. It turns samples into bytes and back and knows
+no file, no command and no page. What a decoder already has when it comes to a stream, other planes
+of the frame or of frames before, a coding gets as `References` and says which of it was used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from ..errors import CorruptFileError
+from ..packing import Fields, varint
+
+MAX_QUALITY = 100
+MAX_STEPS = 65535  # of a depth value
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What is wanted of a plane.
+
+    Attributes:
+        quality: 0 (small) .. 100 (good), of lossy codings.
+        error: of exact codings of depth, the most that a valid sample may be off by, in steps.
+        effort: 1 (fast) .. 9 (small).
+        stretch: of lossy codings of depth, how much longer than needed the range of depth is
+            made: every step of the coder is that much coarser, between two qualities.
+        live: of codings over time, whether a picture's bytes are wanted as soon as it is there.
+    """
+
+    quality: int = 50
+    error: int = 0
+    effort: int = 7
+    stretch: float = 1.0
+    live: bool = False
+
+
+@dataclass(frozen=True)
+class Coded:
+    """One coded plane.
+
+    Attributes:
+        payload: its samples.
+        parameters: what decoding needs besides, packed by the coding.
+        references: what decoding needs first, as (modality, frames back).
+        coding: the name of the coding that decodes it where that is not the one that was asked: a
+            post-filter that does not help hands back what it was to filter.
+    """
+
+    payload: bytes
+    parameters: bytes = b""
+    references: tuple[tuple[str, int], ...] = ()
+    coding: str = ""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the parameters of a stream say, for people and for checks.
+
+    Attributes:
+        quality: what the encoder was asked for; lossy codings only.
+        error: bound in steps, 0 = exact; exact codings only.
+        low, high: depth in steps that the lossy codings' 0 and 1 stand for.
+        weights: fingerprint of the network's weights.
+    """
+
+    quality: int | None = None
+    error: int | None = None
+    low: int = 0
+    high: int = 0
+    weights: int | None = None
+
+
+class References(Protocol):
+    """What a decoder has at this point, and an encoder knows that it will have."""
+
+    models: Any
+    """The networks at hand (`learned`)."""
+
+    def plane(self, modality: str, back: int = 0) -> np.ndarray | None:
+        """Return a plane as it was decoded, `back` frames before; None where there is none."""
+        ...
+
+    def original(self, modality: str) -> np.ndarray | None:
+        """Return a plane as it was before coding, for encoders that look at it; else None."""
+        ...
+
+
+class Coding(Protocol):
+    """The functions of a coding's module; modalities are given by name."""
+
+    def encode(self, modality: str, plane: np.ndarray, ask: Ask, seen: References) -> Coded | None:
+        """Code a plane; None where this coding cannot serve it."""
+        ...
+
+    def decode(
+        self, modality: str, coded: Coded, shape: tuple[int, int], seen: References
+    ) -> np.ndarray:
+        """Decode a plane of (height, width).
+
+        Raises:
+            CorruptFileError: the payload is not such a plane.
+        """
+        ...
+
+    def facts(self, modality: str, coded: Coded) -> Facts:
+        """Say what the parameters mean.
+
+        Raises:
+            CorruptFileError: they are out of range or malformed.
+        """
+        ...
+
+
+class GroupCoding(Protocol):
+    """The functions of a coding that works over time, beside `facts` of `Coding`."""
+
+    def encode_group(
+        self, modality: str, planes: Sequence[np.ndarray], ask: Ask, seen: Sequence[References]
+    ) -> list[Coded] | None:
+        """Code the planes of a group, which all have one size; None where this cannot serve.
+
+        Frames back in the references count the planes given here.
+        """
+        ...
+
+    def decode_group(
+        self,
+        modality: str,
+        group: Sequence[Coded],
+        shape: tuple[int, int],
+        seen: Sequence[References],
+    ) -> Iterator[np.ndarray]:
+        """Yield the planes of a group in order, each decoded when it is asked for.
+
+        Raises:
+            CorruptFileError: a payload is not such a plane.
+        """
+        ...
+
+
+def pack_range(low: int, high: int) -> bytes:
+    """Return the parameters of a depth range in steps."""
+    return varint(low) + varint(high - low)
+
+
+def take_range(fields: Fields) -> tuple[int, int]:
+    """Read what `pack_range` packed.
+
+    Raises:
+        CorruptFileError: the range does not lie within 1..65535.
+    """
+    low = fields.varint("nearest depth")
+    high = low + fields.varint("depth range")
+    if not 1 <= low <= high <= MAX_STEPS:
+        raise CorruptFileError(f"depth range {low}..{high} is not within 1..{MAX_STEPS}")
+    return low, high
+
+
+def take_quality(fields: Fields, modality: str) -> int:
+    """Read a byte that says a quality.
+
+    Raises:
+        CorruptFileError: it is above 100.
+    """
+    quality = fields.byte("quality")
+    if quality > MAX_QUALITY:
+        raise CorruptFileError(f"quality {quality} of the {modality} stream is outside 0..100")
+    return quality
+
+
+def nothing_left(fields: Fields, modality: str) -> None:
+    """Make sure that all parameters were read."""
+    fields.end(f"the parameters of the {modality} stream")

@@ -1,0 +1,355 @@
+"""Exact or bounded depth in some tens of milliseconds: each decision under five contexts, mixed.
+
+As `quick.py`, but a decision's estimates under five contexts of the neighbourhood are mixed in the
+logistic domain by weights that learn online which to trust (Mahoney, "Adaptive weighing of context
+models for lossless data compression", 2005). One context is a tracker that follows a surface along
+rows and columns finer than a step. docs/format-quick.md defines the bytes.
+"""
+
+# mypy: disable-error-code="arg-type, operator"
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .bands import decode_bands, encode_bands
+from .range56 import ended, estimates, finish, inner, move, number, outer, start
+
+_NODES = 32  # estimates of one context: as predicted, sign, two rows of sizes, jump, hole
+_SIGN, _HOLE, _JUMP, _SAME = 1, 15, 30, 31
+_SIZES = 14  # estimates between a row of sizes and the next
+_CALM = 3  # pixels until a surprise is forgotten
+_LONG = 12  # sizes from here on are Elias gamma codes
+_APART = 8  # a neighbour farther than this from the prediction may be another surface
+_NEAR = 3  # values this near it belong to it
+_PAD = 4  # columns beyond each side
+_FINE = 10  # bits of a tracker below a step
+_FOLLOWED = 2 << _FINE  # a surface is followed up to this far
+_MEMORY = 6  # pixels a tracker remembers
+_ROUGH = 10  # kinds of neighbourhood that weights tell apart
+
+# Where in the estimates each context begins, those of hole flags after them.
+_AT1 = 9**3 * (_CALM + 1) * _NODES
+_AT2 = _AT1 + 7**3 * 9 * _NODES
+_AT3 = _AT2 + 7**3 * 5 * _NODES
+_AT4 = _AT3 + 7**4 * _NODES
+_HOLES = _AT4 + 31**2 * 4 * _NODES
+_LENGTH = _HOLES + 256 + 4096 + 1024 + 2048 + 512
+_BITS = _LENGTH + 16 * 17
+_ESTIMATES = _BITS + 72
+
+_SEAMS = _ROUGH * _NODES  # rows of weights: rough x node, then one for each pattern of holes
+_WEIGHTS = (_SEAMS + 256) * 5
+_EVEN = 65536 * 35 // 100  # weight at the start
+_LIMIT = 60  # bits beyond which an estimate stops slowing down
+_ONE = 1 << 22
+_STEP = 6  # of the weights
+
+_RATE = np.array([655360 // (10 * n + 16) for n in range(_LIMIT + 1)], np.int32)
+_SHARE = np.array([0, *(65536 // n for n in range(1, 2 * _MEMORY + 3))], np.int32)
+_STRETCH = np.array(
+    [round(256 * math.log((p + 0.5) / (4095.5 - p))) for p in range(4096)], np.int32
+).clip(-2047, 2047)
+_SQUASH = np.array(
+    [round(_ONE / (1 + math.exp(-x / 256))) for x in range(-2047, 2048)], np.int32
+).clip(1500, _ONE - 1500)
+
+
+def encode(
+    plane: np.ndarray, *, error: int = 0, holes: bool = True, threads: int | None = None
+) -> bytes:
+    """Code a plane.
+
+    Args:
+        plane: uint16 (h, w).
+        error: bound in steps; values within it are merged (`values.places`). 0 is exact.
+        holes: whether 0 means a hole; else it is a value like any other.
+        threads: at most so many for a large plane; the bytes do not depend on it.
+    """
+    return encode_bands(plane, _band, error, holes, threads)
+
+
+def decode(payload: bytes, height: int, width: int, *, threads: int | None = None) -> np.ndarray:
+    """Decode what `encode` coded: uint16 (height, width).
+
+    Raises:
+        CorruptFileError: the payload is not such a plane of that size.
+    """
+    return decode_bands(payload, height, width, _band, threads)
+
+
+def _band(band: np.ndarray, table: np.ndarray, top: int, data: np.ndarray, decoding: object) -> int:
+    width = band.shape[1] + 2 * _PAD
+    rows, tracks = np.full((3, width), 2, np.int32), np.zeros((5, width), np.int32)
+    weights = np.full(_WEIGHTS, _EVEN, np.int32)
+    return _walk(band, table, top, data, estimates(_ESTIMATES), weights, rows, tracks, decoding)
+
+
+@inner
+def _clip(value, limit):  # type: ignore[no-untyped-def]
+    """Return 0..2 limit for -limit..limit."""
+    return min(max(value, -limit), limit) + limit
+
+
+@inner
+def _bits(value, most):  # type: ignore[no-untyped-def]
+    """Return the bit length of a number >= 0, at most `most`."""
+    size = 0
+    while size < most and value >> size:
+        size += 1
+    return size
+
+
+@inner
+def _learn(cell, decision, estimate):  # type: ignore[no-untyped-def]
+    """Move an estimate towards a decision."""
+    held = np.int64(estimate[cell])
+    p, seen = held >> 10, held & 1023
+    rate = np.int64(_RATE[np.uint64(seen)])
+    seen += 1 if seen < _LIMIT else 0
+    p += ((_ONE - 1 - p) * rate >> 16) if decision else -(p * rate >> 16)
+    estimate[cell] = p << 10 | seen
+
+
+def _mixed(decision, cells, node, row, estimate, weights, coder, data, decoding):  # type: ignore[no-untyped-def]
+    """Code one decision under five contexts; return it and the coder.
+
+    `cells` is where each context's estimates are, `node` which of them, `row` which weights.
+    """
+    low, wide, at = coder
+    node = np.uint64(node)
+    c0, c1, c2 = cells[0] + node, cells[1] + node, cells[2] + node
+    c3, c4 = cells[3] + node, cells[4] + node
+    s0 = np.int64(_STRETCH[estimate[c0] >> 20])
+    s1 = np.int64(_STRETCH[estimate[c1] >> 20])
+    s2 = np.int64(_STRETCH[estimate[c2] >> 20])
+    s3 = np.int64(_STRETCH[estimate[c3] >> 20])
+    s4 = np.int64(_STRETCH[estimate[c4] >> 20])
+    r0 = np.uint64(row * 5)
+    r1, r2 = r0 + np.uint64(1), r0 + np.uint64(2)
+    r3, r4 = r0 + np.uint64(3), r0 + np.uint64(4)
+    a = s0 * weights[r0] + s1 * weights[r1] + s2 * weights[r2]
+    a += s3 * weights[r3] + s4 * weights[r4]
+    a = min(max(a >> 16, -2047), 2047)
+    p = np.int64(_SQUASH[np.uint64(a + 2047)])
+    part = (wide >> 22) * p
+    if decoding is not None:
+        decision = 1 if low < part else 0
+    if decision:
+        wide = part
+        off = _ONE - 1 - p
+    else:
+        low = low + part if decoding is None else low - part
+        wide -= part
+        off = -p
+    off = off * _STEP >> 6
+    weights[r0] += s0 * off + 131072 >> 18
+    weights[r1] += s1 * off + 131072 >> 18
+    weights[r2] += s2 * off + 131072 >> 18
+    weights[r3] += s3 * off + 131072 >> 18
+    weights[r4] += s4 * off + 131072 >> 18
+    _learn(c0, decision, estimate)
+    _learn(c1, decision, estimate)
+    _learn(c2, decision, estimate)
+    _learn(c3, decision, estimate)
+    _learn(c4, decision, estimate)
+    if wide < 4294967296:
+        low, at = move(low, at, data, decoding)
+        wide <<= 24
+    return decision, (low, wide, at)
+
+
+# Frequent decisions are inlined; a call costs the others less than compiling them would.
+_mix, _mix_apart = inner(_mixed), outer(_mixed)
+
+
+@inner
+def _miss(  # type: ignore[no-untyped-def]
+    value, p, w, n, ne, nw, cells, row, estimate, weights, coder, data, decoding
+):
+    """Code a value that is not the predicted one, `p`; a decoder may find one out of range."""
+    off = value - p
+    other = w if abs(w - p) > abs(n - p) else n
+    other = ne if abs(ne - p) > abs(other - p) else other
+    if abs(other - p) > _APART:
+        near = 1 if abs(value - other) <= _NEAR else 0
+        near, coder = _mix_apart(
+            near, cells, _JUMP, row + _JUMP, estimate, weights, coder, data, decoding
+        )
+        if near:
+            p, off = other, value - other
+            same, coder = _mix_apart(
+                1 if off == 0 else 0, cells, _SAME, row + _SAME, estimate, weights, coder, data,
+                decoding,
+            )  # fmt: skip
+            if same:
+                return other, coder
+    negative, coder = _mix_apart(
+        1 if off < 0 else 0, cells, _SIGN, row + _SIGN, estimate, weights, coder, data, decoding
+    )
+    node = _SIGN + 1 + negative * _SIZES
+    size, counted = abs(off), np.int64(1)
+    while counted < _LONG:
+        more = 1 if size > counted else 0
+        more, coder = _mix(more, cells, node, row + node, estimate, weights, coder, data, decoding)
+        if not more:
+            break
+        counted += 1
+        node += 1
+    if counted == _LONG:
+        rough = min(abs(w - nw) + abs(n - nw) >> 5, 15)
+        rest, coder = number(
+            size - _LONG + 1, _LENGTH + 17 * rough, _BITS, estimate, coder, data, decoding
+        )
+        counted += rest - 1
+    return (p - counted if negative else p + counted), coder
+
+
+@inner
+def _follow(level, track_w, track_n, age_w, age_n, along_w, along_n, down_w, down_n):  # type: ignore[no-untyped-def]
+    """Return a pixel's surface: height, slopes along the row and down the column, age.
+
+    `level` is the pixel's place and `track_*` what the trackers from left and above expected.
+    """
+    off_w, off_n = level - track_w, level - track_n
+    by_w, by_n = abs(off_w) < _FOLLOWED, abs(off_n) < _FOLLOWED
+    height, along, down, age = level, np.int64(0), np.int64(0), np.int64(0)
+    if by_w and by_n:
+        a, b, share = age_w + 1, age_n + 1, np.int64(_SHARE[np.uint64(age_w + age_n + 2)])
+        height = track_w + ((track_n - track_w) * b * share >> 16)
+        along = (along_w * a + along_n * b) * share >> 16
+        down = (down_w * a + down_n * b) * share >> 16
+        age = min(max(age_w, age_n) + 1, _MEMORY)
+    elif by_w:
+        height, along, down, age = track_w, along_w, down_w, min(age_w + 1, _MEMORY)
+    elif by_n:
+        height, along, down, age = track_n, along_n, down_n, min(age_n + 1, _MEMORY)
+    if age:
+        height += (level - height) * 2 * np.int64(_SHARE[np.uint64(age + 2)]) >> 16
+        share = np.int64(_SHARE[np.uint64(age + 3)])
+        along += (off_w * share >> 16) if by_w else 0
+        down += (off_n * share >> 16) if by_n else 0
+    return height, along, down, age
+
+
+@inner
+def _hole_cells(holes, w, n, ne, rough):  # type: ignore[no-untyped-def]
+    """Return where the estimates of a hole flag are, `holes` being the twelve known around."""
+    at = np.uint64(_HOLES)
+    turns = min(abs(w - n), 3) * 4 + min(abs(ne - n), 3)
+    row = holes & 127 | (holes >> 9 & 3) << 7
+    return (
+        at + np.uint64(holes & 255),
+        at + np.uint64(256 + holes),
+        at + np.uint64(4352 + (holes & 63) * 16 + turns),
+        at + np.uint64(5376 + (holes & 127) * 16 + rough),
+        at + np.uint64(7424 + row),
+    )
+
+
+@outer
+def _walk(  # type: ignore[no-untyped-def]
+    band, table, top, data, estimate, weights, rows, tracks, decoding
+):
+    """Code `band`, or decode into it; return the bytes, -1 if that failed.
+
+    `rows` holds three rows, place << 1 | hole, from column 4 on; a hole's place is the predicted.
+    `tracks` holds, of the pixel last seen in each column, its surface (`_follow`) and the size of
+    its correction.
+    """
+    height, width = band.shape
+    one, two, three, four = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
+    level, along, down, age, wrong = tracks[0], tracks[1], tracks[2], tracks[3], tracks[4]
+    coder = start(data, decoding)
+    for y in range(height):
+        line = np.uint64(y)
+        here, up, far = rows[y % 3], rows[(y + 2) % 3], rows[(y + 1) % 3]
+        for k in range(_PAD):
+            up[width + _PAD + k] = up[width + _PAD - 1]
+            up[k] = up[_PAD]
+        w = np.int64(up[four]) >> 1
+        ww, left, surprise = w, (up[four] & 1) * 7, 0
+        level_w, along_w, down_w, age_w = np.int64(0), np.int64(0), np.int64(0), np.int64(0)
+        wrong_w = np.int64(0)
+        for x in range(width):
+            i = np.uint64(x + _PAD)
+            nww, nw, n = np.int64(up[i - two]), np.int64(up[i - one]), np.int64(up[i])
+            ne, nee, neee = np.int64(up[i + one]), np.int64(up[i + two]), up[i + three] & 1
+            nn, nne, nnw = np.int64(far[i]), far[i + one] & 1, far[i - one] & 1
+            holes = left & 3 | (n & 1) << 2 | (nw & 1) << 3 | (ne & 1) << 4 | (nn & 1) << 5
+            holes |= (nee & 1) << 6 | (nww & 1) << 7 | (left >> 2 & 1) << 8 | neee << 9
+            holes |= nne << 10 | nnw << 11
+            nww, nw, n, ne, nee, nn = nww >> 1, nw >> 1, n >> 1, ne >> 1, nee >> 1, nn >> 1
+            p = min(max(w + n - nw, min(w, n)), max(w, n))
+            age_n, wrong_n = np.int64(age[i]), np.int64(wrong[i])
+            track_w = level_w + along_w if age_w else w << _FINE
+            track_n = np.int64(level[i]) + np.int64(down[i]) if age_n else n << _FINE
+            around = 2 * wrong_w + 2 * wrong_n + np.int64(wrong[i + one])
+            rough = _bits(around + np.int64(wrong[i - one]), _ROUGH - 1)
+
+            dw, dn = w - p, n - p
+            k0 = (_clip(n - nw, 4) * 9 + _clip(ne - n, 4)) * 9 + _clip(w - nw, 4)
+            k0 = k0 * (_CALM + 1) + surprise
+            k1 = (_clip(dw, 3) * 7 + _clip(dn, 3)) * 7 + _clip(ne - p, 3)
+            k1 = k1 * 9 + min(wrong_w, 2) * 3 + min(wrong_n, 2)
+            k2 = (_clip(dw + w - ww, 3) * 7 + _clip(dn + n - nn, 3)) * 7 + _clip(dw + ne - n, 3)
+            k2 = k2 * 5 + _clip(nee - p, 2)
+            k3 = (_clip(ww - p, 3) * 7 + _clip(nn - p, 3)) * 7 + _clip(nw - p, 3)
+            k3 = k3 * 7 + _clip(nww - p, 3)
+            k4 = _clip((track_w >> 7) - (p << 3), 15) * 31 + _clip((track_n >> 7) - (p << 3), 15)
+            k4 = k4 * 4 + (2 if age_w > 3 else 0) + (1 if age_n > 3 else 0)
+            cells = (
+                np.uint64(k0 * _NODES), np.uint64(k1 * _NODES + _AT1),
+                np.uint64(k2 * _NODES + _AT2), np.uint64(k3 * _NODES + _AT3),
+                np.uint64(k4 * _NODES + _AT4),
+            )  # fmt: skip
+            row = rough * _NODES
+
+            value = np.int64(0)
+            if decoding is None:
+                value = np.int64(table[band[line, i - four]])
+            hole = 1 if value == 0 else 0
+            if holes:
+                hole, coder = _mix_apart(
+                    hole, _hole_cells(holes, w, n, ne, rough), 0, _SEAMS + (holes & 255), estimate,
+                    weights, coder, data, decoding,
+                )  # fmt: skip
+            if not holes or not hole:
+                same = 1 if value == p else 0
+                same, coder = _mix(same, cells, 0, row, estimate, weights, coder, data, decoding)
+                if same:
+                    value, hole = p, 0
+                    surprise -= 1 if surprise else 0
+                else:
+                    surprise = _CALM
+                    if not holes:
+                        hole, coder = _mix_apart(
+                            hole, cells, _HOLE, row + _HOLE, estimate, weights, coder, data,
+                            decoding,
+                        )  # fmt: skip
+                    if not hole:
+                        value, coder = _miss(
+                            value, p, w, n, ne, nw, cells, row, estimate, weights, coder, data,
+                            decoding,
+                        )  # fmt: skip
+                        if value < 1 or value > top:
+                            return -1
+            left = (left << 1 | hole) & 7
+            ww, w = w, p if hole else value
+            here[i] = w << 1 | hole
+            wrong_w = min(abs(w - p), 255)
+            wrong[i] = wrong_w
+            if hole:
+                level_w, along_w, down_w, age_w = w << _FINE, np.int64(0), np.int64(0), np.int64(0)
+            else:
+                level_w, along_w, down_w, age_w = _follow(
+                    w << _FINE, track_w, track_n, age_w, age_n, along_w, np.int64(along[i]),
+                    down_w, np.int64(down[i]),
+                )  # fmt: skip
+            level[i], along[i], down[i], age[i] = level_w, along_w, down_w, age_w
+            if decoding is not None:
+                band[line, i - four] = table[0 if hole else value]
+        if ended(coder, data, decoding):
+            return -1
+    return finish(coder, data, decoding)

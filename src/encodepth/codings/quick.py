@@ -1,0 +1,175 @@
+"""Exact or bounded depth in a few milliseconds: one prediction, one context for each decision.
+
+A pixel's place in the list of values (`values.py`) is predicted by the median of left, above and
+the plane through the neighbours. Where no neighbour is a hole, one decision says "as predicted"
+and is all that most pixels cost. What is left says hole, jump to a neighbour's surface, sign and
+size. docs/format-quick.md defines the bytes.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .bands import decode_bands, encode_bands
+from .range56 import bit, ended, estimates, finish, inner, number, outer, start
+
+_REACH = 12  # differences beyond this are alike
+_NODES = 32  # estimates of one context: as predicted, sign, two rows of sizes, jump
+_SIGN, _JUMP = 1, 30
+_SIZES = 14  # estimates between a row of sizes and the next
+_CALM = 3  # pixels until a surprise is forgotten
+_LONG = 12  # sizes from here on are Elias gamma codes
+_APART = 8  # a neighbour farther than this from the prediction may be another surface
+_NEAR = 3  # values this near it belong to it
+_CONTEXTS = 9**3 * (_CALM + 1)
+
+# Where in the estimates each kind of decision begins.
+_SEAMS = _CONTEXTS * _NODES  # hole flags by the pattern of holes around
+_INSIDE = _SEAMS + 256  # hole flags where there is none around
+_LENGTH = _INSIDE + 9**3
+_BITS = _LENGTH + 16 * 17
+_OTHER = _BITS + 72
+_ESTIMATES = _OTHER + 16 * _NODES
+
+
+def _classes() -> np.ndarray:
+    """Return -4..4 for differences -12..12: finer near 0."""
+    size = np.abs(np.arange(-_REACH, _REACH + 1))
+    kind = (size > 0).astype(np.int32) + (size > 1) + (size > 2) + (size > 6)
+    return np.where(np.arange(-_REACH, _REACH + 1) < 0, -kind, kind).astype(np.int32)
+
+
+_CLASS = _classes()
+
+
+def encode(
+    plane: np.ndarray, *, error: int = 0, holes: bool = True, threads: int | None = None
+) -> bytes:
+    """Code a plane.
+
+    Args:
+        plane: uint16 (h, w).
+        error: bound in steps; values within it are merged (`values.places`). 0 is exact.
+        holes: whether 0 means a hole; else it is a value like any other.
+        threads: at most so many for a large plane; the bytes do not depend on it.
+    """
+    return encode_bands(plane, _band, error, holes, threads)
+
+
+def decode(payload: bytes, height: int, width: int, *, threads: int | None = None) -> np.ndarray:
+    """Decode what `encode` coded: uint16 (height, width).
+
+    Raises:
+        CorruptFileError: the payload is not such a plane of that size.
+    """
+    return decode_bands(payload, height, width, _band, threads)
+
+
+def _band(band: np.ndarray, table: np.ndarray, top: int, data: np.ndarray, decoding: object) -> int:
+    rows = np.full((3, band.shape[1] + 5), 2, np.int32)
+    return _walk(band, table, top, data, estimates(_ESTIMATES), rows, decoding)
+
+
+@inner
+def _class(difference):  # type: ignore[no-untyped-def]
+    return np.int64(_CLASS[np.uint64(min(max(difference, -_REACH), _REACH) + _REACH)])
+
+
+@inner
+def _miss(value, p, w, n, ne, nw, base, estimate, coder, data, decoding):  # type: ignore[no-untyped-def]
+    """Code a value that is not the predicted one, `p`; a decoder may find one out of range."""
+    off = value - p
+    other = w if abs(w - p) > abs(n - p) else n
+    other = ne if abs(ne - p) > abs(other - p) else other
+    if abs(other - p) > _APART:
+        near = 1 if abs(value - other) <= _NEAR else 0
+        near, coder = bit(near, base + _JUMP, estimate, coder, data, decoding)
+        if near:
+            off = value - other
+            base = _OTHER + min(abs(other - p) >> 3, 15) * _NODES
+            p = other
+            same, coder = bit(1 if off == 0 else 0, base, estimate, coder, data, decoding)
+            if same:
+                return other, coder
+    negative, coder = bit(1 if off < 0 else 0, base + _SIGN, estimate, coder, data, decoding)
+    cell = base + _SIGN + 1 + negative * _SIZES
+    size, counted = abs(off), np.int64(1)
+    while counted < _LONG:
+        more, coder = bit(1 if size > counted else 0, cell, estimate, coder, data, decoding)
+        if not more:
+            break
+        counted += 1
+        cell += 1
+    if counted == _LONG:
+        rough = min(abs(w - nw) + abs(n - nw) >> 5, 15)
+        rest, coder = number(
+            size - _LONG + 1, _LENGTH + 17 * rough, _BITS, estimate, coder, data, decoding
+        )
+        counted += rest - 1
+    return (p - counted if negative else p + counted), coder
+
+
+@outer
+def _walk(  # type: ignore[no-untyped-def]
+    band, table, top, data, estimate, rows, decoding
+):
+    """Code `band`, or decode into it; return the bytes, -1 if that failed.
+
+    `rows` holds three rows, place << 1 | hole, from column 2 on; a hole's place is the predicted.
+    """
+    height, width = band.shape
+    two, three, four = np.uint64(2), np.uint64(3), np.uint64(4)
+    coder = start(data, decoding)
+    for y in range(height):
+        line = np.uint64(y)
+        here, up, far = rows[y % 3], rows[(y + 2) % 3], rows[(y + 1) % 3]
+        for k in range(3):
+            up[width + 2 + k] = up[width + 1]
+        # What slides along: places w, ww left, nw, n, ne above; holes above (five) and left (two).
+        n, following = np.int64(up[two]) >> 1, np.int64(up[three])
+        w, nw, ne = n, n, following >> 1
+        above = (up[two] & 1) * 14 | following & 1
+        left = (up[two] & 1) * 3
+        slope, surprise = np.int64(0), 0
+        for x in range(width):
+            column = np.uint64(x)
+            following = np.int64(up[column + four])
+            above = (above << 1 | following & 1) & 31
+            pattern = above | left << 5 | (far[column + two] & 1) << 7
+            turn = _class(ne - n)
+            context = 364 + (turn * 9 + slope) * 9 + _class(nw - w)
+            base = (context * (_CALM + 1) + surprise) * _NODES
+            low, high = min(w, n), max(w, n)
+            p = min(max(w + n - nw, low), high)
+
+            value = np.int64(0)
+            if decoding is None:
+                value = np.int64(table[band[line, column]])
+            hole = 1 if value == 0 else 0
+            if pattern:
+                hole, coder = bit(hole, _SEAMS + pattern, estimate, coder, data, decoding)
+            if not pattern or not hole:
+                same = 1 if value == p else 0
+                same, coder = bit(same, base, estimate, coder, data, decoding)
+                if same:
+                    value, hole = p, 0
+                    surprise -= 1 if surprise else 0
+                else:
+                    surprise = _CALM
+                    if not pattern:
+                        hole, coder = bit(hole, _INSIDE + context, estimate, coder, data, decoding)
+                    if not hole:
+                        value, coder = _miss(
+                            value, p, w, n, ne, nw, base, estimate, coder, data, decoding
+                        )
+                        if value < 1 or value > top:
+                            return -1
+            left = (left << 1 | hole) & 3
+            w = p if hole else value
+            here[column + two] = w << 1 | hole
+            nw, n, ne, slope = n, ne, following >> 1, turn
+            if decoding is not None:
+                band[line, column] = table[0 if hole else value]
+        if ended(coder, data, decoding):
+            return -1
+    return finish(coder, data, decoding)

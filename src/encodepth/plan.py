@@ -1,0 +1,79 @@
+"""What `auto` means: for a modality, what is asked of it and an effort, the codings that are tried.
+
+A row names the program that chose it, so that nobody has to believe it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .modalities import PLANES
+
+LOSSY, EXACT = "lossy", "exact"  # within a bound is exact coding after values have been merged
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A row.
+
+    Attributes:
+        modality, ask: what it is for; `ask` is LOSSY or EXACT.
+        efforts: lowest and highest that it is for.
+        codings: by name; the first that can serve a plane does.
+        rival: an exact coding of depth whose merged values take the place of the lossy stream
+            where they are smaller at no more error; "" for none.
+        run: the program whose figures chose it.
+    """
+
+    modality: str
+    ask: str
+    efforts: tuple[int, int]
+    codings: tuple[str, ...]
+    run: str
+    rival: str = ""
+
+
+_CHOICE = "runs/choices/choose_coder.py"
+
+PLANS = (
+    Plan("color", LOSSY, (1, 9), ("av1",), _CHOICE),
+    Plan("color", EXACT, (1, 9), ("jpegxl",), "runs/gates/check_promises.py"),
+    Plan("depth", LOSSY, (1, 3), ("av1", "surface"), _CHOICE),
+    Plan("depth", LOSSY, (4, 7), ("av1", "surface"), _CHOICE, rival="surface"),
+    Plan("depth", LOSSY, (8, 9), ("restored", "surface"), _CHOICE, rival="surface"),
+    Plan("depth", EXACT, (1, 9), ("surface",), "runs/results/default_depth.sh"),
+    Plan("mask", EXACT, (1, 9), ("contexts",), "runs/results/default_depth.sh"),
+    *(Plan(name, EXACT, (1, 9), ("jpegxl",), "runs/gates/check_promises.py") for name in PLANES),
+)
+
+
+_TIME = "runs/results/groups.py"
+
+OVER_TIME = (
+    Plan("color", LOSSY, (1, 9), ("av1-inter",), _TIME),
+    Plan("depth", LOSSY, (1, 9), ("av1-inter", "surface"), _TIME),
+    *(p for p in PLANS if p.ask == EXACT),
+)
+
+
+def plan(
+    modality: str, ask: str, effort: int, coding: str = "auto", *, over_time: bool = False
+) -> Plan:
+    """Return what is tried.
+
+    Args:
+        modality: its name.
+        ask: LOSSY or EXACT.
+        effort: 1..9.
+        coding: the one that was asked for by name, or "auto".
+        over_time: whether for a recording's groups of pictures.
+    """
+    found = next(
+        p
+        for p in (OVER_TIME if over_time else PLANS)
+        if p.modality == modality and p.ask == ask and p.efforts[0] <= effort <= p.efforts[1]
+    )
+    if coding == "auto":
+        return found
+    exact = () if ask == EXACT or modality == "color" else found.codings[-1:]
+    return Plan(modality, ask, found.efforts, (coding, *exact), "asked for")

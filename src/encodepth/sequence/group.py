@@ -1,0 +1,257 @@
+"""A group of pictures: frames to a chunk's streams and back.
+
+Every modality is a track through the group. A coding that works over time gets a track whole; any
+other codes its planes one by one. Within a frame the order is that of a still picture, so depth may
+lean on colour, and lossy depth on its mask.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .. import codings
+from ..codings.base import Ask, Coded
+from ..container import chunk
+from ..container.header import Header
+from ..container.stream import Stream
+from ..errors import CorruptFileError, InvalidImageError
+from ..frame import Frame
+from ..modalities import modality
+from ..plan import plan
+from ..references import Seen
+from ..settings import DEFAULT_QUALITY, Settings
+
+
+@dataclass(frozen=True)
+class GroupEncoder:
+    """Codes groups of pictures with the same settings.
+
+    Attributes:
+        settings: what is asked of every frame.
+        models: the networks at hand.
+        unit: metres per step of depth.
+        live: whether a picture's bytes are wanted as soon as it is there.
+    """
+
+    settings: Settings
+    models: Any
+    unit: float
+    live: bool = False
+
+    def encode(self, frames: Sequence[Frame]) -> list[chunk.Frame]:
+        """Return the frames of a chunk that decodes alone."""
+        seen = [Seen(self.models, frame.image.arrays) for frame in frames]
+        coded: list[dict[str, Coded]] = [{} for _ in frames]
+        with ThreadPoolExecutor(2) as pool:
+            color = pool.submit(self._track, "color", frames, seen)
+            depth = self._depth(frames, seen)
+            for name in self._further(frames):
+                _lay(coded, name, self._track(name, frames, seen))
+            _lay(coded, "color", color.result())
+        for name, made in depth.items():
+            _lay(coded, name, made)
+        return [
+            chunk.Frame(frame.time, _streams(here), None if frame.pose is None else _flat(frame))
+            for frame, here in zip(frames, coded, strict=True)
+        ]
+
+    def _further(self, frames: Sequence[Frame]) -> list[str]:
+        return list(dict.fromkeys(name for frame in frames for name in frame.image.planes))
+
+    def _depth(self, frames: Sequence[Frame], seen: list[Seen]) -> dict[str, dict[int, Coded]]:
+        """Return depth and, where it is lossy, the masks of frames with holes."""
+        valid = {i: d > 0 for i, f in enumerate(frames) if (d := f.image.depth) is not None}
+        holes = {i: mask for i, mask in valid.items() if not mask.all()}
+        for i, mask in holes.items():
+            seen[i].offer("mask", lambda mask=mask: mask)  # type: ignore[misc]
+        depth = self._track("depth", frames, seen)
+        lossy = {i for i, c in depth.items() if not codings.find(c.coding, "depth").exact}
+        masks = self._track_of("mask", {i: m for i, m in holes.items() if i in lossy}, seen)
+        return {"mask": masks, "depth": depth}
+
+    def _track(self, name: str, frames: Sequence[Frame], seen: list[Seen]) -> dict[int, Coded]:
+        planes = {i: a for i, f in enumerate(frames) if (a := f.image.arrays.get(name)) is not None}
+        return self._track_of(name, planes, seen)
+
+    def _track_of(
+        self, name: str, planes: dict[int, np.ndarray], seen: list[Seen]
+    ) -> dict[int, Coded]:
+        """Return the coded planes of a modality by their places in the group."""
+        if not planes:
+            return {}
+        settings = self.settings
+        quality = DEFAULT_QUALITY if settings.quality is None else settings.quality
+        if name == "depth" and settings.depth_quality is not None:
+            quality = settings.depth_quality
+        ask = Ask(quality, self._bound(name), settings.effort, live=self.live)
+        asked = settings.ask(name)
+        chosen = settings.coding.get(name, "auto")
+        for coding in plan(name, asked, settings.effort, chosen, over_time=True).codings:
+            made = _code(coding, name, planes, ask, seen)
+            if made is not None:
+                return made
+        raise InvalidImageError(f"{name} cannot be coded as it was asked for")
+
+    def _bound(self, name: str) -> int:
+        return self.settings.bound(self.unit) if name == "depth" else 0
+
+
+@dataclass
+class DecodedGroup:
+    """A chunk whose planes are decoded when they are asked for, each track in order, once.
+
+    Several threads may ask at once.
+    """
+
+    chunk: chunk.Chunk
+    header: Header
+    models: Any
+    _done: dict[tuple[int, int], np.ndarray] = field(init=False, default_factory=dict)
+    _runs: dict[tuple[int, int], Any] = field(init=False, default_factory=dict)
+    _lock: threading.RLock = field(init=False, default_factory=threading.RLock)
+
+    def plane(self, number: int, i: int) -> np.ndarray | None:
+        """Return a modality's plane of the i-th frame, None where the frame has none.
+
+        Raises:
+            CorruptFileError: its payload, or one that it leans on, is damaged.
+        """
+        stream = self.chunk.frames[i].stream(number)
+        if stream is None:
+            return None
+        with self._lock:
+            if (number, i) not in self._done:
+                self._decode(number, i)
+            return self._done[number, i]
+
+    def _decode(self, number: int, i: int) -> None:
+        """Decode a track from the last key frame, or where it was left, to the i-th frame."""
+        run = self._run(number, i)
+        start = run[0]
+        if (number, start) not in self._runs:
+            self._runs[number, start] = (iter(run), self._planes(number, run))
+        places, planes = self._runs[number, start]
+        while (number, i) not in self._done:
+            try:
+                place, plane = next(places), next(planes)
+            except (StopIteration, CorruptFileError):
+                self._runs.pop((number, start), None)
+                raise
+            self._done[number, place] = plane
+
+    def _run(self, number: int, i: int) -> list[int]:
+        """Return the places of a track's frames that belong together, the i-th among them."""
+        held = [k for k, f in enumerate(self.chunk.frames) if f.stream(number) is not None]
+        run: list[int] = []
+        for k in held:
+            stream = self.chunk.frames[k].stream(number)
+            assert stream is not None
+            own = [back for kind, back in stream.references if kind == number]
+            if not own and run:
+                if i in run:
+                    break
+                run = []
+            run.append(k)
+        return run
+
+    def _planes(self, number: int, run: list[int]) -> Any:
+        name = modality(number).name
+        size = next(m for m in self.header.modalities if m.number == number)
+        streams = [self.chunk.frames[k].stream(number) for k in run]
+        group = [_coded(stream) for stream in streams if stream is not None]
+        first = streams[0]
+        assert first is not None
+        row = codings.of(first.coding, number)
+        seen = [_Place(self, k) for k in run]
+        shape = (size.height, size.width)
+        if row.groups:
+            yield from codings.module(row).decode_group(name, group, shape, seen)
+            return
+        for coded, here in zip(group, seen, strict=True):
+            yield codings.module(row).decode(name, coded, shape, here)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A frame of a group, as what decodes one of its streams sees it (`References`)."""
+
+    group: DecodedGroup
+    i: int
+
+    @property
+    def models(self) -> Any:
+        return self.group.models
+
+    def plane(self, name: str, back: int = 0) -> np.ndarray | None:
+        if back > self.i:
+            return None
+        return self.group.plane(modality(name).number, self.i - back)
+
+    def original(self, name: str) -> None:
+        return None
+
+
+def _code(
+    coding: str, name: str, planes: dict[int, np.ndarray], ask: Ask, seen: list[Seen]
+) -> dict[int, Coded] | None:
+    """Code a track by a coding; None where it cannot serve it."""
+    row = codings.find(coding, name)
+    places = list(planes)
+    module = codings.module(row)
+    if row.groups:
+        made = module.encode_group(name, list(planes.values()), ask, [seen[i] for i in places])
+        found = None if made is None else dict(zip(places, made, strict=True))
+    else:
+        found = {}
+        for i, plane in planes.items():
+            one = module.encode(name, plane, ask, seen[i])
+            if one is None:
+                return None
+            found[i] = one
+    if found is None:
+        return None
+    return {i: _as(coding, c, i, places) for i, c in found.items()}
+
+
+def _as(coding: str, coded: Coded, i: int, places: list[int]) -> Coded:
+    """Return what was coded under its coding's name, frames back counted in the recording's."""
+    before = [k for k in places if k < i]
+    leans = tuple((kind, i - before[-back] if back else 0) for kind, back in coded.references)
+    return Coded(coded.payload, coded.parameters, leans, coded.coding or coding)
+
+
+def _lay(coded: list[dict[str, Coded]], name: str, made: dict[int, Coded]) -> None:
+    for i, one in made.items():
+        coded[i][name] = one
+
+
+_ORDER = ("color", "mask", "depth")
+
+
+def _streams(coded: dict[str, Coded]) -> tuple[Stream, ...]:
+    names = [n for n in _ORDER if n in coded] + [n for n in coded if n not in _ORDER]
+    streams = []
+    for name in names:
+        one = coded[name]
+        number = codings.find(one.coding, name).number
+        leans = tuple((modality(kind).number, back) for kind, back in one.references)
+        kind = modality(name).number
+        streams.append(Stream(kind, number, one.payload, one.parameters, leans))
+    return tuple(streams)
+
+
+def _coded(stream: Stream) -> Coded:
+    leans = tuple((modality(number).name, back) for number, back in stream.references)
+    return Coded(stream.payload, stream.parameters, leans)
+
+
+def _flat(frame: Frame) -> tuple[float, ...]:
+    """Return a pose as rotation row by row and translation."""
+    assert frame.pose is not None
+    return (*frame.pose[:3, :3].ravel().tolist(), *frame.pose[:3, 3].tolist())

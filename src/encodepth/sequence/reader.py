@@ -1,0 +1,222 @@
+"""Reading recordings: any frame, by number or by time, decoding no more than its chunk needs."""
+
+from __future__ import annotations
+
+import bisect
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, overload
+
+import numpy as np
+
+from ..container.header import Camera, Value
+from ..container.sequence import SequenceReader
+from ..errors import CorruptFileError, EncodepthError
+from ..frame import MILLIMETRE, Frame, Intrinsics, RgbdImage
+from ..modalities import IMAGE, PLANES, modality
+from ..networks.loaded import Loaded
+from .group import DecodedGroup
+from .source import open_source
+
+_CHUNKS = 4  # decoded groups that are kept
+
+
+class Reader:
+    """A recording, read in any order.
+
+    Frames are decoded when they are asked for; a frame costs at most the frames of its chunk before
+    it, and what was decoded of a chunk is kept for a while. Several threads may read at once. A
+    reader that was made before a fork works in the child too.
+
+    Args:
+        source: a path, a URL of fsspec, bytes, or a file object that can seek.
+        streams: modalities that are wanted, all of them if None.
+        model: weights to look into first.
+        device: where networks run.
+
+    Attributes:
+        problems: a line for each thing that is wrong with the file, none if all is well.
+        times: of every frame, in ns.
+
+    Raises:
+        CorruptFileError: this is no recording, or its header is damaged.
+        EncodepthError: it cannot be read.
+    """
+
+    def __init__(
+        self,
+        source: Any,
+        *,
+        streams: tuple[str, ...] | None = None,
+        model: str = "base",
+        device: str = "auto",
+    ) -> None:
+        self._args = (source, streams, model, device)
+        self._wanted = (*IMAGE, *PLANES) if streams is None else streams
+        self._source = open_source(source)
+        self._file = SequenceReader(self._source.read_at, self._source.size)
+        self._models = Loaded(model, device)
+        self._groups: OrderedDict[int, DecodedGroup] = OrderedDict()
+        self._lock = threading.RLock()
+        self._process = os.getpid()
+        self.problems = self._file.problems
+
+    def __len__(self) -> int:
+        return self._file.frames
+
+    @overload
+    def __getitem__(self, which: int) -> Frame: ...
+
+    @overload
+    def __getitem__(self, which: slice) -> Iterator[Frame]: ...
+
+    def __getitem__(self, which: int | slice) -> Frame | Iterator[Frame]:
+        if isinstance(which, slice):
+            return self._walk(range(len(self))[which])
+        number = int(which)
+        if number < 0:
+            number += len(self)
+        return self._frame(number)
+
+    def __iter__(self) -> Iterator[Frame]:
+        return self._walk(range(len(self)))
+
+    def at(self, time: int) -> Frame:
+        """Return the frame whose time is nearest to `time`, in ns.
+
+        Raises:
+            IndexError: the recording has no frame.
+        """
+        times = self.times
+        if not len(times):
+            raise IndexError("the recording has no frame")
+        after = bisect.bisect_left(times, time)
+        near = [i for i in (after - 1, after) if 0 <= i < len(times)]
+        return self[min(near, key=lambda i: abs(int(times[i]) - time))]
+
+    @property
+    def times(self) -> np.ndarray:
+        """Times of all frames, int64 nanoseconds; reads what lies between the payloads."""
+        if not hasattr(self, "_times"):
+            found = np.zeros(len(self), np.int64)
+            for number, entry in enumerate(self._file.chunks):
+                frames = self._group(number).chunk.frames
+                found[entry.first : entry.first + entry.frames] = [f.time for f in frames]
+            self._times = found
+        return self._times
+
+    @property
+    def metadata(self) -> Mapping[str, Value]:
+        """What the writer said about the recording."""
+        return self._file.header.metadata
+
+    @property
+    def cameras(self) -> dict[str, Camera]:
+        """The camera of each modality whose camera is known."""
+        header = self._file.header
+        return {
+            modality(m.number).name: header.cameras[m.camera]
+            for m in header.modalities
+            if m.camera is not None
+        }
+
+    @property
+    def depth_unit(self) -> float:
+        """Metres per step of depth."""
+        units = [m.unit for m in self._file.header.modalities if m.unit is not None]
+        return units[0] if units else MILLIMETRE
+
+    @property
+    def intrinsics(self) -> Intrinsics | None:
+        """Depth's camera as four numbers, colour's where depth has none, or None."""
+        cameras = self.cameras
+        camera = cameras.get("depth") or cameras.get("color")
+        return None if camera is None else Intrinsics(*camera.focal, *camera.center)
+
+    @property
+    def container(self) -> SequenceReader:
+        """The file below: chunks and streams, payloads still coded."""
+        return self._file
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._source.close()
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __getstate__(self) -> tuple[Any, ...]:
+        """Let another process open the same path or URL."""
+        if not isinstance(self._args[0], str | os.PathLike):
+            raise EncodepthError("only a reader of a path or a URL can go to another process")
+        return self._args
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        source, streams, model, device = state
+        self.__init__(source, streams=streams, model=model, device=device)  # type: ignore[misc]
+
+    def _frame(self, number: int) -> Frame:
+        found = self._file.find(number)
+        group = self._group(found)
+        i = number - self._file.chunks[found].first
+        try:
+            arrays = {name: group.plane(modality(name).number, i) for name in self._wanted}
+        except CorruptFileError as error:
+            raise CorruptFileError(f"frame {number}: {error}") from None
+        held = {name: array for name, array in arrays.items() if array is not None}
+        planes = {name: array for name, array in held.items() if name in PLANES}
+        coded = group.chunk.frames[i]
+        image = RgbdImage(
+            held.get("color"), held.get("depth"), self.depth_unit, self.intrinsics, planes
+        )
+        return Frame(image, coded.time, _pose(coded.pose), number)
+
+    def _group(self, number: int) -> DecodedGroup:
+        """Return a chunk at work, from those that are kept or from the file."""
+        if os.getpid() != self._process:  # forked: locks of the parent's threads mean nothing here
+            self._lock, self._process = threading.RLock(), os.getpid()
+            self._groups = OrderedDict()
+        with self._lock:
+            if number in self._groups:
+                self._groups.move_to_end(number)
+                return self._groups[number]
+        group = DecodedGroup(self._file.read(number), self._file.header, self._models)
+        with self._lock:
+            group = self._groups.setdefault(number, group)
+            while len(self._groups) > _CHUNKS:
+                self._groups.popitem(last=False)
+        return group
+
+    def _walk(self, numbers: range) -> Iterator[Frame]:
+        """Yield frames in order, decoding one ahead of the one in use."""
+        with ThreadPoolExecutor(1) as ahead:
+            waiting: Future[Frame] | None = None
+            for number in [*numbers, None]:
+                following = None if number is None else ahead.submit(self._frame, number)
+                if waiting is not None:
+                    yield waiting.result()
+                waiting = following
+
+
+def _pose(stored: tuple[float, ...] | None) -> np.ndarray | None:
+    """Return camera to world, (4, 4), from either of the file's forms."""
+    if stored is None:
+        return None
+    pose = np.eye(4)
+    if len(stored) == 12:
+        pose[:3, :3], pose[:3, 3] = np.reshape(stored[:9], (3, 3)), stored[9:]
+        return pose
+    x, y, z, w = np.asarray(stored[3:]) / np.linalg.norm(stored[3:])
+    pose[:3, :3] = [
+        [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+        [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+        [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+    ]
+    pose[:3, 3] = stored[:3]
+    return pose

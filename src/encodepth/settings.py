@@ -1,0 +1,281 @@
+"""Every option of encoding, in one place: its range, its words, and what contradicts what.
+
+The library takes these as keywords and the command makes its options from them, so both refuse the
+same things. `Settings.check` wants to know what the picture has; messages name an option the way
+the caller writes it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from . import codings
+from .errors import InvalidSettingError
+from .modalities import IMAGE
+from .plan import EXACT, LOSSY
+
+DEFAULT_QUALITY = 50
+MAX_STEPS = 32767  # of an error bound; beyond it every depth may become one value anyway
+
+_OLD = {  # words of version 0.1: coding of colour, of depth
+    "learned": ("learned", "restored"),
+    "avif": ("av1", "av1"),
+    "jxl": ("jpegxl", "surface"),
+    "auto": ("auto", "auto"),
+}
+
+
+@dataclass(frozen=True)
+class Option:
+    """How the command shows a setting."""
+
+    metavar: str
+    help: str
+    kind: type = int
+    low: int | None = None
+    high: int | None = None
+
+
+def _setting(default: Any, metavar: str, help: str, **more: Any) -> Any:
+    return field(default=default, metadata={"option": Option(metavar, help, **more)})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is asked of a file.
+
+    Attributes:
+        quality: 0 (small) .. 100 (good) of lossy streams; 50 if None.
+        depth_quality: the same for depth alone; `quality` if None.
+        target_bytes: what the whole file may have at most.
+        target_rmse: millimetres, root of the mean squared error of depth.
+        lossless: modalities that are kept exactly.
+        max_depth_error: millimetres that no measured depth pixel may be off by.
+        coding: modality -> name of its coding, or "auto".
+        effort: 1 (fast) .. 9 (small).
+
+    Raises:
+        InvalidSettingError: a value is out of its range.
+    """
+
+    quality: int | None = _setting(
+        None, "Q", "0 is smallest, 100 is best.  [default: 50]", low=0, high=100
+    )
+    depth_quality: int | None = _setting(None, "Q", "The same for depth alone.", low=0, high=100)
+    target_bytes: int | None = _setting(
+        None,
+        "N",
+        "Search the quality: the whole file has at most N bytes, and not much less (3 %).",
+        low=1,
+    )
+    target_rmse: float | None = _setting(
+        None,
+        "MM",
+        "Search depth's quality: its error (root mean square) is MM, within 3 %.",
+        kind=float,
+    )
+    lossless: tuple[str, ...] = ()
+    max_depth_error: float | None = _setting(
+        None,
+        "MM",
+        "No measured depth pixel is off by more; checked before the file is written.",
+        kind=float,
+    )
+    coding: Mapping[str, str] = field(default_factory=dict)
+    effort: int = _setting(7, "E", "1 is fast, 9 is small.  [default: 7]", low=1, high=9)
+
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            option: Option | None = f.metadata.get("option")
+            value = getattr(self, f.name)
+            if option is not None and option.kind is int and value is not None:
+                object.__setattr__(self, f.name, _whole(f.name, value, option))
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        lossless: str | Iterable[str] = (),
+        coding: str | Mapping[str, str] = "auto",
+        coder: str | Mapping[str, str] | None = None,
+        **rest: Any,
+    ) -> Settings:
+        """Make settings from the library's keywords.
+
+        Args:
+            lossless: "color", "depth", "both", or names.
+            coding: a coding's name for all modalities, or one for each by name.
+            coder: the same in the words of version 0.1 (learned, avif, jxl, auto).
+            **rest: the other attributes.
+        """
+        chosen = split_codings(coding) if coder is None else from_old(coder)
+        return cls(lossless=modalities(lossless), coding=chosen, **rest)
+
+    def ask(self, modality: str) -> str:
+        """Return LOSSY or EXACT: what is wanted of a modality."""
+        if modality not in IMAGE or modality in self.lossless:
+            return EXACT
+        if modality == "depth" and self.max_depth_error is not None:
+            return EXACT
+        name = self.coding.get(modality, "auto")
+        return EXACT if name != "auto" and codings.find(name, modality).exact else LOSSY
+
+    def bound(self, depth_unit: float) -> int:
+        """Return the error bound of depth in whole steps, rounded down."""
+        if "depth" in self.lossless or self.max_depth_error is None:
+            return 0
+        return int(min(self.max_depth_error / 1000 / depth_unit + 1e-6, MAX_STEPS))
+
+    def check(self, held: Collection[str], say: Callable[[str], str] = str) -> None:
+        """Refuse what contradicts itself, or would be ignored, for a picture.
+
+        Args:
+            held: modalities that the picture has.
+            say: how a setting is called in messages.
+
+        Raises:
+            InvalidSettingError: names the settings.
+        """
+        self._check_numbers(say)
+        self._check_held(held, say)
+        self._check_depth(held, say)
+        self._check_targets(held, say)
+
+    def _check_numbers(self, say: Callable[[str], str]) -> None:
+        bound, rmse = self.max_depth_error, self.target_rmse
+        if bound is not None and not (math.isfinite(bound) and bound >= 0):
+            raise InvalidSettingError(
+                f"{say('max_depth_error')} {bound:g} is no number of millimetres from 0 on"
+            )
+        if rmse is not None and not (math.isfinite(rmse) and rmse > 0):
+            raise InvalidSettingError(
+                f"{say('target_rmse')} {rmse:g} is no number of millimetres above 0"
+            )
+
+    def _check_held(self, held: Collection[str], say: Callable[[str], str]) -> None:
+        words = {"color": "colour picture", "depth": "depth map"}
+        for name in self.lossless:
+            if name not in held:
+                asked = "both" if len(self.lossless) > 1 else name
+                raise InvalidSettingError(
+                    f"{say('lossless')} {asked}, but there is no {words.get(name, name)}"
+                )
+        for name in ("depth_quality", "max_depth_error", "target_rmse"):
+            if getattr(self, name) is not None and "depth" not in held:
+                raise InvalidSettingError(f"{say(name)}, but there is no depth map")
+
+    def _check_depth(self, held: Collection[str], say: Callable[[str], str]) -> None:
+        bound, exact = self.max_depth_error, "depth" in self.lossless
+        if bound is not None and exact:
+            asked = "both" if len(self.lossless) > 1 else "depth"
+            raise InvalidSettingError(
+                f"{say('max_depth_error')} and {say('lossless')} {asked} contradict each other"
+            )
+        if self.depth_quality is not None and (bound is not None or exact):
+            raise InvalidSettingError(
+                f"{say('depth_quality')} has no meaning for depth with a bound or lossless"
+            )
+        for name in held:
+            coding = self.coding.get(name, "auto")
+            if coding == "auto" or codings.find(coding, name).exact:
+                continue
+            if name in self.lossless or (name == "depth" and bound is not None):
+                kept = "neither a bound nor every pixel" if name == "depth" else "not every pixel"
+                raise InvalidSettingError(f"{name} by {coding} can keep {kept}")
+
+    def _check_targets(self, held: Collection[str], say: Callable[[str], str]) -> None:
+        lossy = [name for name in held if self.ask(name) == LOSSY]
+        rmse, fixed = self.target_rmse, self.depth_quality is not None
+        if rmse is not None and (fixed or "depth" not in lossy):
+            raise InvalidSettingError(
+                f"{say('target_rmse')} searches a quality of depth, and there is none to search"
+            )
+        if self.target_bytes is None:
+            return
+        if self.quality is not None:
+            raise InvalidSettingError(
+                f"{say('quality')} and {say('target_bytes')} contradict each other"
+            )
+        if "color" not in lossy and ("depth" not in lossy or rmse is not None or fixed):
+            raise InvalidSettingError(
+                f"{say('target_bytes')} searches a quality, and there is none to search"
+            )
+
+
+def modalities(value: str | Iterable[str]) -> tuple[str, ...]:
+    """Return modalities of a picture from "color", "depth", "both" or several names.
+
+    Raises:
+        InvalidSettingError: there is no such modality.
+    """
+    named = IMAGE if value == "both" else (value,) if isinstance(value, str) else tuple(value)
+    for name in named:
+        if name not in IMAGE:
+            raise InvalidSettingError(f'no modality "{name}"; there are {" and ".join(IMAGE)}')
+    return tuple(name for name in IMAGE if name in named)
+
+
+def from_old(value: str | Mapping[str, str]) -> dict[str, str]:
+    """Return the codings that version 0.1 called by a coder's name.
+
+    Raises:
+        InvalidSettingError: there was no such coder.
+    """
+    chosen = dict.fromkeys(IMAGE, value) if isinstance(value, str) else dict(value)
+    modalities(chosen)
+    for name in chosen.values():
+        if name not in _OLD:
+            raise InvalidSettingError(f'no coder "{name}"; there are {", ".join(_OLD)}')
+    return {k: _OLD[name][IMAGE.index(k)] for k, name in chosen.items()}
+
+
+def split_codings(value: str | Mapping[str, str]) -> dict[str, str]:
+    """Return the coding of each modality that was named; one name is for all that it codes.
+
+    Raises:
+        InvalidSettingError: there is no such coding, or it does not code that modality.
+    """
+    if value == "auto":
+        return {}
+    if isinstance(value, str):
+        able = [
+            k for r in codings.CODINGS for k in r.modalities if r.name == value and not r.explicit
+        ]
+        able = [k for k in IMAGE if k in able]
+        if not able:
+            raise InvalidSettingError(_unknown(value))
+        return dict.fromkeys(able, value)
+    modalities(value)
+    for kind, name in value.items():
+        if name == "auto":
+            continue
+        try:
+            codings.find(name, kind)
+        except ValueError as error:
+            raise InvalidSettingError(str(error)) from None
+    return dict(value)
+
+
+def _unknown(name: str) -> str:
+    known = ", ".join(n for n in codings.names() if n not in codings.names("mask"))
+    return f'no coding "{name}"; there are auto, {known}'
+
+
+def _whole(name: str, value: Any, option: Option) -> int:
+    """Return a whole number within its range, of whatever type of integer it was.
+
+    Raises:
+        InvalidSettingError: it is none.
+    """
+    high = math.inf if option.high is None else option.high
+    low = -math.inf if option.low is None else option.low
+    try:
+        if not isinstance(value, bool) and value == int(value) and low <= value <= high:
+            return int(value)
+    except (TypeError, ValueError, OverflowError):
+        pass
+    reach = f"within {option.low}..{option.high}" if option.high is not None else "above 0"
+    raise InvalidSettingError(f"{name} {value} is not a whole number {reach}")

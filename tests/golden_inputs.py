@@ -1,0 +1,57 @@
+"""What the golden files of version 1 were made from; runs/write_golden.py writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from encodepth import Intrinsics, RgbdImage, encode
+from encodepth.codings.jpegxl import encode_frame
+from encodepth.container.still import Still
+from encodepth.container.stream import Stream
+
+
+def scene(height: int = 48, width: int = 64) -> RgbdImage:
+    """A tilted floor and a box, with a hole along the box's edge."""
+    y, x = np.mgrid[:height, :width]
+    depth = (4000 - 2000 * y / height + 3 * x).astype(np.uint16)
+    box = (x > width * 0.4) & (x < width * 0.7) & (y > height * 0.3) & (y < height * 0.8)
+    depth[box] = 900 + x[box]
+    depth[(x == int(width * 0.4)) & (y > height * 0.2)] = 0
+    color = np.stack([x * 255 // width, y * 255 // height, 128 + 60 * box], -1).astype(np.uint8)
+    return RgbdImage(color, depth, 0.001, Intrinsics(525.0, 525.0, 31.5, 23.5))
+
+
+def with_other_mask(data: bytes, depth: np.ndarray) -> bytes:
+    """Return a file whose mask is coded by JPEG XL."""
+    still = Still.parse(data)
+    mask = Stream(2, 2, b"\1" + encode_frame((depth == 0).astype(np.uint8), 7))
+    streams = tuple(mask if s.modality == mask.modality else s for s in still.streams)
+    return replace(still, streams=streams).serialize()
+
+
+def golden() -> dict[str, Callable[[], bytes]]:
+    """Return name -> what makes the file, one of every way a conventional stream can be coded."""
+    image = scene()
+    depth = image.depth
+    assert depth is not None
+    coarse = (depth // 400 * 400).astype(np.uint16)  # few values, as of a sensor
+    two = np.where(depth > 0, 1234, 0).astype(np.uint16)
+    fine = RgbdImage(depth=depth * np.uint16(5), depth_unit=0.0002)
+    sizes = RgbdImage(image.color, scene(24, 30).depth, 0.00025)
+    return {
+        "v1-avif-pair": lambda: encode(image, coding="av1", quality=60),
+        "v1-avif-mask-jpegxl": lambda: with_other_mask(
+            encode(image, coding="av1", quality=60), depth
+        ),
+        "v1-exact-pair": lambda: encode(image, lossless="both"),
+        "v1-exact-few-values": lambda: encode(RgbdImage(depth=coarse), lossless="depth"),
+        "v1-exact-surface": lambda: encode(scene(270, 360), lossless="depth"),
+        "v1-exact-two-values": lambda: encode(RgbdImage(depth=two)),
+        "v1-exact-one-hole": lambda: encode(RgbdImage(depth=np.zeros((1, 1), np.uint16))),
+        "v1-bounded-10mm": lambda: encode(fine, max_depth_error=10),
+        "v1-color-only": lambda: encode(RgbdImage(image.color), coding="av1", quality=20),
+        "v1-two-sizes": lambda: encode(sizes, coding="av1", effort=5),
+    }
