@@ -75,7 +75,8 @@ def test_version(run):
 
 def test_every_verb_has_a_file_and_every_file_a_verb():
     files = {path.stem for path in Path(encodepth.__file__).parent.glob("cli/*.py")}
-    assert files - {"__init__", "main", "many", "options", "shared"} == set(VERBS)
+    helpers = {"__init__", "about", "back", "jobs", "main", "many", "options", "shared"}
+    assert files - helpers == set(VERBS)
 
 
 @pytest.mark.parametrize("name", VERBS)
@@ -339,17 +340,27 @@ def test_a_folder_of_pairs(run, folder, jobs):
     shown = run(*arguments)
     assert shown.status == 1
     lines = shown.err.splitlines()
-    (failure,) = (line for line in lines if line.startswith("encodepth: "))
+    (doubt,) = (line for line in lines if line.startswith("encodepth: doubtful: "))
+    assert doubt.startswith(
+        'encodepth: doubtful: set: nothing says the depth unit of "a"; taken as'
+    )
+    assert (
+        'b: 1 pair, unit 0.0002 m (key "depth_units_per_meter" of meta.json), camera unknown'
+        in (lines)
+    )
+    (failure,) = (line for line in lines if "cannot be read" in line)
     assert failure.startswith("encodepth: set/a/color/2.png: depth file set/a/depth/2.png cannot")
     assert re.fullmatch(r"3 pairs, 1 failed, [0-9,]+ bytes in out", lines[-1])
-    made = sorted(str(path) for path in Path("out").rglob("*.*"))
+    made = sorted(str(path) for path in Path("out").rglob("*.rgbd"))
     assert made == ["out/a/1.rgbd", "out/b/1.rgbd"]
     whole = encodepth.decode(Path("out/b/1.rgbd").read_bytes())
     assert np.array_equal(whole.depth, folder[1])
     assert whole.depth_unit == 0.0002
     again = run(*arguments, "--json")
     assert (again.status, again.out) == (1, "")
-    assert "out/a/1.rgbd exists; use -f to overwrite it" in again.err
+    assert "3 pairs, 2 made before and left, 1 failed, 0 bytes in out\n" in again.err
+    other = run("encode", "set", "--out-dir", "out", "-q", "40")
+    assert "out/a/1.rgbd exists and was made with other settings or from other data" in other.err
     forced = run(*arguments, "--json", "-f", "--quiet")
     assert {json.loads(line)["file"] for line in forced.out.splitlines()} == set(made)
 

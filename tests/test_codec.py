@@ -141,7 +141,7 @@ def test_color_and_depth_may_differ_in_size():
 def test_the_bound_holds_and_holes_stay(depth, bound, unit):
     image = RgbdImage(depth=depth, depth_unit=unit)
     decoded = decode(encode(image, max_depth_error=bound, effort=3))
-    off = np.abs(decoded.depth.astype(int) - depth)[depth > 0] * unit * 1000
+    off = np.abs(decoded.depth.astype(int) - image.depth)[image.depth > 0] * unit * 1000
     assert off.max(initial=0) <= bound + 1e-6
     assert same_holes(decoded, image)
 
@@ -515,6 +515,7 @@ def test_public_names_are_frozen():
         "inspect",
         "list_models",
         "load_model",
+        "open_dataset",
         "read",
         "write",
     ]

@@ -75,10 +75,10 @@ SMALL = arrays.arrays(
 @CODINGS
 @pytest.mark.parametrize("name", PLANES)
 def test_bytes_are_these(coding, name):
-    payload = coding.encode(PLANES[name])
+    payload = coding.encode_plane(PLANES[name])
     short = payload.hex() if len(payload) < 24 else hashlib.sha256(payload).hexdigest()[:24]
     assert (len(payload), short) == GOLDEN[coding.__name__.split(".")[-1], name]
-    assert np.array_equal(coding.decode(payload, *PLANES[name].shape), PLANES[name])
+    assert np.array_equal(coding.decode_plane(payload, *PLANES[name].shape), PLANES[name])
 
 
 @CODINGS
@@ -87,8 +87,8 @@ def test_bytes_are_these(coding, name):
 @example(plane=np.array([[0, 65535]], np.uint16), holes=False)
 @example(plane=np.array([[0, 65535]], np.uint16), holes=True)
 def test_any_plane_comes_back(coding, plane, holes):
-    payload = coding.encode(plane, holes=holes)
-    assert np.array_equal(coding.decode(payload, *plane.shape), plane)
+    payload = coding.encode_plane(plane, holes=holes)
+    assert np.array_equal(coding.decode_plane(payload, *plane.shape), plane)
     assert len(payload) <= 3 * plane.size + 64
 
 
@@ -96,7 +96,9 @@ def test_any_plane_comes_back(coding, plane, holes):
 @SLOW
 @given(plane=SMALL, error=st.integers(0, 40000), holes=st.booleans())
 def test_a_bound_holds(coding, plane, error, holes):
-    decoded = coding.decode(coding.encode(plane, error=error, holes=holes), *plane.shape)
+    decoded = coding.decode_plane(
+        coding.encode_plane(plane, error=error, holes=holes), *plane.shape
+    )
     values.prove(plane, decoded, error, holes)
     assert np.array_equal(decoded, values.merged(plane, error, holes))
 
@@ -119,7 +121,9 @@ def test_a_broken_bound_is_reported():
 def test_every_value_at_once(coding):
     plane = np.arange(65536, dtype=np.uint16).reshape(256, 256)
     for holes in (True, False):
-        assert np.array_equal(coding.decode(coding.encode(plane, holes=holes), 256, 256), plane)
+        assert np.array_equal(
+            coding.decode_plane(coding.encode_plane(plane, holes=holes), 256, 256), plane
+        )
 
 
 @CODINGS
@@ -127,7 +131,7 @@ def test_every_value_at_once(coding):
 def test_noise_never_takes_more_than_it_does_as_it_is(coding, top):
     plane = np.random.default_rng(0).integers(0, top + 1, (200, 300)).astype(np.uint16)
     listed = len(values.encode_values(np.unique(plane)))
-    assert len(coding.encode(plane)) <= plane.size * (1 if top <= 255 else 2) + listed + 8
+    assert len(coding.encode_plane(plane)) <= plane.size * (1 if top <= 255 else 2) + listed + 8
 
 
 @CODINGS
@@ -135,17 +139,17 @@ def test_bytes_do_not_depend_on_threads(coding, monkeypatch):
     monkeypatch.setattr(bands, "_PIXELS", 2000)
     plane = room(130, 90)
     assert len(bands._cut(*plane.shape)) == 6
-    one, three = coding.encode(plane, threads=1), coding.encode(plane, threads=3)
+    one, three = coding.encode_plane(plane, threads=1), coding.encode_plane(plane, threads=3)
     assert one == three
     for threads in (1, 3):
-        assert np.array_equal(coding.decode(one, *plane.shape, threads=threads), plane)
+        assert np.array_equal(coding.decode_plane(one, *plane.shape, threads=threads), plane)
 
 
 @CODINGS
 @pytest.mark.parametrize("name", ["room", "bytes"])
 def test_truncation_is_reported_or_harmless(coding, name):
     plane = PLANES[name]
-    payload = coding.encode(plane)
+    payload = coding.encode_plane(plane)
     for cut in range(0, len(payload), 1 + len(payload) // 97):
         assert reads(coding, payload[:cut], plane.shape) in ("corrupt", "a plane")
     assert reads(coding, payload[: len(payload) // 2], plane.shape) == "corrupt"
@@ -156,7 +160,7 @@ def test_truncation_is_reported_or_harmless(coding, name):
 @given(data=st.data())
 def test_damage_is_reported_or_gives_a_plane(coding, data):
     plane = PLANES[data.draw(st.sampled_from(sorted(PLANES)))]
-    payload = bytearray(coding.encode(plane))
+    payload = bytearray(coding.encode_plane(plane))
     for _ in range(data.draw(st.integers(1, 4))):
         payload[data.draw(st.integers(0, len(payload) - 1))] ^= data.draw(st.integers(1, 255))
     reads(coding, bytes(payload), plane.shape)
@@ -179,7 +183,7 @@ def test_lists_come_back(chosen):
 def reads(coding, payload: bytes, shape: tuple[int, int]) -> str:
     """Decode; anything but a plane of that shape or a `CorruptFileError` fails the test."""
     try:
-        plane = coding.decode(payload, *shape)
+        plane = coding.decode_plane(payload, *shape)
     except CorruptFileError:
         return "corrupt"
     assert plane.shape == shape

@@ -13,6 +13,10 @@ from encodepth.io.check import check, usable
 from encodepth.io.dataset import open_dataset
 from shared import SHARED
 
+UNKNOWN_UNIT = (
+    'nothing says the depth unit of "office"; taken as 0.001 m a step (--depth-unit says otherwise)'
+)
+
 
 def cut(path):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
@@ -30,7 +34,7 @@ def damage(root):
 
 
 def test_a_sound_dataset_has_no_problems(tmp_path):
-    trees.folder(tmp_path)
+    trees.folder(tmp_path, depth_units_per_meter=1000)
     report = check(tmp_path)
     assert (report.pairs, report.usable, report.problems) == (2, 2, ())
     assert report.sizes == {"16x12": 2}
@@ -92,7 +96,7 @@ def test_a_file_that_vanishes_during_a_run_is_one_more_bad_pair(tmp_path):
     ],
 )
 def test_a_wrong_unit_is_suspected_but_not_refused(tmp_path, change, doubt):
-    trees.folder(tmp_path, ("0",))
+    trees.folder(tmp_path, ("0",), depth_units_per_meter=1000)
     changed = change(trees.depth().astype(int))
     trees.save(tmp_path / "depth" / "0.png", changed.astype(np.uint16))
     report = check(tmp_path)
@@ -118,8 +122,12 @@ def test_the_command_says_what_it_found(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     trees.folder(tmp_path / "office")
     status, out, err = run("data", "check", "office", capsys=capsys)
-    assert (status, err) == (0, "")
-    assert out == "office: folder\n2 of 2 pairs are usable (2 of 16x12)\n  office  2\n"
+    assert (status, err) == (0, f"encodepth: doubtful: {UNKNOWN_UNIT}\n")
+    assert out == (
+        "office: folder\n2 of 2 pairs are usable (2 of 16x12)\n"
+        "  office  2  unit 0.001 m (assumed, nothing says it), depth 1.007 to 2.338 m, "
+        "camera unknown\n"
+    )
 
 
 def test_the_command_names_what_is_broken_and_fails(tmp_path, capsys, monkeypatch):
@@ -131,7 +139,7 @@ def test_the_command_names_what_is_broken_and_fails(tmp_path, capsys, monkeypatc
     assert out.splitlines()[1] == "1 of 2 pairs are usable (1 of 16x12)"
     assert err == (
         "encodepth: depth file office/depth/000001.png is 8-bit grey; "
-        "expected one channel of 16 bits\n"
+        f"expected one channel of 16 bits\nencodepth: doubtful: {UNKNOWN_UNIT}\n"
     )
 
 

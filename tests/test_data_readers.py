@@ -133,7 +133,7 @@ def test_names_without_a_partner_are_named(tmp_path):
     trees.save(tmp_path / "depth" / "000008.png", trees.depth())
     data = open_dataset(tmp_path)
     assert len(data) == 2
-    assert {p.path.name: p.message for p in data.problems} == {
+    assert {p.path.name: p.message for p in data.problems if p.fatal} == {
         "000007.png": "no depth of that name",
         "000008.png": "no color of that name",
     }
@@ -142,8 +142,9 @@ def test_names_without_a_partner_are_named(tmp_path):
 def test_the_thesis_trains_on_four_redwood_scenes_and_validates_on_loft(tmp_path):
     trees.redwood(tmp_path)
     training, validation = redwood.split(open_dataset(tmp_path))
-    assert {p.sequence for p in training} == {"apartment", "bedroom", "boardroom", "lobby"}
-    assert {p.sequence for p in validation} == {"loft"}
+    scenes = ("apartment", "bedroom", "boardroom", "lobby")
+    assert {p.sequence for p in training} == {f"rgbd_{name}/{name}" for name in scenes}
+    assert {p.sequence for p in validation} == {"rgbd_loft/loft"}
     assert training[0].intrinsics == Intrinsics(525, 525, 319.5, 239.5)
 
 
@@ -153,7 +154,7 @@ def test_redwood_archives_as_downloaded_need_no_unpacking(tmp_path):
         trees.zipped(tmp_path / "all" / f"rgbd_{scene}", tmp_path / f"rgbd_{scene}.zip")
     shutil.rmtree(tmp_path / "all")
     data = open_dataset(tmp_path)
-    assert {p.sequence for p in data} == {"bedroom", "loft"}
+    assert {p.sequence for p in data} == {"rgbd_bedroom/bedroom", "rgbd_loft/loft"}
     assert data[0].load().color.shape == (trees.HEIGHT, trees.WIDTH, 3)
 
 
@@ -228,7 +229,7 @@ def test_nyu_raw_disparity_becomes_metres(tmp_path):
 def test_sun_rgbd_pairs_files_of_different_names_and_reads_its_camera(tmp_path):
     trees.sun_rgbd(tmp_path)
     first, second = open_dataset(tmp_path)
-    assert (first.sequence, first.frame) == ("kv1/NYUdata", "NYU0001")
+    assert (first.sequence, first.frame) == ("SUNRGBD/kv1/NYUdata", "NYU0001")
     assert first.intrinsics == Intrinsics(518.85, 519.46, 325.58, 253.73)
     assert (second.color.name, second.depth.name) == ("0000103.jpg", "0000083.png")
     assert "bfx" not in str(first.depth)

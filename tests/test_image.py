@@ -128,7 +128,7 @@ def test_color_that_cannot_be_coded_is_refused(tmp_path, name, array, message):
         ("d.npy", np.full((2, 2), 70000, np.int32), "values 70000..70000, not 0..65535"),
         ("d.npy", np.full((2, 2), 2.5, np.float32), "for metres say depth unit 1"),
         ("d.npy", np.zeros((0, 2), np.uint16), "outside 1.."),
-        ("d.npy", np.full((2, 2), 1e5, np.float32), "16 bits of 0.001 m hold 65.53 m"),
+        ("d.npy", np.full((2, 2), 9, np.uint8), "holds uint8; 8 bits are too few"),
     ],
 )
 def test_depth_that_cannot_be_coded_is_refused(tmp_path, name, array, message):

@@ -197,6 +197,7 @@ PUBLIC = [
     "inspect",
     "list_models",
     "load_model",
+    "open_dataset",
     "read",
     "write",
 ]

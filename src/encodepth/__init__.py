@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     )
     from .frame import Intrinsics, RgbdImage
     from .info import FileInfo, inspect
+    from .io.dataset import open_dataset
     from .io.pictures import read, write
     from .learned import load_model
     from .learned.weights import list_models
@@ -44,6 +45,7 @@ _HOMES = {
     ),
     "info": ("FileInfo", "inspect"),
     "frame": ("Intrinsics", "RgbdImage"),
+    "io.dataset": ("open_dataset",),
     "io.pictures": ("read", "write"),
     "metrics": ("bd_rate",),
     "learned": ("load_model",),
@@ -68,6 +70,7 @@ __all__ = [
     "inspect",
     "list_models",
     "load_model",
+    "open_dataset",
     "read",
     "write",
 ]

@@ -8,8 +8,8 @@ Streams are coded in the order color, mask, depth, further planes; each may lean
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -20,8 +20,8 @@ from .codings.base import Ask, Coded, Facts
 from .codings.exact import bound_of_rmse
 from .container.still import Still
 from .container.stream import Stream
-from .errors import CorruptFileError, InvalidImageError
-from .frame import RgbdImage
+from .errors import CorruptFileError, InvalidImageError, InvalidSettingError
+from .frame import INVALID, RgbdImage
 from .learned.models import Models
 from .metrics import DepthErrors, depth_errors
 from .modalities import IMAGE, NAMES, PLANES, modality
@@ -137,9 +137,10 @@ class Codec:
             _offer(seen, stream, file)
         found = {name: seen.plane(name) for name in wanted if name in held}
         planes = {k: plane for k, plane in found.items() if k in PLANES and plane is not None}
-        return RgbdImage(
-            found.get("color"), found.get("depth"), file.depth_unit, file.intrinsics, planes
-        )
+        depth, coded = found.get("depth"), file.stream("depth")
+        if depth is not None and coded is not None and facts_of(coded).error != 0:
+            depth = np.minimum(depth, INVALID - 1)  # a far pixel, no hole
+        return RgbdImage(found.get("color"), depth, file.depth_unit, file.intrinsics, planes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -229,7 +230,7 @@ class _Job:
     def _depth_at(
         self, depth: np.ndarray, setting: Setting, seen: Seen, masks: list[Stream]
     ) -> list[Stream]:
-        error = self.settings.bound(self.image.depth_unit)
+        error = self.settings.bound(self.image.depth_unit, self.image.rounding)
         ask = Ask(setting.quality, error, stretch=setting.stretch)
         stream = _stream("depth", self._code("depth", depth, ask, seen))
         if codings.of(stream.coding, stream.modality).exact:
@@ -238,25 +239,28 @@ class _Job:
         rival = self._plan("depth").rival
         if rival and len(stream.payload) > depth.size * _MERGE_FROM:
             bound = bound_of_rmse(depth, _rmse(depth, stream, seen))
-            merged = self._code_by((rival,), "depth", depth, Ask(error=bound), seen)
+            (merged,) = self._tries((rival,), "depth", depth, Ask(error=bound), seen)
             if len(merged.payload) < sum(len(s.payload) for s in streams):
                 return [_stream("depth", merged)]
         return streams
 
     def _code(self, name: str, plane: np.ndarray, ask: Ask, seen: Seen) -> Coded:
-        return self._code_by(self._plan(name).codings, name, plane, ask, seen)
+        chosen = self._plan(name)
+        made = self._tries(chosen.codings, name, plane, ask, seen)
+        found = min(made, key=_size, default=None) if chosen.smallest else next(made, None)
+        if found is None:
+            raise InvalidImageError(f"{name} cannot be coded by {' or '.join(chosen.codings)}")
+        return found
 
-    def _code_by(
-        self, tried: tuple[str, ...], name: str, plane: np.ndarray, ask: Ask, seen: Seen
-    ) -> Coded:
-        """Return the plane by the first coding that can serve it, which its `coding` names."""
-        ask = Ask(ask.quality, ask.error, self.settings.effort, ask.stretch)
-        for coding in tried:
+    def _tries(
+        self, names: tuple[str, ...], name: str, plane: np.ndarray, ask: Ask, seen: Seen
+    ) -> Iterator[Coded]:
+        """Yield the plane by each coding that can serve it, which its `coding` names."""
+        ask = replace(ask, effort=self.settings.effort)
+        for coding in names:
             made = codings.module(codings.find(coding, name)).encode(name, plane, ask, seen)
             if made is not None:
-                own = made.coding or coding
-                return Coded(made.payload, made.parameters, made.references, own)
-        raise InvalidImageError(f"{name} cannot be coded by {' or '.join(tried)}")
+                yield replace(made, coding=made.coding or coding)
 
     def _plan(self, name: str) -> Any:
         chosen, asked = self.settings.coding.get(name, "auto"), self.settings.ask(name)
@@ -296,7 +300,7 @@ def parse(data: bytes) -> Still:
     Raises:
         CorruptFileError: the bytes are not a whole, valid .rgbd file.
     """
-    file = Still.parse(data)
+    file = Still.parse(as_bytes(data))
     for stream in file.streams:
         facts_of(stream)
     depth = file.stream("depth")
@@ -306,6 +310,22 @@ def parse(data: bytes) -> Still:
             "a mask stream beside an exact depth stream, which has its own holes"
         )
     return file
+
+
+def as_bytes(data: Any) -> bytes:
+    """Return the bytes of a bytes-like object.
+
+    Raises:
+        InvalidSettingError: it is none.
+    """
+    if isinstance(data, bytes):
+        return data
+    try:
+        return memoryview(data).cast("B").tobytes()
+    except TypeError:
+        raise InvalidSettingError(
+            f"a file is bytes or bytes-like; got {type(data).__name__} (read the file first)"
+        ) from None
 
 
 def facts_of(stream: Stream) -> Facts:
@@ -349,6 +369,10 @@ def _rmse(depth: np.ndarray, stream: Stream, seen: Seen) -> float:
     valid = depth > 0
     off = np.subtract(_decode(stream, depth.shape, seen), depth, dtype=np.float64)[valid]
     return float(np.sqrt(np.square(off).mean())) if len(off) else 0.0
+
+
+def _size(coded: Coded) -> int:
+    return len(coded.payload) + len(coded.parameters)
 
 
 def _stream(name: str, coded: Coded) -> Stream:

@@ -1,6 +1,7 @@
 """Writing files: whole or not at all, by every part of the package.
 
-A file is made under a temporary name beside its place and renamed when it is complete.
+A file is made without a name where the system can do that (Linux), else under a temporary name
+beside its place, and takes its name when it is complete; a process that is killed leaves no half.
 """
 
 from __future__ import annotations
@@ -8,27 +9,31 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import stat
 from pathlib import Path
 
 PathLike = str | os.PathLike[str]
 
 
 def write_file(path: PathLike, data: bytes) -> None:
-    """Write `data` under a temporary name beside `path`, then rename: never a half-written file.
+    """Write `data` to `path`, whole or not at all; what was there is replaced.
 
-    A path that exists and is no regular file (a pipe, a device) is written to directly.
+    A path that exists and is no regular file (pipe, device, /dev/stdout) is written to directly.
     """
-    target = Path(os.path.realpath(path))
-    if target.exists() and not stat.S_ISREG(target.stat().st_mode):
-        target.write_bytes(data)
+    number = _descriptor(path)
+    if number is not None:
+        _write_all(number, data)
         return
-    temporary = target.with_name(f".{target.name[:200]}.{secrets.token_hex(4)}.tmp")
+    if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
+        with open(path, "wb", buffering=0) as place:
+            _write_all(place.fileno(), data)
+        return
+    target = Path(os.path.realpath(path))
+    temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")  # short: names may fill 255 bytes
     try:
-        with open(temporary, "xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        if not _write_nameless(temporary, data):
+            with open(temporary, "xb", buffering=0) as file:
+                _write_all(file.fileno(), data)
+                os.fsync(file.fileno())
         os.replace(temporary, target)
     except BaseException:
         temporary.unlink(missing_ok=True)
@@ -38,3 +43,43 @@ def write_file(path: PathLike, data: bytes) -> None:
 def write_json(path: PathLike, value: object) -> None:
     """Write plain data as indented JSON, whole or not at all."""
     write_file(path, (json.dumps(value, indent=2) + "\n").encode())
+
+
+def _descriptor(path: PathLike) -> int | None:
+    """Return which of the process's open files a path stands for: 1 for /dev/stdout."""
+    name = os.path.abspath(os.fspath(path))
+    if name in ("/dev/stdout", "/dev/stderr"):
+        return 1 if name == "/dev/stdout" else 2
+    folder, _, last = name.rpartition("/")
+    return int(last) if folder in ("/dev/fd", "/proc/self/fd") and last.isdigit() else None
+
+
+def _write_nameless(name: Path, data: bytes) -> bool:
+    """Write a file that has no name until it is whole; False where the system has none such."""
+    if not hasattr(os, "O_TMPFILE"):
+        return False
+    folder = os.open(name.parent, os.O_PATH | os.O_DIRECTORY)
+    try:
+        try:
+            file = os.open(".", os.O_TMPFILE | os.O_WRONLY, 0o666, dir_fd=folder)
+        except OSError:
+            return False
+        try:
+            _write_all(file, data)
+            os.fsync(file)
+            source = f"/proc/self/fd/{file}"
+            try:
+                os.link(source, name.name, src_dir_fd=folder, dst_dir_fd=folder)
+            except OSError:
+                return False
+        finally:
+            os.close(file)
+    finally:
+        os.close(folder)
+    return True
+
+
+def _write_all(file: int, data: bytes) -> None:
+    left = memoryview(data)
+    while left:
+        left = left[os.write(file, left) :]

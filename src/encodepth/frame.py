@@ -1,6 +1,7 @@
 """RGB-D pictures in memory: arrays, their unit, the camera they are seen from.
 
-A depth of 0 is a hole, everywhere in the package.
+A depth of 0 is a hole, everywhere in the package. Sensors also write 65535 for "nothing measured":
+that is a hole too, in arrays as in files, and becomes 0.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,6 +20,7 @@ from .modalities import PLANES, modality
 MAX_PIXELS = 1 << 27  # 16384x8192; larger pictures are refused before anything is allocated
 MAX_SIDE = 65535
 MILLIMETRE = 0.001
+INVALID = 65535  # what sensors write beside 0 for "nothing measured"
 
 PathLike = str | os.PathLike[str]
 
@@ -43,16 +46,35 @@ class Intrinsics:
             )
 
 
+class Note(NamedTuple):
+    """What was changed on a picture's way in: `what`, and how many pixels, 0 for the whole picture.
+
+    `what` names no file and no number that differs from picture to picture, so that notes add up.
+    """
+
+    what: str
+    pixels: int = 0
+
+    def __str__(self) -> str:
+        if not self.pixels:
+            return self.what
+        return f"{self.pixels:,} pixel{'s' * (self.pixels > 1)} of {self.what}"
+
+
 @dataclass(frozen=True, eq=False)
 class RgbdImage:
     """A colour picture, a depth map, or both; they may differ in size.
 
     Attributes:
         color: uint8 (H, W, 3), or None.
-        depth: uint16 (h, w) in steps of `depth_unit`, 0 = hole, or None.
+        depth: uint16 (h, w) in steps of `depth_unit`, 0 = hole (65535 becomes 0), or None.
         depth_unit: metres per step.
         intrinsics: of the camera both are seen from, or None if unknown.
         planes: further planes by name ("infrared", "confidence", "labels"), uint8 or uint16 (h, w).
+        rounding: metres that a valid pixel of depth is at most off what was measured, where floats
+            had to be rounded to steps; 0 where every value is kept.
+        notes: what was changed to get here: pixels that became holes, a colour profile, a step that
+            was chosen.
 
     Raises:
         InvalidImageError: both are missing, or a shape, dtype, size or unit is not as above.
@@ -63,6 +85,8 @@ class RgbdImage:
     depth_unit: float = MILLIMETRE
     intrinsics: Intrinsics | None = None
     planes: Mapping[str, np.ndarray] = field(default_factory=dict)
+    rounding: float = 0.0
+    notes: tuple[Note, ...] = ()
 
     def __post_init__(self) -> None:
         if self.color is None and self.depth is None and not self.planes:
@@ -73,9 +97,18 @@ class RgbdImage:
                 raise InvalidImageError(f"color has {self.color.shape[2]} channels; expected 3")
         if self.depth is not None:
             _check_array("depth", self.depth, np.uint16, 2)
+            self._open_holes(self.depth)
         for name, plane in self.planes.items():
             _check_plane(name, plane)
         check_unit(self.depth_unit)
+
+    def _open_holes(self, depth: np.ndarray) -> None:
+        invalid = depth == INVALID
+        count = int(np.count_nonzero(invalid))
+        if count:
+            object.__setattr__(self, "depth", np.where(invalid, np.uint16(0), depth))
+            note = Note(f"{INVALID} became holes", count)
+            object.__setattr__(self, "notes", (*self.notes, note))
 
     @property
     def arrays(self) -> dict[str, np.ndarray]:

@@ -23,6 +23,7 @@ class Plan:
         rival: an exact coding of depth whose merged values take the place of the lossy stream
             where they are smaller at no more error; "" for none.
         run: the program whose figures chose it.
+        smallest: whether all of `codings` are tried and the smallest result taken.
     """
 
     modality: str
@@ -31,19 +32,26 @@ class Plan:
     codings: tuple[str, ...]
     run: str
     rival: str = ""
+    smallest: bool = False
 
 
 _CHOICE = "runs/choices/choose_coder.py"
+_EXACT = "runs/machines/bench_exact.py"
 
 PLANS = (
     Plan("color", LOSSY, (1, 9), ("av1",), _CHOICE),
     Plan("color", EXACT, (1, 9), ("jpegxl",), "runs/gates/check_promises.py"),
-    Plan("depth", LOSSY, (1, 3), ("av1", "surface"), _CHOICE),
-    Plan("depth", LOSSY, (4, 7), ("av1", "surface"), _CHOICE, rival="surface"),
+    Plan("depth", LOSSY, (1, 3), ("av1", "quick"), _CHOICE),
+    Plan("depth", LOSSY, (4, 5), ("av1", "mixed"), _CHOICE, rival="mixed"),
+    Plan("depth", LOSSY, (6, 7), ("av1", "surface"), _CHOICE, rival="surface"),
     Plan("depth", LOSSY, (8, 9), ("restored", "surface"), _CHOICE, rival="surface"),
-    Plan("depth", EXACT, (1, 9), ("surface",), "runs/results/default_depth.sh"),
-    Plan("mask", EXACT, (1, 9), ("contexts",), "runs/results/default_depth.sh"),
-    *(Plan(name, EXACT, (1, 9), ("jpegxl",), "runs/gates/check_promises.py") for name in PLANES),
+    Plan("depth", EXACT, (1, 2), ("quick",), _EXACT),
+    Plan("depth", EXACT, (3, 5), ("mixed",), _EXACT),
+    Plan("depth", EXACT, (6, 9), ("surface",), _EXACT),
+    Plan("mask", EXACT, (1, 9), ("contexts",), _EXACT),
+    *(Plan(name, EXACT, (1, 2), ("quick",), _EXACT) for name in PLANES),
+    *(Plan(name, EXACT, (3, 5), ("mixed",), _EXACT) for name in PLANES),
+    *(Plan(name, EXACT, (6, 9), ("mixed", "jpegxl"), _EXACT, smallest=True) for name in PLANES),
 )
 
 

@@ -123,11 +123,31 @@ class Settings:
         name = self.coding.get(modality, "auto")
         return EXACT if name != "auto" and codings.find(name, modality).exact else LOSSY
 
-    def bound(self, depth_unit: float) -> int:
-        """Return the error bound of depth in whole steps, rounded down."""
+    def bound(self, depth_unit: float, rounding: float = 0.0) -> int:
+        """Return the error bound of depth in whole steps, rounded down.
+
+        Args:
+            depth_unit: metres per step.
+            rounding: metres that valid pixels may be off already, from being rounded to steps.
+
+        Raises:
+            InvalidSettingError: rounding alone breaks what was asked for.
+        """
+        off = rounding * 1000
         if "depth" in self.lossless or self.max_depth_error is None:
+            if off and "depth" in self.lossless:
+                raise InvalidSettingError(
+                    f"lossless depth, but floats were rounded to steps of {depth_unit * 1000:g} mm "
+                    "and so are not exact; ask for a finer step (--depth-step) or a bound"
+                )
             return 0
-        return int(min(self.max_depth_error / 1000 / depth_unit + 1e-6, MAX_STEPS))
+        if off > self.max_depth_error:
+            raise InvalidSettingError(
+                f"max_depth_error {self.max_depth_error:g} mm, but floats were rounded to steps of "
+                f"{depth_unit * 1000:g} mm; ask for a finer step (--depth-step)"
+            )
+        left = self.max_depth_error - off
+        return int(min(left / 1000 / depth_unit + 1e-6, MAX_STEPS))
 
     def check(self, held: Collection[str], say: Callable[[str], str] = str) -> None:
         """Refuse what contradicts itself, or would be ignored, for a picture.

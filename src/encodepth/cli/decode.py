@@ -30,6 +30,15 @@ Targets = dict[str, Path]
 @click.command("decode")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("-o", "--output", metavar="DIR", help="Folder for the pictures; made if missing.")
+@click.option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(1, 256),
+    default=1,
+    metavar="N",
+    show_default=True,
+    help="Files decoded at a time where FILE is a folder.",
+)
 @click.option("--color", metavar="FILE", help="The colour picture: .png, .webp, .tif or .jpg.")
 @click.option("--depth", metavar="FILE", help="The depth map: .png, .tif or .npy.")
 @click.option(
@@ -50,6 +59,7 @@ Targets = dict[str, Path]
 def command(
     files: tuple[str, ...],
     output: str | None,
+    jobs: int,
     color: str | None,
     depth: str | None,
     planes: tuple[tuple[str, str], ...],
@@ -62,11 +72,22 @@ def command(
     """Decode each FILE into NAME-color.png and NAME-depth.png beside it, or in -o DIR.
 
     With --color, --depth or --plane only what they name is written. Depth has 16 bits, holes are 0.
-    "-" is stdin.
+    "-" is stdin. A folder goes back to a tree of pictures below -o: DIR/SEQUENCE/color/FRAME.png,
+    depth/FRAME.png and meta.json.
     """
     given = (("color", color), ("depth", depth), *planes)
     named = {kind: Path(name) for kind, name in given if name}
     _check_fit(files, named, output=output, only=only)
+    if any(Path(name).is_dir() for name in files):
+        from .back import Return, decode_folders
+
+        if output is None or named:
+            raise click.UsageError("say with -o where the pictures of a folder go")
+        kinds = (only,) if only else (*IMAGE, *PLANES)
+        call = Return(Path(output), kinds, model, device, force, jobs, quiet)
+        click.get_current_context().exit(decode_folders(files, call))
+    if jobs > 1:
+        raise click.UsageError("-j is for folders")
     if output is not None:
         folder = Path(output)
         written(folder, partial(folder.mkdir, parents=True, exist_ok=True))

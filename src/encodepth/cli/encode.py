@@ -32,6 +32,7 @@ from .shared import (
 if TYPE_CHECKING:
     from ..codec import Encoded
     from ..frame import RgbdImage
+    from ..io.found import PairBy
     from ..settings import Settings
 
 
@@ -70,6 +71,11 @@ class _Camera(click.ParamType):
     show_default=True,
     help="Pairs coded at a time with --out-dir.",
 )
+@click.option(
+    "--pair-by",
+    type=click.Choice(["name", "time", "order"]),
+    help="How --out-dir matches colour and depth where the layout leaves it open.",
+)
 @click.option("--stop", is_flag=True, help="End --out-dir at the first failure.")
 @click.option("--depth-only", metavar="DEPTH", help="Code a depth map without colour.")
 @settings_options
@@ -90,6 +96,12 @@ class _Camera(click.ParamType):
     help="Metres per step of the depth map (TUM: 0.0002).",
 )
 @click.option(
+    "--depth-step",
+    type=click.FloatRange(1e-9, 1e3),
+    metavar="M",
+    help="Metres that float depth is rounded to, instead of the finest its range allows.",
+)
+@click.option(
     "--intrinsics",
     type=_Camera(),
     metavar="FX,FY,CX,CY",
@@ -105,10 +117,12 @@ def command(
     output: str | None,
     out_dir: str | None,
     jobs: int,
+    pair_by: PairBy | None,
     stop: bool,
     depth_only: str | None,
     planes: tuple[tuple[str, str], ...],
     depth_unit: float,
+    depth_step: float | None,
     intrinsics: tuple[float, ...] | None,
     model: str,
     device: str,
@@ -124,6 +138,8 @@ def command(
     in every mode.
     """
     settings = settings_of(given)
+    source = click.get_current_context().get_parameter_source("depth_unit")
+    unit = None if source == ParameterSource.DEFAULT else depth_unit
     if out_dir is not None:
         if output is not None or depth_only is not None or planes:
             raise click.UsageError("--out-dir goes without -o, --depth-only and --plane")
@@ -132,13 +148,15 @@ def command(
         check(settings, IMAGE)
         from .many import Batch, encode_folders
 
-        source = click.get_current_context().get_parameter_source("depth_unit")
-        batch = Batch(Path(out_dir), settings, model, device, force, jobs, as_json, quiet, stop)
-        unit = None if source == ParameterSource.DEFAULT else depth_unit
+        batch = Batch(
+            Path(out_dir), settings, model, device, force, jobs, as_json, quiet, stop,
+            depth_step, pair_by,
+        )  # fmt: skip
         status = encode_folders(pictures, batch, depth_unit=unit, camera=intrinsics)
         click.get_current_context().exit(status)
-    if jobs > 1 or stop:
-        raise click.UsageError(f"{'-j' if jobs > 1 else '--stop'} is for folders, with --out-dir")
+    for flag, value in (("-j", jobs > 1), ("--stop", stop), ("--pair-by", pair_by)):
+        if value:
+            raise click.UsageError(f"{flag} is for folders, with --out-dir")
     color, depth = _named(pictures, depth_only)
     held = [name for name, file in (("color", color), ("depth", depth)) if file]
     check(settings, (*held, *(name for name, _ in planes)))
@@ -157,14 +175,20 @@ def command(
     target = Path(output) if output else Path(first).parent / f"{Path(first).stem}.rgbd"
     if not piped:
         check_free(target, force=force, sources=(color, depth, *(file for _, file in planes)))
-    picture = _read(color, depth, dict(planes), depth_unit, intrinsics)
+    picture = _read(color, depth, dict(planes), depth_unit, depth_step, intrinsics)
     coded = open_codec(model, device).code(picture, settings)
     if piped:
         pipe_out(coded.data)
     else:
         check_free(target, force=force)  # somebody may have made it meanwhile
         save(target, coded.data)
-    _say("stdout" if piped else str(target), coded, settings, as_json=as_json, quiet=quiet)
+    name = "stdout" if piped else str(target)
+    _say(name, coded, settings, as_json=as_json, quiet=quiet)
+    if not (as_json or quiet):
+        from .about import about
+
+        for words in about(picture, unit):
+            click.echo(f"{name}: {words}", err=True)
 
 
 def _say(name: str, coded: Encoded, settings: Settings, *, as_json: bool, quiet: bool) -> None:
@@ -201,13 +225,16 @@ def _read(
     depth: str | None,
     planes: dict[str, str],
     unit: float,
+    step: float | None,
     camera: tuple[float, ...] | None,
 ) -> RgbdImage:
     """Read the pair and its further planes, one of colour and depth perhaps from stdin."""
     from ..io import pictures
 
     def read(color: str | None, depth: str | None) -> RgbdImage:
-        return pictures.read(color, depth, depth_unit=unit, intrinsics=camera, planes=planes)
+        return pictures.read(
+            color, depth, depth_unit=unit, intrinsics=camera, depth_step=step, planes=planes
+        )
 
     if PIPE not in (color, depth):
         return read(color, depth)

@@ -87,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.stdout.flush()
     except OSError as error:  # the last words did not fit on the disk, or nobody reads them
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if not isinstance(error, BrokenPipeError):
+        if not status and not isinstance(error, BrokenPipeError):  # else it was named already
             fail(explain(error))
         status = status or 1
     sys.exit(status)

@@ -1,24 +1,30 @@
-"""Folders of pairs into a folder of .rgbd files, for `encodepth encode --out-dir`."""
+"""Folders of pairs into a folder of .rgbd files, for `encodepth encode --out-dir`, and back."""
 
 from __future__ import annotations
 
+import hashlib
 import os
-import signal
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..errors import EncodepthError
-from .shared import check_free, explain, fail, open_codec, save
+from .jobs import Job, Journal, Notes, Outcome, Progress, failed, write_down
+from .shared import check_free, explain, open_codec, save
 
 if TYPE_CHECKING:
     from ..codec import Codec
+    from ..frame import RgbdImage
+    from ..io.found import PairBy, Problem
     from ..io.pair import Pair
     from ..settings import Settings
+
+_SEQUENCES = 20  # that are described one by one
+Task = tuple[Path, "Pair"]
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,8 @@ class Batch:
     as_json: bool
     quiet: bool
     stop: bool  # at the first failure
+    depth_step: float | None = None
+    pair_by: PairBy | None = None
 
 
 def encode_folders(
@@ -41,115 +49,224 @@ def encode_folders(
 ) -> int:
     """Code every pair below `paths` to FOLDER/SEQUENCE/FRAME.rgbd; return the exit status.
 
+    What an earlier call made of the same data with the same settings is left as it is.
+
     Raises:
-        EncodepthError: a path holds no pairs, or two pairs would have one name.
+        EncodepthError: a path holds no pairs, or the folder cannot be written.
     """
+    todo, problems = _find(paths, batch, depth_unit, camera)
+    progress = Progress(len(todo), batch.quiet)
+    for problem in problems:
+        if problem.fatal:
+            progress.fail(str(problem), problem.count)
+        elif not batch.quiet:
+            click.echo(f"encodepth: doubtful: {problem}", err=True)
+    if progress.failed and batch.stop:
+        return 1
+    if not batch.quiet:
+        _describe([pair for _, pair in todo])
+    make_folder(batch.folder)
+    journal = Journal(batch.folder)
+    job = Job(partial(_start, batch), _encode, batch.jobs)
+    total, near, far, notes = 0, 0.0, 0.0, Notes()
+    for (_, pair), outcome in _outcomes(job, todo, journal, batch):
+        progress.step(outcome, str(pair.path))
+        total += outcome.size
+        notes.add(outcome.notes)
+        near, far = _wider((near, far), outcome.range_m)
+        if batch.as_json and outcome.said is not None:
+            progress.clear()
+            click.echo(outcome.said)
+        if outcome.ends or (batch.stop and outcome.error is not None):
+            progress.ended = True
+            break
+    progress.clear()
+    if not batch.quiet:
+        notes.say()
+        if far:
+            click.echo(f"depth {near:.4g} to {far:.4g} m", err=True)
+        click.echo(sum_line(progress, f"{total:,} bytes in {batch.folder}", "pairs"), err=True)
+    return 1 if progress.failed else 0
+
+
+def named_apart(paths: Sequence[str]) -> list[str]:
+    """Return what to put before names found below each path: as much as tells the paths apart.
+
+    One path needs nothing; several have their own names, with folders above where these are equal.
+    """
+    if len(paths) == 1:
+        return [""]
+    parts = [Path(os.path.abspath(path)).parts for path in paths]
+    for length in range(1, max(map(len, parts)) + 1):
+        names = ["/".join(p[-length:]).strip("/").removesuffix(".zip") for p in parts]
+        if len(set(names)) == len(set(parts)):
+            return names
+    return ["/".join(p).strip("/") for p in parts]
+
+
+def _find(
+    paths: Sequence[str], batch: Batch, depth_unit: float | None, camera: Any
+) -> tuple[list[Task], list[Problem]]:
+    """List the pairs below all paths with where each goes, and what is wrong with names there."""
     from ..frame import Intrinsics
     from ..io.dataset import open_dataset
+    from ..io.found import Problem
 
     intrinsics = None if camera is None else Intrinsics(*camera)
     todo: dict[Path, Pair] = {}
-    unusable = 0
-    for path in paths:
-        found = open_dataset(path, depth_unit=depth_unit, intrinsics=intrinsics)
-        for problem in found.problems:
-            fail(str(problem) if problem.fatal else f"doubtful: {problem}")
-            unusable += problem.fatal
+    problems: list[Problem] = []
+    for path, before in zip(paths, named_apart(paths), strict=True):
+        found = open_dataset(
+            path,
+            depth_unit=depth_unit,
+            intrinsics=intrinsics,
+            depth_step=batch.depth_step,
+            pair_by=batch.pair_by,
+        )
+        problems += found.problems
+        own = Path(os.path.abspath(path)).name.removesuffix(".zip")
         for pair in found.pairs:
-            target = batch.folder / pair.sequence / f"{pair.frame}.rgbd"
-            if target in todo:
-                raise EncodepthError(
-                    f"{target} would hold both {todo[target].color} and {pair.color}"
-                )
-            todo[target] = pair
-    if unusable and batch.stop:
-        return 1
-    failures = unusable
-    total = 0
-    for done, (target, outcome) in enumerate(_outcomes(todo, batch), start=1):
-        if isinstance(outcome, str):
-            fail(f"{todo[target].color}: {outcome}")
-            failures += 1
-            if batch.stop:
-                break
-            continue
-        total += len(outcome)
-        _say(target, outcome, f"[{done}/{len(todo)}] ", batch)
-    if not batch.quiet:
-        bad = f", {failures} failed" if failures else ""
-        click.echo(f"{len(todo)} pairs{bad}, {total:,} bytes in {batch.folder}", err=True)
-    return 1 if failures else 0
+            below = "" if before and pair.sequence == own else pair.sequence
+            target = batch.folder / before / below / f"{pair.frame}.rgbd"
+            other = todo.setdefault(target, pair)
+            if other.path != pair.path:
+                problems.append(Problem(pair.path, f"left out: {target} is made of {other.path}"))
+    return list(todo.items()), problems
 
 
-def _say(target: Path, data: bytes, count: str, batch: Batch) -> None:
-    from ..info import inspect
-    from .info import summary
+def _describe(pairs: Iterable[Pair]) -> None:
+    """Say of each sequence where unit and camera come from."""
+    from ..io.words import sequence_words
 
-    if batch.as_json:
-        click.echo(inspect(data, str(target)).json())
-    elif not batch.quiet:
-        click.echo(count + summary(inspect(data, str(target))), err=True)
-
-
-def _outcomes(todo: dict[Path, Pair], batch: Batch) -> Iterator[tuple[Path, bytes | str]]:
-    """Yield (target, the bytes written or what went wrong) as pairs are done."""
-    if batch.jobs == 1:
-        codec = open_codec(batch.model, batch.device)
-        for target, pair in todo.items():
-            yield target, _attempt(codec, target, pair, batch)
-        return
-    from concurrent.futures import as_completed
-    from concurrent.futures.process import BrokenProcessPool
-
-    with _workers(batch) as pool:
-        running = {pool.submit(_work, target, pair): target for target, pair in todo.items()}
-        for future in as_completed(running):
-            try:
-                yield running[future], future.result()
-            except BrokenProcessPool:
-                raise EncodepthError(
-                    f"one of {batch.jobs} processes died; perhaps memory ran out, try a smaller -j"
-                ) from None
+    sequences: dict[str, list[Pair]] = {}
+    for pair in pairs:
+        sequences.setdefault(pair.sequence, []).append(pair)
+    for name, members in list(sequences.items())[:_SEQUENCES]:
+        words = sequence_words(members)
+        click.echo(f"{name}: {len(members):,} pair{'s' * (len(members) > 1)}, {words}", err=True)
+    if len(sequences) > _SEQUENCES:
+        click.echo(f"and {len(sequences) - _SEQUENCES:,} more sequences", err=True)
 
 
-@contextmanager
-def _workers(batch: Batch) -> Iterator[Any]:
-    """Open a pool of processes; on any way out what has not begun is dropped."""
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
+def _outcomes(
+    job: Job[tuple[Path, Pair, str]], todo: Iterable[Task], journal: Journal, batch: Batch
+) -> Iterator[tuple[Task, Outcome]]:
+    """Yield what became of each pair; what was made before is not handed to a worker."""
+    settled: list[tuple[Task, Outcome]] = []
 
-    pool = ProcessPoolExecutor(batch.jobs, get_context("spawn"), _begin, (batch,))
+    def left() -> Iterator[tuple[Path, Pair, str]]:
+        for target, pair in todo:
+            key = _key(pair, batch)
+            outcome = None if batch.force else _made_before(target, key, journal)
+            if outcome is None:
+                yield target, pair, key
+            else:
+                settled.append(((target, pair), outcome))
+
+    for (target, pair, _), outcome in job.run(left()):
+        yield from settled
+        settled.clear()
+        yield (target, pair), outcome
+    yield from settled
+
+
+def _made_before(target: Path, key: str, journal: Journal) -> Outcome | None:
+    """Return the outcome of a file that exists, None if it has to be made."""
+    if journal.holds(target, key):
+        return Outcome(skipped=True)
+    if not target.is_file():
+        return None
+    how = "with other settings or from other data" if journal.knows(target) else "otherwise"
+    return Outcome(error=f"{target} exists and was made {how}; use -f to overwrite it")
+
+
+def _key(pair: Pair, batch: Batch) -> str:
+    """Return a hash over all that goes into a file: data, unit, camera, settings, version."""
+    from .. import __version__
+
+    facts = (
+        [_stat(path) for path in (pair.color, pair.depth)],
+        (pair.depth_unit, pair.intrinsics, pair.depth_step, pair.reader.__name__),
+        repr(batch.settings),
+        (batch.model, __version__),
+    )
+    return hashlib.sha256(repr(facts).encode("utf-8", "surrogateescape")).hexdigest()[:24]
+
+
+def _stat(path: Path | None) -> tuple[str, int, int] | None:
+    """Return name, length and time of a file, or of the archive it lies in."""
+    from ..io.tree import size_of, split
+
+    if path is None:
+        return None
     try:
-        yield pool
-    finally:
-        pool.shutdown(cancel_futures=True)
+        changed = (split(path)[0] or path).stat().st_mtime_ns
+    except OSError:
+        changed = 0
+    return path.name, size_of(path), changed
 
 
-_here: list[tuple[Codec, Batch]] = []  # a worker's own codec
+def _start(batch: Batch) -> tuple[Codec, Batch]:
+    return open_codec(batch.model, batch.device), batch
 
 
-def _begin(batch: Batch) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent sees it and ends us
-    threads = str(max(1, (os.cpu_count() or 1) // batch.jobs))
-    os.environ.setdefault("OMP_NUM_THREADS", threads)
-    _here.append((open_codec(batch.model, batch.device), batch))
-
-
-def _work(target: Path, pair: Pair) -> bytes | str:
-    codec, batch = _here[0]
-    return _attempt(codec, target, pair, batch)
-
-
-def _attempt(codec: Codec, target: Path, pair: Pair, batch: Batch) -> bytes | str:
+def _encode(kept: tuple[Codec, Batch], task: tuple[Path, Pair, str]) -> Outcome:
+    """Code one pair."""
+    (codec, batch), (target, pair, key) = kept, task
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        check_free(target, force=batch.force, sources=(str(pair.color), str(pair.depth)))
-        data = codec.code(pair.load(), batch.settings).data
+        sources = [str(path) for path in (pair.color, pair.depth) if path is not None]
+        check_free(target, force=batch.force, sources=sources)
+        picture = pair.load()
+        data = codec.code(picture, batch.settings).data
         check_free(target, force=batch.force)
+        write_down(batch.folder, target, key, data)
         save(target, data)
+        said = None
+        if batch.as_json:
+            from ..info import inspect
+
+            said = inspect(data, str(target)).json()
     except Exception as error:
         reason = explain(error)
         if reason is None:
             raise
-        return reason
-    return data
+        return failed(error, reason)
+    return Outcome(len(data), notes=picture.notes, range_m=_range(picture), said=said)
+
+
+def _range(picture: RgbdImage) -> tuple[float, float]:
+    depth = picture.depth
+    if depth is None or not depth.any():
+        return 0.0, 0.0
+    return (
+        float(depth[depth > 0].min()) * picture.depth_unit,
+        float(depth.max()) * picture.depth_unit,
+    )
+
+
+def _wider(known: tuple[float, float], more: tuple[float, float]) -> tuple[float, float]:
+    if not more[1]:
+        return known
+    return (min(known[0], more[0]) if known[1] else more[0], max(known[1], more[1]))
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder for what is written.
+
+    Raises:
+        EncodepthError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise EncodepthError(f"cannot write {folder}: {reason}") from None
+
+
+def sum_line(progress: Progress, written: str, what: str) -> str:
+    """Return the last line of a job: how many files there were, and what became of them."""
+    before = f", {progress.skipped:,} made before and left" if progress.skipped else ""
+    bad = f", {progress.failed:,} failed" if progress.failed else ""
+    early = f", ended after {progress.done:,}" if progress.ended else ""
+    return f"{progress.total:,} {what}{early}{before}{bad}, {written}"

@@ -7,6 +7,7 @@
 | `av1_inter.py`, `av1_groups.py`, `libaom.py`, `dav1d.py` | the same over time |
 | `restored.py`, `learned.py` | the codings' side of networks, which `learned/` runs |
 | `exact.py`, `surface.py`, `mixing.py` | exact and bounded depth by mixed contexts |
+| `quick.py`, `mixed.py`, `bands.py`, `values.py`, `range56.py` | the same in milliseconds |
 | `jpegxl.py` | exact colour and further planes by JPEG XL |
 | `mask.py` | which depth pixels were measured |
 | `depth.py` | what lossy codings see of a depth map |
@@ -64,6 +65,8 @@ CODINGS: list[Row] = [
     Row(2, "surface", ("depth",), ".exact", "values in place, by mixed contexts", exact=True),
     Row(2, "contexts", ("mask",), ".mask", "holes by their neighbours", exact=True),
     Row(3, "restored", ("depth",), ".restored", "AV1, then a network", masked=True),
+    Row(4, "quick", ("depth", *_PLANES), ".quick", "median prediction, one context", exact=True),
+    Row(5, "mixed", ("depth", *_PLANES), ".mixed", "median prediction, contexts mixed", exact=True),
     Row(8, "av1-inter", ("color",), ".av1_inter", "AV1 over time", groups=True),
     Row(8, "av1-inter", ("depth",), ".av1_inter", "AV1 over time", masked=True, groups=True),
 ]

@@ -14,7 +14,9 @@ from typing import TypeVar
 import numpy as np
 
 from ..errors import CorruptFileError
-from .values import decode_values, encode_values, places
+from ..packing import varint
+from .base import Ask, Coded, Facts, error_bound, sample_bits
+from .values import decode_values, encode_values, places, prove
 
 _PIXELS = 1 << 20  # of a band at most, about: 1280x720 is one, 1920x1080 two
 _THREADS = 8  # at most
@@ -28,6 +30,46 @@ Walk = Callable[[np.ndarray, np.ndarray, int, np.ndarray, bool], int]
 Encoding, `table` is each value's place, int32; decoding, each place's value, uint16. `band`
 is uint16 (rows, w), read or filled; `data` is filled with at most its size, or read.
 """
+
+
+def encode_as(
+    modality: str,
+    plane: np.ndarray,
+    ask: Ask,
+    encode: Callable[..., bytes],
+    decode: Callable[..., np.ndarray],
+) -> Coded:
+    """Code depth, checking on the decoded plane what was promised, or a further plane.
+
+    Parameter: the bound in steps; of a further plane the bits of a sample.
+    """
+    if modality == "depth":
+        payload = encode(plane, error=ask.error)
+        prove(plane, decode(payload, *plane.shape), ask.error)
+        return Coded(payload, varint(ask.error))
+    bits = bytes([8 * plane.dtype.itemsize])
+    return Coded(encode(plane.astype(np.uint16, copy=False), holes=False), bits)
+
+
+def decode_as(modality: str, coded: Coded, plane: np.ndarray) -> np.ndarray:
+    """Return a decoded plane with the samples that it was coded from.
+
+    Raises:
+        CorruptFileError: a sample has more bits than the parameters say.
+    """
+    if modality == "depth" or sample_bits(modality, coded) == 16:
+        return plane
+    if plane.max(initial=0) > 255:
+        raise CorruptFileError(f"{modality} has a sample of {plane.max()}; expected 8 bits")
+    return plane.astype(np.uint8)
+
+
+def facts(modality: str, coded: Coded) -> Facts:
+    """Say what the parameters mean."""
+    if modality == "depth":
+        return Facts(error=error_bound(modality, coded))
+    sample_bits(modality, coded)
+    return Facts(error=0)
 
 
 def encode_bands(

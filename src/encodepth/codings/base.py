@@ -174,6 +174,34 @@ def take_quality(fields: Fields, modality: str) -> int:
     return quality
 
 
+def error_bound(modality: str, coded: Coded) -> int:
+    """Return the bound in steps that is all that exact depth's parameters say.
+
+    Raises:
+        CorruptFileError: it is out of range, or something follows.
+    """
+    fields = Fields(coded.parameters)
+    error = fields.varint("error bound")
+    if error > MAX_STEPS:
+        raise CorruptFileError(f"error bound {error} of the {modality} stream is out of range")
+    nothing_left(fields, modality)
+    return error
+
+
+def sample_bits(modality: str, coded: Coded) -> int:
+    """Return 8 or 16, which is all that a further plane's parameters say.
+
+    Raises:
+        CorruptFileError: it is another number, or something follows.
+    """
+    fields = Fields(coded.parameters)
+    bits = fields.byte("bits of a sample")
+    if bits not in (8, 16):
+        raise CorruptFileError(f"{modality} has samples of {bits} bits; expected 8 or 16")
+    nothing_left(fields, modality)
+    return bits
+
+
 def nothing_left(fields: Fields, modality: str) -> None:
     """Make sure that all parameters were read."""
     fields.end(f"the parameters of the {modality} stream")

@@ -15,8 +15,8 @@ from functools import partial
 import numpy as np
 
 from ..errors import CorruptFileError, EncodepthError
-from ..packing import Fields, varint
-from .base import MAX_STEPS, Ask, Coded, Facts, References, nothing_left
+from ..packing import varint
+from .base import Ask, Coded, Facts, References, error_bound
 from .jpegxl import decode_frame, encode_frame
 from .mask import decode_mask, encode_mask
 from .rangecoder import Decoder, Encoder, Numbers
@@ -45,12 +45,7 @@ def decode(modality: str, coded: Coded, shape: tuple[int, int], seen: References
 
 def facts(modality: str, coded: Coded) -> Facts:
     """Say what the parameters mean."""
-    fields = Fields(coded.parameters)
-    error = fields.varint("error bound")
-    if error > MAX_STEPS:
-        raise CorruptFileError(f"error bound {error} of the {modality} stream is out of range")
-    nothing_left(fields, modality)
-    return Facts(error=error)
+    return Facts(error=error_bound(modality, coded))
 
 
 def encode_depth(depth: np.ndarray, error: int = 0, effort: int = DEFAULT_EFFORT) -> bytes:

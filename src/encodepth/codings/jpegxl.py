@@ -11,8 +11,7 @@ import imagecodecs
 import numpy as np
 
 from ..errors import CorruptFileError, EncodepthError
-from ..packing import Fields
-from .base import Ask, Coded, Facts, References, nothing_left
+from .base import Ask, Coded, Facts, References, sample_bits
 
 _MIN_EFFORT = 2  # effort 1 of libjxl 0.11.2 writes past its buffers on 16-bit grey
 _ASPECTS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))  # ratio codes 1..7
@@ -31,25 +30,16 @@ def decode(modality: str, coded: Coded, shape: tuple[int, int], seen: References
     """Decode what `encode` coded."""
     if modality == "color":
         return decode_frame(coded.payload, (*shape, 3), np.uint8)
-    return decode_frame(coded.payload, shape, np.dtype(f"uint{_bits(modality, coded)}").type)
+    return decode_frame(coded.payload, shape, np.dtype(f"uint{sample_bits(modality, coded)}").type)
 
 
 def facts(modality: str, coded: Coded) -> Facts:
     """Say what the parameters mean."""
     if modality != "color":
-        _bits(modality, coded)
+        sample_bits(modality, coded)
     elif coded.parameters:
         raise CorruptFileError("exact color has parameters; expected none")
     return Facts(error=0)
-
-
-def _bits(modality: str, coded: Coded) -> int:
-    fields = Fields(coded.parameters)
-    bits = fields.byte("bits of a sample")
-    if bits not in (8, 16):
-        raise CorruptFileError(f"{modality} has samples of {bits} bits; expected 8 or 16")
-    nothing_left(fields, modality)
-    return bits
 
 
 def encode_frame(picture: np.ndarray, effort: int) -> bytes:

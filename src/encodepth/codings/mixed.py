@@ -13,8 +13,11 @@ import math
 
 import numpy as np
 
-from .bands import decode_bands, encode_bands
+from .bands import decode_as, decode_bands, encode_as, encode_bands, facts
+from .base import Ask, Coded, References
 from .range56 import ended, estimates, finish, inner, move, number, outer, start
+
+__all__ = ["decode", "encode", "facts"]
 
 _NODES = 32  # estimates of one context: as predicted, sign, two rows of sizes, jump, hole
 _SIGN, _HOLE, _JUMP, _SAME = 1, 15, 30, 31
@@ -56,7 +59,17 @@ _SQUASH = np.array(
 ).clip(1500, _ONE - 1500)
 
 
-def encode(
+def encode(modality: str, plane: np.ndarray, ask: Ask, seen: References) -> Coded | None:
+    """Code depth (h, w) exactly or within `ask.error` steps, or a further plane exactly."""
+    return encode_as(modality, plane, ask, encode_plane, decode_plane)
+
+
+def decode(modality: str, coded: Coded, shape: tuple[int, int], seen: References) -> np.ndarray:
+    """Decode what `encode` coded."""
+    return decode_as(modality, coded, decode_plane(coded.payload, *shape))
+
+
+def encode_plane(
     plane: np.ndarray, *, error: int = 0, holes: bool = True, threads: int | None = None
 ) -> bytes:
     """Code a plane.
@@ -70,8 +83,10 @@ def encode(
     return encode_bands(plane, _band, error, holes, threads)
 
 
-def decode(payload: bytes, height: int, width: int, *, threads: int | None = None) -> np.ndarray:
-    """Decode what `encode` coded: uint16 (height, width).
+def decode_plane(
+    payload: bytes, height: int, width: int, *, threads: int | None = None
+) -> np.ndarray:
+    """Decode what `encode_plane` coded: uint16 (height, width).
 
     Raises:
         CorruptFileError: the payload is not such a plane of that size.

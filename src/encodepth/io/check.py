@@ -14,10 +14,11 @@ from typing import Literal
 import numpy as np
 
 from ..errors import EncodepthError
-from ..frame import RgbdImage
+from ..frame import Intrinsics, Note, RgbdImage
 from .dataset import Dataset, open_dataset
-from .found import Problem
+from .found import PairBy, Problem, merged
 from .pair import Pair
+from .words import sequence_words
 
 OnError = Literal["skip", "raise"]
 _NEAR, _FAR = 0.1, 30.0  # metres: a median depth outside makes the unit doubtful
@@ -35,6 +36,8 @@ class Report:
         usable: how many of them can be read and hold some depth.
         sequences: usable pairs of each sequence.
         sizes: usable pairs of each size of depth map, "640x480".
+        about: of each sequence, its unit, range in metres and camera, and where these come from.
+        notes: what had to be changed in pictures: [what, pictures, pixels].
         problems: fatal ones first.
     """
 
@@ -44,12 +47,14 @@ class Report:
     usable: int
     sequences: dict[str, int]
     sizes: dict[str, int]
+    about: dict[str, str]
+    notes: tuple[tuple[str, int, int], ...]
     problems: tuple[Problem, ...]
 
     @property
     def broken(self) -> int:
         """How many problems are fatal."""
-        return sum(problem.fatal for problem in self.problems)
+        return sum(problem.count for problem in self.problems if problem.fatal)
 
     def as_dict(self) -> dict[str, object]:
         """Return the report as JSON holds it."""
@@ -60,8 +65,14 @@ class Report:
             "usable": self.usable,
             "sequences": self.sequences,
             "sizes": self.sizes,
+            "about": self.about,
+            "notes": [
+                {"what": what, "pictures": pictures, "pixels": pixels}
+                for what, pictures, pixels in self.notes
+            ],
             "problems": [
-                {"path": str(p.path), "message": p.message, "fatal": p.fatal} for p in self.problems
+                {"path": str(p.path), "message": p.message, "fatal": p.fatal, "count": p.count}
+                for p in self.problems
             ],
         }
 
@@ -70,6 +81,7 @@ def check(
     path: str | os.PathLike[str] | Dataset,
     *,
     depth_unit: float | None = None,
+    pair_by: PairBy | None = None,
     jobs: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> Report:
@@ -78,33 +90,64 @@ def check(
     Args:
         path: a folder, archive or .mat file, or an open dataset.
         depth_unit: metres per step, instead of what the layout says.
+        pair_by: how colour and depth are matched where the layout leaves it open.
         jobs: threads.
         progress: called with (pairs read, pairs in all).
 
     Raises:
         EncodepthError: nothing is there that looks like pairs.
     """
-    data = path if isinstance(path, Dataset) else open_dataset(path, depth_unit=depth_unit)
+    data = (
+        path
+        if isinstance(path, Dataset)
+        else open_dataset(path, depth_unit=depth_unit, pair_by=pair_by)
+    )
     problems = list(data.problems)
     sequences: Counter[str] = Counter()
     sizes: Counter[str] = Counter()
+    ranges: dict[str, tuple[float, float]] = {}
+    notes: dict[str, tuple[int, int]] = {}
     for done, (pair, result) in enumerate(_load_all(data, jobs), 1):
         if isinstance(result, RgbdImage):
             doubts = list(doubts_about(pair, result))
             problems += doubts
             if not any(doubt.fatal for doubt in doubts):
-                assert result.depth is not None
                 sequences[pair.sequence] += 1
-                sizes[f"{result.depth.shape[1]}x{result.depth.shape[0]}"] += 1
+                sizes[_size(result)] += 1
+                ranges[pair.sequence] = _widened(ranges.get(pair.sequence), result)
+                count_notes(notes, result.notes)
         else:
             problems.append(Problem(_culprit(pair, str(result)), str(result)))
         if progress is not None:
             progress(done, len(data))
     problems.sort(key=lambda problem: not problem.fatal)
     usable = sequences.total()
+    members: dict[str, list[Pair]] = {}
+    for pair in data.pairs:
+        members.setdefault(pair.sequence, []).append(pair)
     return Report(
-        data.path, data.layouts, len(data), usable, dict(sequences), dict(sizes), tuple(problems)
+        data.path,
+        data.layouts,
+        len(data),
+        usable,
+        dict(sequences),
+        dict(sizes),
+        {name: sequence_words(members[name], ranges[name]) for name in sequences},
+        tuple((what, *counts) for what, counts in notes.items()),
+        merged(problems),
     )
+
+
+def count_notes(counted: dict[str, tuple[int, int]], notes: Iterable[Note]) -> None:
+    """Add a picture's notes to (pictures, pixels) of each kind."""
+    for note in notes:
+        pictures, pixels = counted.get(note.what, (0, 0))
+        counted[note.what] = pictures + 1, pixels + note.pixels
+
+
+def note_words(what: str, pictures: int, pixels: int) -> str:
+    """Return what was changed, added up: "in 3 pictures: 120 pixels of 65535 became holes"."""
+    return f"in {pictures:,} picture{'s' * (pictures > 1)}: {Note(what, pixels)}"
 
 
 def usable(
@@ -141,24 +184,46 @@ def usable(
 def doubts_about(pair: Pair, image: RgbdImage) -> Iterator[Problem]:
     """Yield what is wrong or doubtful about a pair that could be read."""
     color, depth = image.color, image.depth
-    if color is None or depth is None:
-        yield Problem(pair.color, "lacks color or depth")
+    yield from _doubts_about_camera(pair, image)
+    if depth is None or pair.depth is None:
         return
     values = depth[depth > 0]
     if values.size == 0:
         yield Problem(pair.depth, "every pixel of depth is a hole")
         return
-    tall, wide = color.shape[0] / depth.shape[0], color.shape[1] / depth.shape[1]
-    if abs(tall / wide - 1) > 0.05:
-        sizes = f"color is {color.shape[1]}x{color.shape[0]}, depth {depth.shape[1]}x"
-        yield Problem(pair.depth, f"{sizes}{depth.shape[0]}: not one shape", fatal=False)
+    if color is not None:
+        tall, wide = color.shape[0] / depth.shape[0], color.shape[1] / depth.shape[1]
+        if abs(tall / wide - 1) > 0.05:
+            sizes = f"color is {color.shape[1]}x{color.shape[0]}, depth {depth.shape[1]}x"
+            yield Problem(pair.depth, f"{sizes}{depth.shape[0]}: not one shape", fatal=False)
     if values.size < 0.05 * depth.size:
         share = values.size / depth.size
         yield Problem(pair.depth, f"only {share:.1%} of depth was measured", fatal=False)
-    yield from _doubts_about_unit(pair, values, image.depth_unit)
+    yield from _doubts_about_unit(pair.depth, values, image.depth_unit)
 
 
-def _doubts_about_unit(pair: Pair, values: np.ndarray, unit: float) -> Iterator[Problem]:
+def _doubts_about_camera(pair: Pair, image: RgbdImage) -> Iterator[Problem]:
+    """Doubt a camera whose centre lies far from the picture's: it is of another size."""
+    camera = image.intrinsics
+    if camera is None:
+        return
+    planes = [plane for plane in (image.depth, image.color) if plane is not None]
+    fits = [_centred(camera, plane.shape[1], plane.shape[0]) for plane in planes]
+    if fits[0]:
+        return
+    size = f"{planes[0].shape[1]}x{planes[0].shape[0]}"
+    centre = f"its centre is {camera.cx:g},{camera.cy:g}"
+    if any(fits):
+        centre += ", and fits colour"
+    message = f"the camera of {pair.camera_source.words} does not fit {size} pictures: {centre}"
+    yield Problem(pair.depth or pair.path, message, fatal=False)
+
+
+def _centred(camera: Intrinsics, width: int, height: int) -> bool:
+    return abs(camera.cx / width - 0.5) < 0.25 and abs(camera.cy / height - 0.5) < 0.25
+
+
+def _doubts_about_unit(path: Path, values: np.ndarray, unit: float) -> Iterator[Problem]:
     levels = np.unique(values)
     middle = float(np.median(values)) * unit
     doubt = None
@@ -176,7 +241,7 @@ def _doubts_about_unit(pair: Pair, values: np.ndarray, unit: float) -> Iterator[
         )
         doubt += f" if a step is {unit:g} m; is the depth unit right"
     if doubt is not None:
-        yield Problem(pair.depth, doubt, fatal=False)
+        yield Problem(path, doubt, fatal=False)
 
 
 def _first_fatal(pair: Pair, result: RgbdImage | EncodepthError) -> Problem | None:
@@ -187,7 +252,24 @@ def _first_fatal(pair: Pair, result: RgbdImage | EncodepthError) -> Problem | No
 
 def _culprit(pair: Pair, message: str) -> Path:
     """Return which of a pair's files a message is about."""
-    return pair.depth if str(pair.depth) in message else pair.color
+    return pair.depth if pair.depth and str(pair.depth) in message else pair.path
+
+
+def _size(image: RgbdImage) -> str:
+    """Return "640x480" of depth, or of colour where there is no depth."""
+    plane = image.color if image.depth is None else image.depth
+    assert plane is not None
+    return f"{plane.shape[1]}x{plane.shape[0]}"
+
+
+def _widened(known: tuple[float, float] | None, image: RgbdImage) -> tuple[float, float]:
+    """Return the nearest and farthest depth in metres, with a picture more; (0, 0) for none."""
+    depth = image.depth
+    if depth is None or not depth.any():
+        return known or (0.0, 0.0)
+    near = float(depth[depth > 0].min()) * image.depth_unit
+    far = float(depth.max()) * image.depth_unit
+    return (near, far) if known in (None, (0.0, 0.0)) else (min(near, known[0]), max(far, known[1]))
 
 
 def _load_all(

@@ -1,111 +1,108 @@
 """Plain folders of pairs: color/ beside depth/, or *_color beside *_depth in one folder.
 
-A `meta.json` beside them may say `depth_units_per_meter` and `intrinsics` {fx, fy, cx, cy}; else
-depth is in millimetres and the camera unknown.
+Nothing is published of these, so unit and camera are what files beside them say, or unknown.
 """
 
 from __future__ import annotations
 
-import json
 import re
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePath
-from typing import Any
 
-from ..errors import EncodepthError, InvalidImageError
-from ..frame import Intrinsics
-from .found import DEPTHS, Found, Problem, by_key, by_stem, child, pictures
-from .pair import Pair, read_files, read_rotated
+import numpy as np
+
+from .beside import Facts, facts_beside
+from .found import DEPTHS, Found, How, Matched, by_key, by_stem, child, pictures
+from .pair import Pair
+from .poses import trajectory
 from .tree import Folder
 
 COLOR_FOLDERS = ("color", "colors", "rgb", "image", "images", "colour")
 DEPTH_FOLDERS = ("depth", "depths", "depth_image", "depth_images")
-_COLOR_NAME = re.compile(r"^(?:(.*?)[-_.])?(?:color|colour|rgb|image)(?:[-_.](.*))?$", re.I)
-_DEPTH_NAME = re.compile(r"^(?:(.*?)[-_.])?depth(?:[-_.](.*))?$", re.I)
+COLOR_ALONE, DEPTH_ALONE = ALONE = ("folder of color", "folder of depth")
+_COLOR_NAME = re.compile(
+    r"^(?:(.*?)[-_.])?(?:color|colour|rgb|image)(?:[-_.](.*))?$|^(?:frame|rgb|color)(\d+)$", re.I
+)
+_DEPTH_NAME = re.compile(r"^(?:(.*?)[-_.])?depth(?:[-_.](.*))?$|^depth(\d+)$", re.I)
 
 
-def read(folder: Folder) -> Found | None:
-    """Return the pairs of a folder with color/ and depth/, matched by name."""
+def read(folder: Folder, how: How) -> Found | None:
+    """Return the pairs of a folder with color/ and depth/, or with one of them, matched by name."""
     colors, depths = child(folder, *COLOR_FOLDERS), child(folder, *DEPTH_FOLDERS)
-    if colors is None or depths is None or not (pictures(colors) or pictures(depths, DEPTHS)):
+    if colors is None and depths is None and folder.above is None:
+        colors = folder if folder.name.lower() in COLOR_FOLDERS else None
+        depths = folder if folder.name.lower() in DEPTH_FOLDERS else None
+    if colors is not None and not pictures(colors) and depths is None:
         return None
-    meta = _meta(folder)
-    pairs, lonely = by_stem(colors, depths, partial(_pair, folder.name, meta))
-    layout = "folder with meta.json" if meta else "folder"
-    return Found(layout, pairs, lonely + _about_meta(folder, meta))
+    if not any((colors and pictures(colors), depths and pictures(depths, DEPTHS))):
+        return None
+    facts = facts_beside(folder)
+    pairs, lonely = matched(folder, colors, depths, facts, how)
+    layout = "folder" if colors and depths else DEPTH_ALONE if depths else COLOR_ALONE
+    return Found(layout, pairs, lonely + facts.problems)
 
 
-def read_side_by_side(folder: Folder) -> Found | None:
+def read_side_by_side(folder: Folder, how: How) -> Found | None:
     """Return the pairs of a folder where colour and depth lie side by side."""
-    colors = _named(folder, _COLOR_NAME)
-    depths = {k: p for k, p in _named(folder, _DEPTH_NAME).items() if p.suffix.lower() in DEPTHS}
-    if not depths or not colors:
+    return side_by_side(folder, how, "color and depth side by side", facts_beside)
+
+
+def side_by_side(
+    folder: Folder, how: How, layout: str, facts_of: Callable[[Folder], Facts]
+) -> Found | None:
+    """Return pairs that lie side by side, for a layout that knows its facts."""
+    colors = _named(folder, _COLOR_NAME, (*DEPTHS, ".jpg", ".jpeg", ".webp"))
+    depths = _named(folder, _DEPTH_NAME, DEPTHS)
+    if not depths:
         return None
-    meta = _meta(folder)
-    pairs, lonely = by_key(colors, depths, partial(_pair, folder.name, meta))
-    return Found("color and depth side by side", pairs, lonely + _about_meta(folder, meta))
+    facts = facts_of(folder)
+    make = partial(_pair, folder, facts)
+    if colors:
+        pairs, lonely = by_key(colors, depths, make, how)
+    else:
+        pairs, lonely = tuple(make(key, None, path) for key, path in sorted(depths.items())), ()
+    return Found(layout, with_poses(folder, pairs), lonely + facts.problems)
 
 
-def _named(folder: Folder, pattern: re.Pattern[str]) -> dict[str, Path]:
-    found = {}
-    for name in pictures(folder, (*DEPTHS, ".jpg", ".jpeg", ".webp")):
+def matched(
+    folder: Folder, colors: Folder | None, depths: Folder | None, facts: Facts, how: How
+) -> Matched:
+    """Pair the pictures of two folders of a recording, with the poses beside them."""
+    pairs, lonely = by_stem(colors, depths, partial(_pair, folder, facts), how)
+    return with_poses(folder, pairs), lonely
+
+
+def with_poses(folder: Folder, pairs: tuple[Pair, ...]) -> tuple[Pair, ...]:
+    """Add poses from a trajectory with as many as there are pairs, where frames have none."""
+    if any(pair.pose_at is not None for pair in pairs):
+        return pairs
+    poses = next((found for found in map(trajectory, list(folder.upwards())[:2]) if found), [])
+    return _posed(pairs, poses) if len(poses) == len(pairs) else pairs
+
+
+def _posed(pairs: tuple[Pair, ...], poses: list[np.ndarray | None]) -> tuple[Pair, ...]:
+    return tuple(replace(p, pose_at=pose) for p, pose in zip(pairs, poses, strict=True))
+
+
+def _pair(folder: Folder, facts: Facts, frame: str, color: Path | None, depth: Path | None) -> Pair:
+    return facts.pair(folder.sequence(), frame, color, depth, pose=_pose_of(folder, frame))
+
+
+def _pose_of(folder: Folder, frame: str) -> Path | None:
+    """Return the file of a frame's pose: frame.pose.txt beside it, or pose/frame.txt."""
+    if f"{frame}.pose.txt" in folder.files:
+        return folder.path / f"{frame}.pose.txt"
+    poses = child(folder, "pose", "poses")
+    return poses.path / f"{frame}.txt" if poses and f"{frame}.txt" in poses.files else None
+
+
+def _named(folder: Folder, pattern: re.Pattern[str], kinds: tuple[str, ...]) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for name in pictures(folder, kinds):
         match = pattern.match(PurePath(name).stem)
         if match:
             key = "_".join(part for part in match.groups() if part)
-            found[key or folder.name] = folder.path / name
+            found.setdefault(key or folder.name, folder.path / name)
     return found
-
-
-def _pair(sequence: str, meta: dict[str, Any], frame: str, color: Path, depth: Path) -> Pair:
-    units = meta.get("depth_units_per_meter", 1000)
-    if isinstance(units, str):  # a sentence that names SUN RGB-D's coding
-        return Pair(sequence, frame, color, depth, 0.001, _camera(meta), read_rotated)
-    return Pair(sequence, frame, color, depth, 1 / units, _camera(meta), read_files)
-
-
-def _meta(folder: Folder) -> dict[str, Any]:
-    """Return meta.json's contents, {} if there is none.
-
-    Raises:
-        EncodepthError: it is there and makes no sense; guessing a unit would be worse.
-    """
-    if "meta.json" not in folder.files:
-        return _cameras(folder)
-    path = folder.path / "meta.json"
-    try:
-        meta = json.loads(folder.text("meta.json"))
-    except ValueError as error:
-        raise EncodepthError(f"{path} is not JSON: {error}") from None
-    units = meta.get("depth_units_per_meter", 1000) if isinstance(meta, dict) else None
-    number = isinstance(units, int | float) and not isinstance(units, bool) and 0 < units < 1e7
-    if not number and not (isinstance(units, str) and "sun" in units.lower()):
-        raise EncodepthError(
-            f"{path}: depth_units_per_meter is {units!r}; expected a number such as 1000 or 5000"
-        )
-    return dict(meta)
-
-
-def _cameras(folder: Folder) -> dict[str, Any]:
-    """Return what a cameras.json one folder up says of this one, {} if there is none."""
-    try:
-        known = json.loads((folder.path.parent / "cameras.json").read_text(encoding="utf-8"))
-        fx, fy, cx, cy = known[folder.name]["intrinsics"]
-        units = 1 / known[folder.name]["depth_unit"]
-    except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError):
-        return {}
-    camera = {"fx": fx, "fy": fy, "cx": cx, "cy": cy}
-    return {"depth_units_per_meter": units, "intrinsics": camera}
-
-
-def _camera(meta: dict[str, Any]) -> Intrinsics | None:
-    try:
-        return Intrinsics(*(float(meta["intrinsics"][k]) for k in ("fx", "fy", "cx", "cy")))
-    except (KeyError, TypeError, ValueError, InvalidImageError):
-        return None
-
-
-def _about_meta(folder: Folder, meta: dict[str, Any]) -> tuple[Problem, ...]:
-    if "intrinsics" in meta and _camera(meta) is None:
-        path = folder.path / "meta.json"
-        return (Problem(path, "intrinsics lack fx, fy, cx or cy; left out", fatal=False),)
-    return ()

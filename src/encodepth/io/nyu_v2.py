@@ -18,19 +18,19 @@ from PIL import Image
 
 from ..errors import EncodepthError, InvalidImageError
 from ..frame import Intrinsics, RgbdImage
-from .found import Found, Problem
-from .pair import Pair
+from .found import Found, How, Problem, nearest
+from .pair import Pair, Source
 from .tree import Folder, as_file, read_bytes
-from .tum import nearest
 
 COLOR_CAMERA = Intrinsics(518.857901, 519.469611, 325.582449, 253.736166)  # the toolbox's
 DEPTH_CAMERA = Intrinsics(582.624482, 582.691032, 313.044759, 238.443897)
 FARTHEST = 10.0  # metres; the toolbox clips there, here it is a hole
+_SOURCES = (Source("NYU Depth v2's convention"), Source("NYU Depth v2's toolbox"))
 _NAME = re.compile(r"^([rd])-(\d+(?:\.\d+)?)-.*\.(ppm|pgm)$")
 _PGM = re.compile(rb"^P5(?:\s|#[^\n]*\n)+(\d+)(?:\s|#[^\n]*\n)+(\d+)(?:\s|#[^\n]*\n)+(\d+)\s")
 
 
-def read(folder: Folder) -> Found | None:
+def read(folder: Folder, how: How) -> Found | None:
     """Return the pairs of a raw scene, matched by time."""
     times: dict[str, dict[float, str]] = {"r": {}, "d": {}}
     for name in folder.files:
@@ -42,13 +42,15 @@ def read(folder: Folder) -> Found | None:
         return None
     pairs = tuple(
         Pair(
-            folder.name,
+            folder.sequence(),
             f"{a:.6f}",
             folder.path / colors[a],
             folder.path / depths[b],
             0.001,
             DEPTH_CAMERA,
             read_raw,
+            *_SOURCES,
+            time=a,
         )
         for a, b in nearest(colors, depths, apart=0.05)
     )
@@ -73,7 +75,7 @@ def read_labelled(path: Path) -> Found:
     pairs = tuple(
         Pair(
             names[i], f"{i + 1:04d}", path / "images" / str(i), path / "depths" / str(i), 0.001,
-            COLOR_CAMERA, read_record,
+            COLOR_CAMERA, read_record, *_SOURCES,
         )
         for i in range(count)
     )  # fmt: skip
@@ -86,6 +88,7 @@ def read_labelled(path: Path) -> Found:
 
 def read_record(pair: Pair) -> RgbdImage:
     """Read one pair of the labelled file; metres become whole millimetres."""
+    assert pair.color is not None
     file, i = _open(pair.color.parents[1]), int(pair.color.name)
     try:
         color = np.asarray(file["images"][i])
@@ -99,6 +102,8 @@ def read_record(pair: Pair) -> RgbdImage:
 
 def read_raw(pair: Pair) -> RgbdImage:
     """Read a raw pair: swapped bytes, then disparity to metres as the toolbox does."""
+    assert pair.color is not None
+    assert pair.depth is not None
     try:
         with Image.open(as_file(pair.color), formats=("PPM",)) as picture:
             color = np.asarray(picture.convert("RGB"))
@@ -141,6 +146,7 @@ def _scenes(file: Any, count: int) -> list[str]:
         names = ["".join(chr(int(c)) for c in np.asarray(file[r]).ravel()) for r in references]
     except (KeyError, ValueError, TypeError, OSError):
         names = []
+    names = [re.sub(r"[^\w.-]", "_", name).strip(".") or "labelled" for name in names]
     return names + ["labelled"] * (count - len(names))
 
 

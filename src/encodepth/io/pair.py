@@ -2,59 +2,84 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
-from ..errors import InvalidImageError
+import numpy as np
+
 from ..frame import Intrinsics, RgbdImage
-from .pictures import read
+from . import pictures
+from .given import File, take
 from .tree import read_bytes, size_of, split
 
 
-def read_files(pair: Pair) -> RgbdImage:
-    """Read colour and 16-bit depth as they are; 0 and 65535 are holes."""
-    if split(pair.color)[0] is None and split(pair.depth)[0] is None:
-        return read(pair.color, pair.depth, depth_unit=pair.depth_unit, intrinsics=pair.intrinsics)
-    with tempfile.TemporaryDirectory() as place:
-        color = _unpack(pair.color, Path(place) / "color")
-        depth = _unpack(pair.depth, Path(place) / "depth")
-        try:
-            return read(color, depth, depth_unit=pair.depth_unit, intrinsics=pair.intrinsics)
-        except InvalidImageError as error:
-            message = str(error).replace(str(color), str(pair.color))
-            raise InvalidImageError(message.replace(str(depth), str(pair.depth))) from None
+class Source(NamedTuple):
+    """Where a depth unit or a camera comes from, and whether that is certain."""
+
+    words: str
+    sure: bool = True
+
+    def __str__(self) -> str:
+        known = self.sure or self in (UNKNOWN, ASSUMED)
+        return self.words if known else f"doubtful: {self.words}"
+
+
+UNKNOWN = Source("unknown", sure=False)
+ASSUMED = Source("assumed, nothing says it", sure=False)
+OPTION = Source("an option")
+
+
+def read_stored(pair: Pair) -> RgbdImage:
+    """Read colour and depth as they are; 0 and 65535 are holes."""
+    return pictures.read_files(
+        None if pair.color is None else _open(pair.color, "color"),
+        None if pair.depth is None else _open(pair.depth, "depth"),
+        depth_unit=pair.depth_unit,
+        intrinsics=pair.intrinsics,
+        depth_step=pair.depth_step,
+    )
 
 
 def read_rotated(pair: Pair) -> RgbdImage:
     """Read depth whose 16 bits are rotated left by three, as SUN RGB-D stores millimetres."""
-    image = read_files(pair)
-    assert image.depth is not None
+    image = read_stored(pair)
+    if image.depth is None:
+        return image
     depth = (image.depth >> 3) | (image.depth << 13)
-    return RgbdImage(image.color, depth, image.depth_unit, image.intrinsics)
+    return RgbdImage(image.color, depth, image.depth_unit, image.intrinsics, notes=image.notes)
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A pair that can be loaded.
+    """A pair that can be loaded, or a picture or a depth map alone.
 
     Attributes:
-        sequence: scene or recording; pairs of one sequence look alike.
+        sequence: the recording, named by its path below what was opened.
         frame: name within the sequence.
-        color, depth: files; one in an archive is `archive.zip/folder/name`.
+        color, depth: files; one in an archive is `archive.zip/folder/name`. Either may be None.
         depth_unit: metres per step of the depth file.
         intrinsics: of the depth map, or None if unknown.
         reader: turns the two files into a picture; the codings of depth differ.
+        unit_source, camera_source: where these come from: a file's key, the published convention
+            of a layout, an option; not `sure` where that is doubtful or nothing is known.
+        time: seconds, None if unknown.
+        depth_step: metres that float depth is rounded to, None for the finest.
     """
 
     sequence: str
     frame: str
-    color: Path
-    depth: Path
+    color: Path | None
+    depth: Path | None
     depth_unit: float = 0.001
     intrinsics: Intrinsics | None = None
-    reader: Callable[[Pair], RgbdImage] = read_files
+    reader: Callable[[Pair], RgbdImage] = read_stored
+    unit_source: Source = ASSUMED
+    camera_source: Source = UNKNOWN
+    time: float | None = None
+    pose_at: Path | np.ndarray | None = field(default=None, compare=False, repr=False)
+    depth_step: float | None = None
 
     def load(self) -> RgbdImage:
         """Read both files.
@@ -66,13 +91,27 @@ class Pair:
         return self.reader(self)
 
     @property
+    def pose(self) -> np.ndarray | None:
+        """Camera to world, float64 (4, 4), metres; x right, y down, z forward; None if unknown."""
+        from .poses import read_pose
+
+        return read_pose(self.pose_at) if isinstance(self.pose_at, Path) else self.pose_at
+
+    @property
+    def path(self) -> Path:
+        """The colour file, or the depth file where there is no colour."""
+        found = self.color or self.depth
+        assert found is not None
+        return found
+
+    @property
     def stamp(self) -> str:
         """Names and lengths of the files, to notice when data changed."""
-        sizes = f"{size_of(self.color)} {size_of(self.depth)}"
+        sizes = " ".join(str(0 if p is None else size_of(p)) for p in (self.color, self.depth))
         return f"{self.sequence}/{self.frame} {sizes} {self.depth_unit}"
 
 
-def _unpack(path: Path, place: Path) -> Path:
-    target = place.with_suffix(path.suffix)
-    target.write_bytes(read_bytes(path))
-    return target
+def _open(path: Path, kind: str) -> File:
+    if split(path)[0] is None:
+        return take(path, kind)
+    return File(str(path), read_bytes(path))

@@ -1,59 +1,125 @@
 """RGB-D pictures as picture files: PNG, JPEG, WebP, TIFF, .npy in and out.
 
-A depth of 0 is a hole. Sensors also write 65535 for "nothing measured",
-so `read` turns 65535, and NaN, infinity and negative numbers of float files, into 0.
+A depth of 0 is a hole, and so are 65535, NaN, infinity and negative numbers; what `read` changed is
+counted in the picture's notes.
 """
 
 from __future__ import annotations
 
 import io
+import math
 import os
-import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
 from ..errors import InvalidImageError
 from ..files import write_file
-from ..frame import MAX_PIXELS, MILLIMETRE, Intrinsics, PathLike, RgbdImage, check_size, check_unit
+from ..frame import MILLIMETRE, Intrinsics, Note, PathLike, RgbdImage, check_size, check_unit
+from .floats import Steps, to_steps
+from .given import File, Given, take
+from .opening import UPRIGHT, decode, one_line, open_picture, turn, turn_camera
 
 
 def read(
-    color: PathLike | None = None,
-    depth: PathLike | None = None,
+    color: Given | None = None,
+    depth: Given | None = None,
     *,
     depth_unit: float = MILLIMETRE,
-    intrinsics: Intrinsics | Sequence[float] | None = None,
-    planes: Mapping[str, PathLike] | None = None,
+    intrinsics: Intrinsics | Sequence[float] | np.ndarray | None = None,
+    depth_step: float | None = None,
+    planes: Mapping[str, Given] | None = None,
 ) -> RgbdImage:
     """Read a picture pair from files.
 
+    What had to be changed on the way (pixels that became holes, a colour profile, floats that were
+    rounded) stands in the result's `notes`.
+
     Args:
         color: PNG, JPEG, WebP or TIFF with 8 bits per channel: RGB, grey, palette, or with an
-            alpha channel that is opaque everywhere. An EXIF orientation is applied.
-        depth: 16-bit PNG or TIFF, float32 TIFF, or `.npy` (integers or floats).
+            alpha channel that is opaque everywhere; a path, bytes, or an open file. A colour
+            profile is converted to sRGB.
+        depth: 16-bit PNG or TIFF, float32 TIFF, or `.npy` (integers of 16 bits or more, or floats).
         depth_unit: metres per 1 of the numbers in the depth file: 0.001 for millimetres, 0.0002
-            for TUM, 1.0 for float metres. Floats are rounded to whole steps of `depth_unit`, or of
-            a millimetre where `depth_unit` is larger; the result's unit is that step.
-        intrinsics: fx, fy, cx, cy in pixels.
+            for TUM, 1.0 for float metres. The result's unit for integers.
+        intrinsics: fx, fy, cx, cy in pixels, or a 3x3 matrix, of the pictures as stored.
+        depth_step: metres per step of the result, for floats. Without it, floats that are multiples
+            of a usual step (1, 0.5, 0.25, 0.2, 0.125, 0.1 mm ..) keep their values; others are
+            rounded to 0.1 mm up to 6.5 m, 1 mm up to 65 m, coarser beyond: `rounding` says how far.
+
         planes: further planes by name, grey files of 8 or 16 bits; every sample is kept.
+
+    An EXIF orientation turns a picture that is read alone, and its camera. In a pair nothing is
+    turned, so that colour stays over depth; only where depth has the turned colour's shape alone is
+    colour turned.
 
     Raises:
         InvalidImageError: a file is missing, is no such picture, or holds what cannot be coded.
+        TypeError: what is given is no file.
     """
+    return read_files(
+        None if color is None else take(color, "color"),
+        None if depth is None else take(depth, "depth"),
+        depth_unit=depth_unit,
+        intrinsics=intrinsics,
+        depth_step=depth_step,
+        planes={name: take(file, name) for name, file in (planes or {}).items()},
+    )
+
+
+def read_files(
+    color: File | None,
+    depth: File | None,
+    *,
+    depth_unit: float = MILLIMETRE,
+    intrinsics: Intrinsics | Sequence[float] | np.ndarray | None = None,
+    depth_step: float | None = None,
+    planes: Mapping[str, File] | None = None,
+) -> RgbdImage:
+    """Read a pair whose bytes are at hand; see `read`."""
     check_unit(depth_unit)
-    if intrinsics is not None and not isinstance(intrinsics, Intrinsics):
-        if len(intrinsics) != 4:
-            raise InvalidImageError(f"intrinsics are fx, fy, cx, cy; got {len(intrinsics)} numbers")
-        intrinsics = Intrinsics(*map(float, intrinsics))
-    rgb = None if color is None else _read_color(Path(color))
-    steps = None
-    if depth is not None:
-        steps, depth_unit = _to_steps(_read_depth(Path(depth)), depth_unit, os.fspath(depth))
-    further = {name: _read_plane(name, Path(file)) for name, file in (planes or {}).items()}
-    return RgbdImage(rgb, steps, depth_unit, intrinsics, further)
+    if depth_step is not None:
+        check_unit(depth_step)
+    camera = _camera(intrinsics)
+    seen = None if color is None else _read_color(color)
+    measured = None if depth is None else _read_depth(depth)
+    if seen is not None and measured is not None:
+        seen, measured = _side_by_side(seen, measured)
+    elif seen is not None:
+        seen, camera = _upright(seen, camera)
+    elif measured is not None:
+        measured, camera = _upright(measured, camera)
+    notes = seen.notes if seen is not None else ()
+    steps = Steps(np.zeros((1, 1), np.uint16), float(depth_unit), 0.0, ())
+    if measured is not None and depth is not None:
+        notes += measured.notes
+        steps = _to_steps(measured.pixels, float(depth_unit), depth.name, depth_step)
+    return RgbdImage(
+        None if seen is None else seen.pixels,
+        None if measured is None else steps.depth,
+        steps.unit,
+        camera,
+        {name: _read_plane(name, file) for name, file in (planes or {}).items()},
+        steps.rounding,
+        notes + steps.notes,
+    )
+
+
+def picture_bytes(image: RgbdImage, kind: str, path: Path) -> bytes:
+    """Return what `write` would write for "color", "depth" or a further plane.
+
+    Raises:
+        InvalidImageError: the image lacks it, or the path's suffix is none that is known.
+    """
+    plane = image.arrays.get(kind)
+    if plane is None:
+        raise InvalidImageError(
+            f"no {kind} to write to {path}: there is only {' and '.join(image.held)}"
+        )
+    return _color_bytes(plane, path) if kind == "color" else _grey_bytes(kind, plane, path)
 
 
 def write(
@@ -61,6 +127,7 @@ def write(
     color: PathLike | None = None,
     depth: PathLike | None = None,
     *,
+    metres: bool = False,
     planes: Mapping[str, PathLike] | None = None,
 ) -> None:
     """Write the picture's parts to files, each whole or not at all; existing files are replaced.
@@ -68,7 +135,9 @@ def write(
     Args:
         image: what to write.
         color: `.png`, `.webp` or `.tif` (exact), or `.jpg` (quality 95, no chroma subsampling).
-        depth: `.png`, `.tif` or `.npy`, 16 bits, holes as 0.
+        depth: `.png`, `.tif` or `.npy`, 16 bits in steps of the image's unit, holes as 0.
+        metres: write depth as float32 metres instead, to `.npy` or `.tif`; `read` with depth unit 1
+            gives the same steps back.
         planes: further planes by name: `.png`, `.tif` or `.npy`.
 
     Raises:
@@ -83,142 +152,157 @@ def write(
     if depth is not None:
         if image.depth is None:
             raise InvalidImageError(f"no depth to write to {os.fspath(depth)}: there is only color")
-        files.append((depth, _grey_bytes("depth", image.depth, Path(depth))))
+        files.append(
+            (depth, _grey_bytes("depth", _as_metres(image) if metres else image.depth, Path(depth)))
+        )
     for name, file in (planes or {}).items():
-        if name not in image.planes:
-            raise InvalidImageError(f"no {name} to write to {os.fspath(file)}")
-        files.append((file, _grey_bytes(name, image.planes[name], Path(file))))
+        files.append((file, picture_bytes(image, name, Path(file))))
     for path, data in files:
         write_file(path, data)
 
 
-def _open(path: Path, name: str) -> Image.Image:
-    """Open a picture file and check its size before its pixels are decoded."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            picture = Image.open(path, formats=("PNG", "JPEG", "WEBP", "TIFF"))
-    except FileNotFoundError:
-        raise InvalidImageError(f"{name} file {path} does not exist") from None
-    except Image.DecompressionBombError:
-        raise InvalidImageError(f"{name} file {path} is above {MAX_PIXELS} pixels") from None
-    except UnidentifiedImageError:
-        expected = "PNG, JPEG, WebP or TIFF" if name == "color" else "16-bit PNG, TIFF or .npy"
-        raise InvalidImageError(f"{name} file {path} is no {expected} picture") from None
-    except IsADirectoryError:
-        raise InvalidImageError(f"{name} file {path} is a folder; expected a picture") from None
-    except Exception as error:
-        raise InvalidImageError(f"{name} file {path} cannot be read: {_one_line(error)}") from None
-    check_size(f"{name} file {path}", *picture.size)
-    if picture.format != "MPO" and getattr(picture, "n_frames", 1) != 1:
-        raise InvalidImageError(
-            f"{name} file {path} holds {getattr(picture, 'n_frames', 0)} pictures; expected one"
-        )
-    return picture
+@dataclass(frozen=True)
+class _Plane:
+    """Decoded pixels as stored, and how EXIF wants them turned."""
+
+    pixels: np.ndarray
+    orientation: int = UPRIGHT
+    notes: tuple[Note, ...] = ()
+
+    def turned(self, *notes: Note) -> _Plane:
+        return _Plane(turn(self.pixels, self.orientation), UPRIGHT, (*self.notes, *notes))
+
+    def as_stored(self, *notes: Note) -> _Plane:
+        return _Plane(self.pixels, UPRIGHT, (*self.notes, *notes))
 
 
-def _pixels(picture: Image.Image, path: Path, name: str) -> Image.Image:
-    """Decode the pixels and turn them the way EXIF says."""
-    try:
-        picture.load()
-        return ImageOps.exif_transpose(picture)
-    except Exception as error:
-        raise InvalidImageError(f"{name} file {path} cannot be read: {_one_line(error)}") from None
+def _camera(given: Intrinsics | Sequence[float] | np.ndarray | None) -> Intrinsics | None:
+    if given is None or isinstance(given, Intrinsics):
+        return given
+    numbers = np.asarray(given, np.float64)
+    if numbers.shape == (3, 3):
+        numbers = numbers[[0, 1, 0, 1], [0, 1, 2, 2]]
+    if numbers.shape != (4,):
+        raise InvalidImageError(f"intrinsics are fx, fy, cx, cy; got {numbers.size} numbers")
+    return Intrinsics(*map(float, numbers))
 
 
-def _read_color(path: Path) -> np.ndarray:
-    with _open(path, "color") as picture:
+def _upright(plane: _Plane, camera: Intrinsics | None) -> tuple[_Plane, Intrinsics | None]:
+    """Turn a picture that stands alone, and its camera."""
+    height, width = plane.pixels.shape[:2]
+    if camera is not None:
+        camera = turn_camera(camera, plane.orientation, width, height)
+    return plane.turned(), camera
+
+
+def _side_by_side(color: _Plane, depth: _Plane) -> tuple[_Plane, _Plane]:
+    """Leave a pair as it is stored, or turn colour if depth has the turned one's shape alone."""
+    if color.orientation == depth.orientation == UPRIGHT:
+        return color, depth
+    stored = _aspect(color.pixels.shape) == _aspect(depth.pixels.shape)
+    upright = _aspect(turn(color.pixels, color.orientation).shape) == _aspect(depth.pixels.shape)
+    if depth.orientation == UPRIGHT and upright and not stored:
+        return color.turned(Note("colour was turned by its EXIF orientation, as depth is")), depth
+    note = Note("the EXIF orientation was left out: colour and depth stay as they are stored")
+    return color.as_stored(note), depth.as_stored()
+
+
+def _aspect(shape: tuple[int, ...]) -> float:
+    return round(math.log(shape[0] / shape[1]), 1)
+
+
+def _read_color(file: File) -> _Plane:
+    from .profiles import to_srgb
+
+    with open_picture(file, "color") as picture:
         raw_modes = "".join(str(tile[3]) for tile in getattr(picture, "tile", ()))
         if picture.mode in ("I", "F") or picture.mode.startswith("I;") or ";16" in raw_modes:
             raise InvalidImageError(
-                f"color file {path} has 16 bits or more per channel; expected 8 (is it the depth?)"
+                f"color file {file.name} has 16 bits or more per channel; expected 8 "
+                "(is it the depth?)"
             )
         if picture.mode not in ("1", "L", "P", "RGB", "RGBA", "LA", "PA", "YCbCr"):
             raise InvalidImageError(
-                f"color file {path} is {picture.mode}; expected RGB or grey, convert it first"
+                f"color file {file.name} is {picture.mode}; expected RGB or grey, convert it first"
             )
-        pixels = _pixels(picture, path, "color")
+        opened = decode(picture, file, "color")
+        pixels = opened.pixels
         if pixels.has_transparency_data and np.asarray(pixels.convert("RGBA"))[..., 3].min() < 255:
             raise InvalidImageError(
-                f"color file {path} has transparent pixels; flatten it on a background first"
+                f"color file {file.name} has transparent pixels; flatten it on a background first"
             )
-        return np.array(pixels.convert("RGB"))
+        rgb, notes = to_srgb(opened, pixels.convert("RGB"))
+        return _Plane(np.array(rgb), opened.orientation, notes)
 
 
-def _read_depth(path: Path) -> np.ndarray:
+def _read_depth(file: File) -> _Plane:
     """Return the numbers as stored, 2-D, integer or float."""
-    if path.suffix.lower() == ".npy":
-        return _read_npy(path)
-    with _open(path, "depth") as picture:
+    if file.suffix == ".npy" or file.data[:6] == b"\x93NUMPY":
+        return _Plane(_read_npy(file))
+    with open_picture(file, "depth") as picture:
         if picture.format in ("JPEG", "MPO", "WEBP"):
             raise InvalidImageError(
-                f"depth file {path} is {picture.format}, which cannot hold 16 bits; "
+                f"depth file {file.name} is {picture.format}, which cannot hold 16 bits; "
                 "expected 16-bit PNG, TIFF or .npy"
             )
         if picture.mode not in ("I", "F") and not picture.mode.startswith("I;16"):
             raise InvalidImageError(
-                f"depth file {path} is {_describe(picture.mode)}; expected one channel of 16 bits"
+                f"depth file {file.name} is {_describe(picture.mode)}; "
+                "expected one channel of 16 bits"
             )
-        return np.array(_pixels(picture, path, "depth"))
+        opened = decode(picture, file, "depth")
+        return _Plane(np.array(opened.pixels), opened.orientation)
 
 
-def _read_plane(name: str, path: Path) -> np.ndarray:
+def _read_plane(name: str, file: File) -> np.ndarray:
     """Return a further plane as stored, uint8 or uint16 (h, w)."""
-    if path.suffix.lower() == ".npy":
-        return _read_npy(path, name)
-    with _open(path, name) as picture:
+    if file.suffix == ".npy" or file.data[:6] == b"\x93NUMPY":
+        return _read_npy(file, name)
+    with open_picture(file, name) as picture:
         if picture.mode not in ("L", "P", "I") and not picture.mode.startswith("I;16"):
             raise InvalidImageError(
-                f"{name} file {path} is {_describe(picture.mode)}; expected grey of 8 or 16 bits"
+                f"{name} file {file.name} is {_describe(picture.mode)}; "
+                "expected grey of 8 or 16 bits"
             )
-        samples = np.array(_pixels(picture, path, name))
+        samples = np.array(decode(picture, file, name).pixels)
     return samples if samples.dtype == np.uint8 else samples.astype(np.uint16)
 
 
-def _read_npy(path: Path, name: str = "depth") -> np.ndarray:
+def _read_npy(file: File, kind: str = "depth") -> np.ndarray:
+    name = file.name
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except FileNotFoundError:
-        raise InvalidImageError(f"{name} file {path} does not exist") from None
+        array = np.load(file.stream(), allow_pickle=False)
     except Exception as error:
-        raise InvalidImageError(f"{name} file {path} cannot be read: {_one_line(error)}") from None
+        raise InvalidImageError(f"{kind} file {name} cannot be read: {one_line(error)}") from None
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "uif":
         found = getattr(array, "dtype", "an archive")
-        raise InvalidImageError(f"{name} file {path} holds {found}; expected uint16 or float32")
+        raise InvalidImageError(f"{kind} file {name} holds {found}; expected uint16 or float32")
+    if array.dtype.itemsize == 1 and kind == "depth":
+        raise InvalidImageError(
+            f"{kind} file {name} holds {array.dtype}; 8 bits are too few, "
+            "expected uint16 or float32"
+        )
     if array.ndim == 3 and 1 in (array.shape[0], array.shape[2]):
         array = array[0] if array.shape[0] == 1 else array[..., 0]
     if array.ndim != 2:
-        raise InvalidImageError(f"{name} file {path} has shape {array.shape}; expected (h, w)")
-    check_size(f"{name} file {path}", array.shape[1], array.shape[0])
-    return np.array(array)
+        raise InvalidImageError(f"{kind} file {name} has shape {array.shape}; expected (h, w)")
+    check_size(f"{kind} file {name}", array.shape[1], array.shape[0])
+    return array
 
 
-def _to_steps(raw: np.ndarray, unit: float, path: str) -> tuple[np.ndarray, float]:
-    """Return (uint16 steps with holes as 0, metres per step)."""
-    if raw.dtype.kind in "ui":
-        low, high = int(raw.min()), int(raw.max())
-        if low < 0 or high > 65535:
-            raise InvalidImageError(f"depth file {path} has values {low}..{high}, not 0..65535")
-        steps = raw.astype(np.uint16)
-        steps[steps == 65535] = 0
-        return steps, unit
-    step = min(unit, MILLIMETRE)
-    valid = np.isfinite(raw) & (raw > 0)
-    if not valid.any():
-        return np.zeros(raw.shape, np.uint16), step
-    top = float(raw[valid].max())
-    if unit == MILLIMETRE and top < 100:
+def _to_steps(raw: np.ndarray, unit: float, name: str, step: float | None) -> Steps:
+    """Return whole steps; integers are steps already."""
+    if raw.dtype.kind == "f":
+        return to_steps(raw, unit, name, step)
+    if step is not None and abs(step / unit - 1) > 1e-9:
         raise InvalidImageError(
-            f"depth file {path} holds floats up to {top:.4g}, under 100 mm if millimetres; "
-            "for metres say depth unit 1"
+            f"depth file {name} holds whole numbers, which are kept: depth step {step:g} m is for "
+            f"floats (the unit is {unit:g} m)"
         )
-    scaled = np.where(valid, raw, 0).astype(np.float64) * (unit / step)
-    if top * (unit / step) > 65534.5:
-        raise InvalidImageError(
-            f"depth file {path} reaches {top * unit:.4g} m; "
-            f"16 bits of {step:g} m hold {65534 * step:.4g} m"
-        )
-    return np.where(valid, np.maximum(np.rint(scaled), 1), 0).astype(np.uint16), step
+    low, high = int(raw.min()), int(raw.max())
+    if low < 0 or high > 65535:
+        raise InvalidImageError(f"depth file {name} has values {low}..{high}, not 0..65535")
+    return Steps(raw.astype(np.uint16), unit, 0.0, ())
 
 
 def _color_bytes(color: np.ndarray, path: Path) -> bytes:
@@ -237,14 +321,21 @@ def _color_bytes(color: np.ndarray, path: Path) -> bytes:
     return out.getvalue()
 
 
-def _grey_bytes(name: str, plane: np.ndarray, path: Path) -> bytes:
+def _as_metres(image: RgbdImage) -> np.ndarray:
+    assert image.depth is not None
+    return (image.depth * np.float64(image.depth_unit)).astype(np.float32)
+
+
+def _grey_bytes(name: str, depth: np.ndarray, path: Path) -> bytes:
     suffix, out = path.suffix.lower(), io.BytesIO()
+    if depth.dtype == np.float32 and suffix not in (".npy", ".tif", ".tiff"):
+        raise InvalidImageError(f"depth file {path} in metres should end in .npy or .tif")
     if suffix == ".png":
-        Image.fromarray(plane).save(out, "PNG")
+        Image.fromarray(depth).save(out, "PNG")
     elif suffix in (".tif", ".tiff"):
-        Image.fromarray(plane).save(out, "TIFF", compression="tiff_adobe_deflate")
+        Image.fromarray(depth).save(out, "TIFF", compression="tiff_adobe_deflate")
     elif suffix == ".npy":
-        np.save(out, plane)
+        np.save(out, depth)
     else:
         raise InvalidImageError(f"{name} file {path} should end in .png, .tif or .npy")
     return out.getvalue()
@@ -253,7 +344,3 @@ def _grey_bytes(name: str, plane: np.ndarray, path: Path) -> bytes:
 def _describe(mode: str) -> str:
     names = {"L": "8-bit grey", "RGB": "8-bit colour", "RGBA": "8-bit colour", "P": "a palette"}
     return names.get(mode, f"of mode {mode}")
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

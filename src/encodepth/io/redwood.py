@@ -2,37 +2,37 @@
 
 Layout: one archive or folder per scene, `rgbd_bedroom/bedroom/` with `image/000000.jpg` and
 `depth/000000.png`, 640x480, depth in millimetres, focal length 525, principal point (319.5, 239.5).
-A scene may lie in several such folders.
+A scene may lie in several such folders. A folder that is only called bedroom is not this dataset.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import partial
-from pathlib import Path, PurePath
+from pathlib import PurePath
 
 from ..frame import Intrinsics
-from .found import Found, by_stem, child, pictures
-from .pair import Pair
+from .beside import facts_beside
+from .folder import matched
+from .found import Found, How, child, pictures
+from .pair import Pair, Source
 from .tree import Folder
 
 TRAINING = ("apartment", "bedroom", "boardroom", "lobby")  # section 3.2
 VALIDATION = ("loft",)
 CAMERA = Intrinsics(525.0, 525.0, 319.5, 239.5)
+_SOURCE = Source("Redwood's convention")
 
 
-def read(folder: Folder) -> Found | None:
+def read(folder: Folder, how: How) -> Found | None:
     """Return the pairs of one scene, or of one of its parts."""
-    scene = scene_of(folder.path)
     colors, depths = child(folder, "image", "rgb", "color"), child(folder, "depth")
-    if scene is None or colors is None or depths is None or not pictures(colors):
+    if not _published(folder.path.absolute()) or colors is None or depths is None:
         return None
-    if "meta.json" in folder.files or "intrinsic" in folder.folders:
+    if not pictures(colors):
         return None
-    part = folder.name
-    sequence = scene if scene in part.lower() else f"{scene}/{part}"
-    pairs, lonely = by_stem(colors, depths, partial(_pair, sequence))
-    return Found("Redwood indoor LiDAR-RGBD", pairs, lonely)
+    facts = facts_beside(folder).or_else(0.001, _SOURCE, CAMERA, _SOURCE)
+    pairs, lonely = matched(folder, colors, depths, facts, how)
+    return Found("Redwood indoor LiDAR-RGBD", pairs, lonely + facts.problems)
 
 
 def split(pairs: Iterable[Pair]) -> tuple[list[Pair], list[Pair]]:
@@ -40,7 +40,7 @@ def split(pairs: Iterable[Pair]) -> tuple[list[Pair], list[Pair]]:
     training: list[Pair] = []
     validation: list[Pair] = []
     for pair in pairs:
-        scene = pair.sequence.split("/")[0]
+        scene = scene_of(pair.path.absolute().parent.parent)
         if scene in TRAINING:
             training.append(pair)
         elif scene in VALIDATION:
@@ -58,5 +58,8 @@ def scene_of(path: PurePath) -> str | None:
     return None
 
 
-def _pair(sequence: str, frame: str, color: Path, depth: Path) -> Pair:
-    return Pair(sequence, frame, color, depth, 0.001, CAMERA)
+def _published(path: PurePath) -> bool:
+    """Whether a path bears the name of a scene's archive, rgbd_bedroom, in its last parts."""
+    scene = scene_of(path)
+    names = [part.lower().removesuffix(".zip") for part in path.parts[-3:]]
+    return scene is not None and any(n.rstrip("0123456789_-") == f"rgbd_{scene}" for n in names)

@@ -6,34 +6,37 @@ with `intrinsics_depth.txt` beside the folders. Depth in millimetres, 640x480; c
 
 from __future__ import annotations
 
-from functools import partial
-from pathlib import Path
+import re
 
-from ..frame import Intrinsics
-from .found import Found, Problem, by_stem, camera, child, pictures
-from .pair import Pair
+from .beside import Facts, facts_beside, text_camera
+from .folder import matched
+from .found import Found, How, Problem, child, pictures
+from .pair import Source
 from .tree import Folder
 
+_SCENE = re.compile(r"scene\d{4}_\d{2}")
+_TABLES = ("intrinsic_depth.txt", "intrinsics_depth.txt")
 
-def read(folder: Folder) -> Found | None:
+
+def read(folder: Folder, how: How) -> Found | None:
     """Return the pairs of one scene."""
     colors, depths = child(folder, "color"), child(folder, "depth")
     inside = child(folder, "intrinsic")
     place = inside if inside is not None else folder
-    table = next(
-        (n for n in place.files if n in ("intrinsic_depth.txt", "intrinsics_depth.txt")), ""
-    )
+    table = next((name for name in place.files if name in _TABLES), "")
     if colors is None or depths is None or not pictures(colors):
         return None
-    if not table and not folder.name.startswith("scene"):
+    if not table and not _SCENE.fullmatch(folder.name):
         return None
-    view = camera(place.text(table)) if table else None
+    view = text_camera(place.text(table)) if table else None
     problems: tuple[Problem, ...] = ()
     if table and view is None:
         problems = (Problem(place.path / table, "not a 4x4 matrix; left out", fatal=False),)
-    pairs, lonely = by_stem(colors, depths, partial(_pair, folder.name, view))
+    facts = Facts()
+    if view is not None:
+        facts = facts.or_else(camera=view, camera_source=Source(table))
+    own = facts_beside(folder)
+    facts = facts.or_else(own.unit, own.unit_source, own.camera, own.camera_source)
+    facts = facts.or_else(0.001, Source("ScanNet's convention"))
+    pairs, lonely = matched(folder, colors, depths, facts, how)
     return Found("ScanNet", pairs, lonely + problems)
-
-
-def _pair(sequence: str, view: Intrinsics | None, frame: str, color: Path, depth: Path) -> Pair:
-    return Pair(sequence, frame, color, depth, 0.001, view)

@@ -26,16 +26,49 @@ class Folder:
         path: where it is.
         files: names of the files in it, sorted; archives are folders, not files.
         folders: by name, sorted; an archive under its name without ".zip".
+        above: the folder this one lies in, None for the one that was opened.
+        left_out: (path, reason) of what lies in it and could not be listed.
     """
 
     path: Path
     files: list[str] = field(default_factory=list)
     folders: dict[str, Folder] = field(default_factory=dict)
+    above: Folder | None = field(default=None, repr=False, compare=False)
+    left_out: list[tuple[Path, str]] = field(default_factory=list)
 
     @property
     def name(self) -> str:
-        """Name without ".zip"."""
-        return self.path.stem if self.path.suffix.lower() == ".zip" else self.path.name
+        """Name without ".zip"; of the folder that was opened, the name it has where it lies."""
+        path = self.path if self.path.name not in ("", "..") else Path(os.path.abspath(self.path))
+        return path.stem if path.suffix.lower() == ".zip" else path.name or "root"
+
+    @property
+    def trail(self) -> tuple[str, ...]:
+        """Names of the folders from below the opened one down to this one.
+
+        A folder that an archive of its own name holds is not named twice.
+        """
+        if self.above is None:
+            return ()
+        again = self.name == self.above.name and self.above.path.suffix.lower() == ".zip"
+        return self.above.trail if again else (*self.above.trail, self.name)
+
+    def sequence(self, *more: str) -> str:
+        """Name what was recorded here: the path below what was opened, never out of it.
+
+        Args:
+            more: names below this folder.
+        """
+        top = self
+        while top.above is not None:
+            top = top.above
+        return "/".join((*self.trail, *more)) or top.name
+
+    def upwards(self) -> Iterator[Folder]:
+        """Yield this folder and those it lies in, up to the one that was opened."""
+        yield self
+        if self.above is not None:
+            yield from self.above.upwards()
 
     def text(self, name: str) -> str:
         """Return the contents of a small text file in this folder.
@@ -124,8 +157,8 @@ def size_of(path: Path) -> int:
         return 0
 
 
-def _list_folder(path: Path, above: set[tuple[int, int]]) -> Folder:
-    folder = Folder(path)
+def _list_folder(path: Path, above: set[tuple[int, int]], inside: Folder | None = None) -> Folder:
+    folder = Folder(path, above=inside)
     try:
         here = path.stat()
         identity = here.st_dev, here.st_ino
@@ -134,32 +167,50 @@ def _list_folder(path: Path, above: set[tuple[int, int]]) -> Folder:
         entries = sorted(os.scandir(path), key=lambda e: e.name)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise EncodepthError(f"{path} cannot be listed: {reason}") from None
+        if inside is None:
+            raise EncodepthError(f"{path} cannot be listed: {reason}") from None
+        inside.left_out.append((path, f"cannot be listed: {reason}"))
+        return folder
     for entry in entries:
+        place = path / entry.name
         if entry.name.startswith("."):
             continue
         if entry.is_dir():
-            folder.folders[entry.name] = _list_folder(path / entry.name, above | {identity})
+            folder.folders[entry.name] = _list_folder(place, above | {identity}, folder)
         elif entry.name.lower().endswith(".zip"):
-            folder.folders[entry.name[:-4]] = _list_archive(path / entry.name)
+            _add_archive(folder, place)
         else:
             folder.files.append(entry.name)
     return folder
 
 
-def _list_archive(path: Path) -> Folder:
+def _add_archive(folder: Folder, path: Path) -> None:
+    """List an archive as a folder, unless it is unpacked beside itself or broken."""
+    name = path.name[:-4]
+    if (folder.path / name).is_dir():
+        folder.left_out.append((path, f"left out: the folder {name} beside it is read"))
+        return
+    try:
+        folder.folders[name] = _list_archive(path, folder)
+    except EncodepthError as error:
+        folder.left_out.append((path, str(error)))
+
+
+def _list_archive(path: Path, inside: Folder | None = None) -> Folder:
     try:
         names = sorted(_open_archive(path, path.stat().st_mtime_ns, os.getpid()).namelist())
     except (zipfile.BadZipFile, OSError, NotImplementedError) as error:
         raise EncodepthError(f"{path} is not a whole .zip file: {_one_line(error)}") from None
-    root = Folder(path)
+    root = Folder(path, above=inside)
     for name in names:
         parts = PurePosixPath(name).parts
-        if name.endswith("/") or any(p.startswith((".", "__MACOSX", "/")) for p in parts):
+        if name.endswith("/") or any(
+            p.startswith((".", "__MACOSX", "/")) or "\\" in p for p in parts
+        ):
             continue
         folder = root
         for part in parts[:-1]:
-            folder = folder.folders.setdefault(part, Folder(folder.path / part))
+            folder = folder.folders.setdefault(part, Folder(folder.path / part, above=folder))
         folder.files.append(parts[-1])
     return root
 

@@ -1,85 +1,113 @@
 """TUM RGB-D (Sturm et al. 2012): rgb/ and depth/ named by time, matched through their lists.
 
 Layout: `rgb.txt` and `depth.txt` with lines of "seconds file", or `associations.txt` with
-"seconds rgb-file seconds depth-file" (either order). Depth is in steps of 0.2 mm (5000 per metre).
+"seconds rgb-file seconds depth-file" (either order). The benchmark's depth is in steps of 0.2 mm
+(5000 per metre), but many tools write its lists beside depth in millimetres: only a recording that
+bears the benchmark's name has its unit and camera for certain.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from pathlib import Path, PurePosixPath
+import re
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+import numpy as np
 
 from ..frame import Intrinsics
-from .found import Found, Problem
-from .pair import Pair
+from .beside import Facts, facts_beside
+from .found import Found, How, Problem, nearest
+from .pair import Pair, Source
+from .poses import from_quaternion
 from .tree import Folder
 
 UNIT = 1 / 5000
-APART = 0.02  # seconds colour and depth may be apart, as in the benchmark's own tools
 CAMERAS = {  # the benchmark's calibration of its three Kinects
-    "freiburg1": Intrinsics(517.3, 516.5, 318.6, 255.3),
-    "freiburg2": Intrinsics(520.9, 521.0, 325.1, 249.7),
-    "freiburg3": Intrinsics(535.4, 539.2, 320.1, 247.6),
+    "1": Intrinsics(517.3, 516.5, 318.6, 255.3),
+    "2": Intrinsics(520.9, 521.0, 325.1, 249.7),
+    "3": Intrinsics(535.4, 539.2, 320.1, 247.6),
 }
+_OWN = re.compile(r"rgbd_dataset_freiburg([123])(?:_|$)")
 _TABLES = ("associations.txt", "association.txt", "associate.txt", "assoc.txt")
+_LISTS = ("rgb.txt", "depth.txt")
+Match = tuple[float, str, str]  # seconds, colour file, depth file
 
 
-def read(folder: Folder) -> Found | None:
+def read(folder: Folder, how: How) -> Found | None:
     """Return the pairs of a sequence, matched by table or by time."""
     table = next((name for name in _TABLES if name in folder.files), None)
     problems: list[Problem] = []
     if table is not None:
-        matched = list(_associated(folder, table, problems))
-    elif {"rgb.txt", "depth.txt"} <= set(folder.files):
-        colors, depths = _list(folder, "rgb.txt", problems), _list(folder, "depth.txt", problems)
-        matched = [(t, colors[t], depths[d]) for t, d in nearest(colors, depths)]
+        matches = list(_associated(folder, table, problems))
+    elif set(_LISTS) <= set(folder.files):
+        colors, depths = (_list(folder, name, problems) for name in _LISTS)
+        matches = [(t, colors[t], depths[d]) for t, d in nearest(colors, depths)]
     else:
         return None
+    number = _recording(folder)
+    facts = _facts(folder, number, lists=table is None)
+    pairs = tuple(_pairs(folder, matches, table, facts, problems))
+    layout = "TUM RGB-D" if number else "lists of times as TUM RGB-D's"
+    return Found(layout, pairs, (*problems, *facts.problems))
+
+
+def _pairs(
+    folder: Folder,
+    matches: list[Match],
+    table: str | None,
+    facts: Facts,
+    problems: list[Problem],
+) -> Iterator[Pair]:
     here = set(_relative_files(folder))
-    pairs = []
-    for time, color, depth in matched:
+    poses = _poses(folder, [match[0] for match in matches])
+    for time, color, depth in matches:
         missing = [name for name in (color, depth) if _plain(name) not in here]
         for name in missing:
             where = folder.path / (table or ("rgb.txt" if name == color else "depth.txt"))
             problems.append(Problem(folder.path / name, f"listed in {where} but missing"))
         if not missing:
             paths = folder.path / _plain(color), folder.path / _plain(depth)
-            pairs.append(Pair(folder.name, f"{time:.6f}", *paths, UNIT, camera(folder.path)))
-    return Found("TUM RGB-D", tuple(pairs), tuple(problems))
+            frame = f"{time:.6f}"
+            yield facts.pair(folder.sequence(), frame, *paths, time=time, pose=poses.get(time))
 
 
-def nearest(
-    colors: Iterable[float], depths: Iterable[float], apart: float = APART
-) -> list[tuple[float, float]]:
-    """Match two lists of times one to one, closest first, at most `apart` seconds apart."""
-    first, second = sorted(colors), sorted(depths)
-    near: list[tuple[float, float, float]] = []
-    start = 0
-    for a in first:
-        while start < len(second) and second[start] < a - apart:
-            start += 1
-        for b in second[start:]:
-            if b > a + apart:
-                break
-            near.append((abs(a - b), a, b))
-    taken_a: set[float] = set()
-    taken_b: set[float] = set()
-    matched = []
-    for _, a, b in sorted(near):
-        if a not in taken_a and b not in taken_b:
-            taken_a.add(a)
-            taken_b.add(b)
-            matched.append((a, b))
-    return sorted(matched)
-
-
-def camera(path: Path) -> Intrinsics | None:
-    """Return the camera that a path's name tells (freiburg1, fr1, ...)."""
-    name = str(path).lower()
-    for i, known in enumerate(CAMERAS.values(), 1):
-        if f"freiburg{i}" in name or f"fr{i}_" in name:
-            return known
+def _recording(folder: Folder) -> str | None:
+    """Return the number of the benchmark's Kinect, None if this is not one of its recordings."""
+    for part in reversed(folder.path.absolute().parts[-2:]):
+        match = _OWN.search(part)
+        if match:
+            return match[1]
     return None
+
+
+def _facts(folder: Folder, number: str | None, *, lists: bool) -> Facts:
+    """Return what is known; lists alone make the unit doubtful, a table alone leaves it unknown."""
+    found = facts_beside(folder)
+    if number is not None:
+        source = Source("TUM RGB-D's convention")
+        return found.or_else(UNIT, source, CAMERAS[number], source)
+    if not lists or found.unit is not None:
+        return found
+    words = "TUM RGB-D's convention, by its lists of times"
+    doubt = f"nothing says the depth unit but {words}: {UNIT:g} m (--depth-unit says otherwise)"
+    problems = (*found.problems, Problem(folder.path, doubt, fatal=False))
+    return Facts(
+        UNIT, Source(words, sure=False), found.camera, found.camera_source, problems=problems
+    )
+
+
+def _poses(folder: Folder, times: list[float]) -> dict[float, np.ndarray | None]:
+    """Return the pose nearest to each time, at most 20 ms away, of groundtruth.txt."""
+    if "groundtruth.txt" not in folder.files:
+        return {}
+    known: dict[float, np.ndarray | None] = {}
+    for _, words in _rows(folder, "groundtruth.txt"):
+        try:
+            time, *numbers = map(float, words)
+            known[time] = from_quaternion(numbers)
+        except (ValueError, TypeError):
+            continue
+    return {a: known[b] for a, b in nearest(times, known)}
 
 
 def _list(folder: Folder, name: str, problems: list[Problem]) -> dict[float, str]:
@@ -94,9 +122,7 @@ def _list(folder: Folder, name: str, problems: list[Problem]) -> dict[float, str
     return found
 
 
-def _associated(
-    folder: Folder, name: str, problems: list[Problem]
-) -> Iterator[tuple[float, str, str]]:
+def _associated(folder: Folder, name: str, problems: list[Problem]) -> Iterator[Match]:
     for number, words in _rows(folder, name):
         try:
             first, a, _, b = float(words[0]), words[1], float(words[2]), words[3]

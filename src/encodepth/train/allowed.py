@@ -8,7 +8,7 @@ never looked at.
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from ..io.dataset import open_dataset
 from ..io.pair import Pair
@@ -21,9 +21,8 @@ LEFT_OUT = (  # (sequence, frame); None is every frame. samples/README.md says w
 
 def may_train(pair: Pair) -> bool:
     """Say whether a pair is not one of those that are left out."""
-    return not any(
-        pair.sequence == sequence and frame in (None, pair.frame) for sequence, frame in LEFT_OUT
-    )
+    name = PurePath(pair.sequence).name  # the path before it depends on what was opened
+    return not any(name == sequence and frame in (None, pair.frame) for sequence, frame in LEFT_OUT)
 
 
 def training_pairs(root: str | os.PathLike[str]) -> list[Pair]:

@@ -73,8 +73,8 @@ def source_files(recipe: Recipe) -> list[Path]:
             whole = replace(source, every=1, limit=0)  # thinned there, or the choice would differ
             if source.kind == "pairs":
                 pairs, _ = _pairs(whole, root, training)
-                found.update(_on_disk(f) for p in pairs for f in (p.color, p.depth))
-                folders = {_on_disk(p.color).parents[1] for p in pairs}
+                found.update(_on_disk(f) for p in pairs for f in (p.color, p.depth) if f)
+                folders = {_on_disk(p.path).parents[1] for p in pairs}
                 found.update(f for folder in folders for f in folder.glob("*.*") if f.is_file())
             elif source.path:
                 found.update(_photos(whole, root))
@@ -321,6 +321,8 @@ def _pairs(source: Source, root: Path, training: bool) -> tuple[list[Pair], list
         problems += [p for p in data.problems if p.fatal and not _excluded(p.path, root, source)]
         for pair in data:
             allowed = not training or may_train(pair)
+            if pair.color is None or pair.depth is None:
+                continue
             if allowed and not _excluded(pair.color, root, source):
                 groups.setdefault(f"{path}/{pair.sequence}", []).append(pair)
     return [pair for group in groups.values() for pair in _thin(group, source)], problems

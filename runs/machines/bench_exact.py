@@ -204,12 +204,12 @@ CODERS: dict[str, Coder] = {
         lambda payload, height, width: decode_frame(payload, (height, width), np.uint16),
     ),
     "quick": (
-        lambda depth, error: quick.encode(depth, error=error, threads=1),
-        lambda payload, height, width: quick.decode(payload, height, width, threads=1),
+        lambda depth, error: quick.encode_plane(depth, error=error, threads=1),
+        lambda payload, height, width: quick.decode_plane(payload, height, width, threads=1),
     ),
     "mixed": (
-        lambda depth, error: mixed.encode(depth, error=error, threads=1),
-        lambda payload, height, width: mixed.decode(payload, height, width, threads=1),
+        lambda depth, error: mixed.encode_plane(depth, error=error, threads=1),
+        lambda payload, height, width: mixed.decode_plane(payload, height, width, threads=1),
     ),
 }
 SLOW: Coder = (lambda depth, error: lossless.encode_depth(depth, error, 7), lossless.decode_depth)

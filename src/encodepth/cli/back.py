@@ -1,0 +1,200 @@
+"""Folders of .rgbd files back into folders of pictures, for `encodepth decode DIR -o OUT`.
+
+SEQUENCE/FRAME.rgbd becomes OUT/SEQUENCE/color/FRAME.png and depth/FRAME.png, and a meta.json there
+says unit and camera, so that what comes out is a dataset that `open_dataset` reads.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from ..errors import EncodepthError
+from .jobs import Job, Journal, Outcome, Progress, failed, write_down
+from .many import make_folder, named_apart, sum_line
+from .shared import check_free, explain, open_codec, read_bytes, save
+
+if TYPE_CHECKING:
+    from ..codec import Codec
+
+_META = "meta.json"
+
+
+@dataclass(frozen=True)
+class Return:
+    """What all files of a call have in common."""
+
+    folder: Path
+    kinds: tuple[str, ...]  # modalities that are wanted
+    model: str
+    device: str
+    force: bool
+    jobs: int
+    quiet: bool
+
+
+class Task(NamedTuple):
+    """A file, and the folder its pictures go to."""
+
+    file: Path
+    place: Path
+
+
+class _Kept(NamedTuple):
+    """What a worker keeps between files."""
+
+    codec: Codec
+    call: Return
+    journal: Journal
+
+
+class Facts(NamedTuple):
+    """What a file says beside pixels."""
+
+    depth_unit: float | None
+    camera: dict[str, float] | None
+
+
+def decode_folders(paths: Sequence[str], call: Return) -> int:
+    """Decode every .rgbd file at or below `paths`; return the exit status.
+
+    Raises:
+        EncodepthError: there is none, or the folder cannot be written.
+    """
+    total = sum(1 for _ in _tasks(paths, call.folder))
+    if not total:
+        raise EncodepthError(f"no .rgbd files below {', '.join(paths)}")
+    make_folder(call.folder)
+    progress = Progress(total, call.quiet)
+    metas: dict[Path, _Meta] = {}
+    written = 0
+    job = Job(partial(_start, call), _decode, call.jobs)
+    for task, outcome in job.run(_tasks(paths, call.folder)):
+        progress.step(outcome, str(task.file))
+        written += outcome.size
+        if outcome.said is not None:
+            metas.setdefault(task.place, _Meta()).add(task.file.stem, outcome.said)
+        if outcome.ends:
+            progress.ended = True
+            break
+    for place, meta in metas.items():
+        try:
+            _save_meta(place / _META, meta, force=call.force)
+        except EncodepthError as error:
+            progress.fail(str(error))
+    progress.clear()
+    if not call.quiet:
+        words = f"{written:,} bytes in {call.folder}"
+        click.echo(sum_line(progress, words, "files"), err=True)
+    return 1 if progress.failed else 0
+
+
+def _tasks(paths: Sequence[str], folder: Path) -> Iterator[Task]:
+    """Yield every file with its place, in order; names are not kept."""
+    for path, before in zip(paths, named_apart(paths), strict=True):
+        if not os.path.isdir(path):
+            yield Task(Path(path), folder / Path(before).parent)
+            continue
+        for where, below, files in os.walk(path):
+            below[:] = sorted(name for name in below if not name.startswith("."))
+            place = folder / before / os.path.relpath(where, path)
+            for name in sorted(files):
+                if name.endswith(".rgbd") and not name.startswith("."):
+                    yield Task(Path(where, name), place)
+
+
+def _start(call: Return) -> _Kept:
+    return _Kept(open_codec(call.model, call.device), call, Journal(call.folder))
+
+
+def _decode(kept: _Kept, task: Task) -> Outcome:
+    """Decode one file, unless its pictures were made of it before."""
+    try:
+        return _decode_one(kept, task, read_bytes(str(task.file)))
+    except Exception as error:
+        reason = explain(error)
+        if reason is None:
+            raise
+        return failed(error, reason)
+
+
+def _decode_one(kept: _Kept, task: Task, data: bytes) -> Outcome:
+    from ..info import inspect
+    from ..io.pictures import picture_bytes
+
+    codec, call, journal = kept
+    held = inspect(data)
+    wanted = [kind for kind in call.kinds if held.stream(kind) is not None]
+    if not wanted:
+        raise EncodepthError(f"{task.file} holds no {' or '.join(call.kinds)}")
+    facts = Facts(
+        held.depth_unit_m if "depth" in wanted else None,
+        held.intrinsics,
+    )
+    targets = {kind: task.place / kind / f"{task.file.stem}.png" for kind in wanted}
+    key = f"{len(data)} {data[-8:].hex()}"
+    mine = {target: journal.holds(target, key) for target in targets.values()}
+    if not call.force and all(mine.values()):
+        return Outcome(skipped=True, said=facts)
+    for target in targets.values():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        check_free(target, force=call.force or mine[target], sources=[str(task.file)])
+    picture = codec.decode(data, streams=wanted)
+    total = 0
+    for kind, target in targets.items():
+        made = picture_bytes(picture, kind, target)
+        write_down(call.folder, target, key, made)
+        save(target, made)
+        total += len(made)
+    return Outcome(total, said=facts)
+
+
+@dataclass
+class _Meta:
+    """Unit and camera of the frames of a folder: the first one's, and what differs from it."""
+
+    first: Facts | None = None
+    others: dict[str, Facts] = field(default_factory=dict)
+
+    def add(self, frame: str, facts: Facts) -> None:
+        if self.first is None:
+            self.first = facts
+        elif facts != self.first:
+            self.others[frame] = facts
+
+    def as_dict(self) -> dict[str, Any]:
+        frames = {frame: _keys(facts) for frame, facts in sorted(self.others.items())}
+        return _keys(self.first or Facts(None, None)) | ({"frames": frames} if frames else {})
+
+
+def _keys(facts: Facts) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if facts.depth_unit is not None:
+        per_metre = 1 / facts.depth_unit
+        whole = round(per_metre)
+        near = whole and abs(per_metre / whole - 1) < 1e-6
+        found["depth_units_per_meter"] = whole if near else per_metre
+    if facts.camera is not None:
+        found["intrinsics"] = facts.camera
+    return found
+
+
+def _save_meta(path: Path, meta: _Meta, *, force: bool) -> None:
+    """Write meta.json; one that says the same may be there.
+
+    Raises:
+        EncodepthError: another one is there, or it cannot be written.
+    """
+    import json
+
+    data = (json.dumps(meta.as_dict(), indent=1) + "\n").encode()
+    if path.is_file() and path.read_bytes() == data:
+        return
+    check_free(path, force=force)
+    save(path, data)

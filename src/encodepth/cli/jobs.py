@@ -1,0 +1,289 @@
+"""Long jobs over many files: workers, one progress line, failures that are capped and counted.
+
+Whatever the number of files, a few are in memory at a time. What is finished is written down in the
+output folder before it gets its name, so that a second call goes on where the first was ended.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import click
+
+from ..errors import EncodepthError
+from .shared import fail, written
+
+Item = TypeVar("Item")
+JOURNAL = ".rgbd-journal"
+SHOWN = 20  # failures that are named; the rest are counted
+_AHEAD = 4  # items handed out per worker
+_OFTEN, _SELDOM = 0.2, 60.0  # seconds between progress lines on a terminal, and elsewhere
+_FATAL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
+
+
+class Outcome(NamedTuple):
+    """What became of one item."""
+
+    size: int = 0  # bytes that were written
+    error: str | None = None
+    ends: bool = False  # the job: nothing more can be written
+    skipped: bool = False
+    notes: tuple[Any, ...] = ()
+    range_m: tuple[float, float] = (0.0, 0.0)
+    said: Any = None  # what the caller wants to know of it
+
+
+def failed(error: Exception, reason: str) -> Outcome:
+    """Return the outcome of an item that failed; a full disk ends the job."""
+    below: BaseException | None = error
+    while below is not None:
+        if isinstance(below, OSError) and below.errno in _FATAL:
+            return Outcome(error=reason, ends=True)
+        below = below.__cause__ or below.__context__
+    return Outcome(error=reason)
+
+
+@dataclass(frozen=True)
+class Job(Generic[Item]):
+    """What is done to every item, in one process or several.
+
+    Attributes:
+        start: makes what a worker keeps between items, once per process.
+        work: (what `start` made, item) -> its outcome. Both travel to other processes.
+        jobs: processes.
+    """
+
+    start: Callable[[], Any]
+    work: Callable[[Any, Item], Outcome]
+    jobs: int = 1
+
+    def run(self, items: Iterable[Item]) -> Iterator[tuple[Item, Outcome]]:
+        """Yield items with their outcomes as they are done.
+
+        Raises:
+            EncodepthError: a process died.
+        """
+        if self.jobs == 1:
+            kept = self.start()
+            for item in items:
+                yield item, self.work(kept, item)
+            return
+        from concurrent.futures import FIRST_COMPLETED, Future, wait
+        from concurrent.futures.process import BrokenProcessPool
+
+        left = iter(items)
+        with _workers(self) as pool:
+            running: dict[Future[Outcome], Item] = {}
+            while True:
+                for item in islice(left, self.jobs * _AHEAD - len(running)):
+                    running[pool.submit(_work, self.work, item)] = item
+                if not running:
+                    return
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    try:
+                        yield running.pop(future), future.result()
+                    except BrokenProcessPool:
+                        raise EncodepthError(
+                            f"one of {self.jobs} processes died; perhaps memory ran out, try a "
+                            "smaller -j"
+                        ) from None
+
+
+@contextmanager
+def _workers(job: Job[Any]) -> Iterator[Any]:
+    """Open a pool of processes; on any way out what has not begun is dropped."""
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    pool = ProcessPoolExecutor(job.jobs, get_context("spawn"), _begin, (job.start, job.jobs))
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+_kept: list[Any] = []  # what a worker made at its start
+
+
+def _begin(start: Callable[[], Any], jobs: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent sees it and ends us
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // jobs)))
+    _kept.append(start())
+
+
+def _end_with_parent() -> None:
+    """Leave when the parent is gone, even killed: nobody would take what is made."""
+    from multiprocessing import parent_process
+    from multiprocessing.connection import wait
+
+    parent = parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+
+def _work(work: Callable[[Any, Any], Outcome], item: Any) -> Outcome:
+    return work(_kept[0], item)
+
+
+class Journal:
+    """What was made in a folder: (file, key of all that went into it, size and last bytes).
+
+    A line is written before a file gets its name, so a file that is there has its line, whenever
+    the process was ended.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._made: set[int] = set()
+        self._files: set[int] = set()
+        try:
+            with open(folder / JOURNAL, encoding="utf-8", errors="replace") as lines:
+                for line in lines:
+                    self._take(line)
+        except OSError:
+            pass
+
+    def holds(self, target: Path, key: str) -> bool:
+        """Whether a file was made of the same data in the same way, and is as it was made."""
+        found = _ending(target)
+        return found is not None and hash((_name(target, self._folder), key, *found)) in self._made
+
+    def knows(self, target: Path) -> bool:
+        """Whether a file of this name was made, in whatever way."""
+        return hash(_name(target, self._folder)) in self._files
+
+    def _take(self, line: str) -> None:
+        try:
+            name, key, size, end = json.loads(line)
+        except (ValueError, TypeError):
+            return  # the process was killed while it wrote this line
+        self._made.add(hash((name, key, size, end)))
+        self._files.add(hash(name))
+
+
+def write_down(folder: Path, target: Path, key: str, data: bytes) -> None:
+    """Add to a folder's journal what is about to be written.
+
+    Raises:
+        EncodepthError: the folder takes no more.
+    """
+    record = [_name(target, folder), key, len(data), data[-8:].hex()]
+    line = (json.dumps(record) + "\n").encode()
+
+    def append() -> None:
+        file = os.open(folder / JOURNAL, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+        try:
+            os.write(file, line)
+        finally:
+            os.close(file)
+
+    written(folder / JOURNAL, append)
+
+
+def _name(target: Path, folder: Path) -> str:
+    return os.path.relpath(target, folder)
+
+
+def _ending(path: Path) -> tuple[int, str] | None:
+    """Return a file's length and its last bytes, None if there is no such file."""
+    try:
+        with open(path, "rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - 8))
+            return size, file.read().hex()
+    except OSError:
+        return None
+
+
+@dataclass
+class Progress:
+    """One line that tells how far a job is and how long it will take, failures above it.
+
+    On a terminal the line is drawn over; elsewhere one is printed a minute.
+    """
+
+    total: int
+    quiet: bool
+    done: int = 0
+    failed: int = 0
+    skipped: int = 0
+    ended: bool = False  # before everything was tried
+    _began: float = field(default_factory=time.monotonic)
+    _said: float = field(default_factory=time.monotonic)
+    _drawn: bool = False
+
+    def step(self, outcome: Outcome, name: str = "") -> None:
+        """Count an item that is done."""
+        self.done += 1
+        self.skipped += outcome.skipped
+        if outcome.error is not None:
+            self.fail(f"{name}: {outcome.error}" if name else outcome.error)
+        self._draw()
+
+    def fail(self, message: str, count: int = 1) -> None:
+        """Name a failure, or only count it where many were named."""
+        if self.failed < SHOWN:
+            self.clear()
+            fail(message)
+        elif self.failed - count < SHOWN:
+            self.clear()
+            click.echo("encodepth: more failures are counted, not named", err=True)
+        self.failed += count
+
+    def clear(self) -> None:
+        """Wipe the line, for others to print."""
+        if self._drawn:
+            click.echo("\r\x1b[K", err=True, nl=False)
+            self._drawn = False
+
+    def _draw(self) -> None:
+        terminal, now = sys.stderr.isatty(), time.monotonic()
+        if self.quiet or now - self._said < (_OFTEN if terminal else _SELDOM):
+            return
+        self._said = now
+        worked = self.done - self.skipped
+        left = (self.total - self.done) * (now - self._began) / max(worked, 1)
+        bad = f", {self.failed:,} failed" if self.failed else ""
+        line = f"{self.done:,} of {self.total:,}{bad}, {_duration(left)} left"
+        click.echo(f"\r{line}\x1b[K" if terminal else line, err=True, nl=not terminal)
+        self._drawn = terminal
+
+
+@dataclass
+class Notes:
+    """What was changed in pictures, added up over a job."""
+
+    counted: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    def add(self, notes: Iterable[Any]) -> None:
+        """Add a picture's notes."""
+        from ..io.check import count_notes
+
+        count_notes(self.counted, notes)
+
+    def say(self) -> None:
+        """Print a line for each kind of change."""
+        from ..io.check import note_words
+
+        for what, (pictures, pixels) in self.counted.items():
+            click.echo(note_words(what, pictures, pixels), err=True)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

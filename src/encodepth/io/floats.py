@@ -1,0 +1,113 @@
+"""Float depth into whole steps of 16 bits: exactly where the values allow it, else finely.
+
+Nothing is capped: the step grows with the farthest value, from 0.001 mm to what 10 km needs. What
+is no distance, or beyond that, is a hole, and counted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import InvalidImageError
+from ..frame import MILLIMETRE, Note
+
+FARTHEST = 10_000.0  # metres; beyond it stands for sky (1e10, 65504) and becomes a hole
+MOST = 65534  # steps
+STEPS = (  # metres, the ones that are chosen from; few, so that frames of a recording share theirs
+    *(1e-6, 1e-5, 1e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1, 0.2),
+)  # fmt: skip
+USUAL = (1e-3, 5e-4, 2.5e-4, 2e-4, 1.25e-4)  # metres, that integer depth maps come in
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Depth as whole steps.
+
+    Attributes:
+        depth: uint16 (h, w), 0 = hole.
+        unit: metres per step.
+        rounding: metres that a valid value moved at most; 0 if all floats come back.
+        notes: what became a hole, and the step if values moved.
+    """
+
+    depth: np.ndarray
+    unit: float
+    rounding: float
+    notes: tuple[Note, ...]
+
+
+def to_steps(raw: np.ndarray, unit: float, name: str, step: float | None = None) -> Steps:
+    """Round floats to steps.
+
+    Args:
+        raw: (h, w) floats, in units of `unit` metres; NaN, infinity, 0 and below are holes.
+        unit: metres.
+        name: the file, for messages.
+        step: metres; the caller's own choice of step, which then counts as exact.
+
+    Raises:
+        InvalidImageError: `unit` cannot be meant, or values are beyond 65534 of `step`.
+    """
+    with np.errstate(all="ignore"):  # whatever the process has set
+        metres = raw.astype(np.float64) * unit
+        notes = _holes(metres)
+        valid = (metres > 0) & (metres <= FARTHEST)
+        if not valid.any():
+            return Steps(np.zeros(raw.shape, np.uint16), step or min(unit, MILLIMETRE), 0.0, notes)
+        values = metres[valid]
+        top = float(values.max())
+        if unit == MILLIMETRE and top < 0.1:
+            raise InvalidImageError(
+                f"depth file {name} holds floats up to {top * 1000:.4g}, under 100 mm if "
+                "millimetres; for metres say depth unit 1"
+            )
+        if step is not None and not _fits(top, step):
+            raise InvalidImageError(
+                f"depth file {name} reaches {top:.4g} m; 16 bits of {step:g} m hold "
+                f"{MOST * step:.4g} m: choose a larger step, or none"
+            )
+        chosen = step or _exact_step(raw[valid], values, unit, top) or _finest(top)
+        whole = np.clip(np.rint(values / chosen), 1, MOST)
+        moved = float(np.abs(whole * chosen - values).max())
+        exact = step is not None or _comes_back(raw[valid], whole * (chosen / unit))
+        if not exact:
+            notes += (Note(f"floats were rounded to steps of {chosen * 1000:g} mm"),)
+        depth = np.zeros(raw.shape, np.uint16)
+        depth[valid] = whole.astype(np.uint16)
+    return Steps(depth, chosen, 0.0 if exact else moved, notes)
+
+
+def _holes(metres: np.ndarray) -> tuple[Note, ...]:
+    counts = {
+        "NaN became holes": np.isnan(metres),
+        "infinity became holes": np.isposinf(metres),
+        "negative depth became holes": metres < 0,
+        f"more than {FARTHEST / 1000:g} km became holes": (metres > FARTHEST) & np.isfinite(metres),
+    }
+    found = {what: int(np.count_nonzero(where)) for what, where in counts.items()}
+    return tuple(Note(what, count) for what, count in found.items() if count)
+
+
+def _exact_step(raw: np.ndarray, metres: np.ndarray, unit: float, top: float) -> float | None:
+    """Return a step of which all values are multiples, None if there is none."""
+    own = (unit,) if unit < MILLIMETRE else ()
+    for step in (*own, *USUAL, *STEPS):
+        if _fits(top, step) and _comes_back(raw, np.rint(metres / step) * (step / unit)):
+            return step
+    return None
+
+
+def _fits(top: float, step: float) -> bool:
+    return top <= MOST * step * (1 + 1e-6)  # a float's own rounding is not a step
+
+
+def _comes_back(raw: np.ndarray, steps: np.ndarray) -> bool:
+    """Whether steps, as floats of the file's own kind, are its floats to the last bit or so."""
+    back = steps.astype(raw.dtype)
+    return bool((np.abs(back - raw) <= np.spacing(raw)).all())
+
+
+def _finest(top: float) -> float:
+    return next(step for step in STEPS if _fits(top, step))
