@@ -1,20 +1,28 @@
-# Everything a fresh machine needs besides Python 3.11: each target sets itself up, once.
+# Everything a fresh machine needs besides Python 3.11 or later: each target sets itself up, once.
 #   make demo            encode and decode a bundled pair, print bytes and errors, draw demo-out/
-#   make test            ruff, mypy and pytest: the same check that .ci/run makes
+#   make test            ruff, mypy and pytest, with torch and without: all that .ci/run does
+#   make test-light      pytest without torch, in the environment that users get
 #   make PYTHON=... test with another interpreter
 
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PYTHON ?= $(shell for v in 3.13 3.12 3.11; do for p in python$$v $(HOME)/.pyenv/versions/$$v.*/bin/python3; do \
+	"$$p" -c '' 2>/dev/null && { command -v "$$p"; exit; }; done; done; command -v python3)
+TORCH_PYTHON ?= $(shell command -v python3.11 || command -v python3)
+LIGHT := .venv-light/bin
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+INSTALL := -m pip install --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint format clean
+.PHONY: demo test test-light lint format clean
 .DELETE_ON_ERROR:
 
-demo: .venv/.installed
-	$(BIN)/python examples/demo.py
+demo: .venv-light/.installed
+	@$(LIGHT)/encodepth warm
+	$(LIGHT)/python examples/demo.py
 
-test: lint
+test: lint test-light
 	$(BIN)/python -m pytest
+
+test-light: .venv-light/.installed-test
+	$(LIGHT)/python -m pytest
 
 lint: .venv/.installed-dev
 	$(BIN)/ruff check .
@@ -25,22 +33,29 @@ format: .venv/.installed-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Leaves .venv, which costs minutes; remove it by hand to begin anew.
+# Leaves the environments, which cost minutes; remove them by hand to begin anew.
 clean:
 	rm -rf demo-out build src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find src tests examples runs -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# Torch comes first and pinned: resolved along with the rest it may bring gigabytes that are not
-# needed. An environment that was never finished, or whose Python is gone, is made again.
-.venv/.installed: pyproject.toml constraints.txt
+# An environment that was never finished, or whose Python is gone, is made again.
+.venv-light/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-	  echo "encodepth needs Python 3.11 or later; say make PYTHON=/path/to/python3.11" >&2; exit 1; }
-	@echo "setting up .venv (once; torch alone takes a minute or more)"
-	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
-	$(PIP) torch
-	$(PIP) -e .
-	touch $@
+	  echo "encodepth needs Python 3.11 or later; say make PYTHON=/path/to/python3" >&2; exit 1; }
+	@echo "setting up .venv-light with $$($(PYTHON) --version) (once; about 170 MB to download)"
+	@$(LIGHT)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv-light
+	@$(LIGHT)/python $(INSTALL) --progress-bar on -e .
+	@touch $@
 
-.venv/.installed-dev: .venv/.installed
-	$(PIP) -e '.[dev]'
-	touch $@
+.venv-light/.installed-test: .venv-light/.installed
+	@$(LIGHT)/python $(INSTALL) --quiet -e '.[test]'
+	@touch $@
+
+# Torch comes first and pinned: resolved along with the rest it may bring gigabytes that are not
+# needed.
+.venv/.installed-dev: pyproject.toml constraints.txt
+	@echo "setting up .venv with torch and all extras (once; torch alone takes a minute or more)"
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(TORCH_PYTHON) -m venv --clear .venv
+	@$(BIN)/python $(INSTALL) --quiet torch
+	@$(BIN)/python $(INSTALL) --quiet -e '.[dev]'
+	@touch $@

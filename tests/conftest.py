@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import importlib.util
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +15,46 @@ from PIL import Image
 
 from encodepth.cli.main import main
 
-SAMPLES = Path(__file__).parents[1] / "samples"
+TESTS = Path(__file__).parent
+SAMPLES = TESTS.parent / "samples"
+MISSING = [name for name in ("torch", "av", "h5py") if importlib.util.find_spec(name) is None]
+NEEDS = {  # rooms that import a package which only an extra brings
+    "encodepth.networks": "torch",
+    "encodepth.train": "torch",
+    "encodepth.thesis": "torch",
+    "encodepth.evaluate.cost": "torch",
+    "encodepth.evaluate.subjects": "torch",
+    "runs.results.thesis": "torch",
+}
+
+
+def needed_by(path: Path) -> set[str]:
+    """Return the packages of extras that a test module imports when it is collected."""
+    found: set[str] = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module, *(f"{node.module}.{a.name}" for a in node.names)]
+        for name in names:
+            found |= {need for room, need in NEEDS.items() if name.startswith(room)}
+            found.add(name.split(".")[0])
+            helper = TESTS / f"{name}.py"
+            if helper.is_file():
+                found |= needed_by(helper)
+    return found
+
+
+# Without an extra's packages the tests that need them are left out, and pytest says which.
+collect_ignore = sorted(
+    path.name for path in TESTS.glob("test_*.py") if needed_by(path) & set(MISSING)
+)
+
+
+def pytest_report_header() -> str:
+    """Say what is left out."""
+    if not MISSING:
+        return "every extra is installed"
+    return f"without {', '.join(MISSING)}: {len(collect_ignore)} test modules are left out"
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ VERBS = {
     "train": "Train a model from a recipe.",
     "data": "Check the pairs of a dataset.",
     "profile": "Count and time what a model costs.",
+    "warm": "Compile now what is compiled on first use.",
 }
 
 

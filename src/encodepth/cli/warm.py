@@ -1,0 +1,48 @@
+"""`encodepth warm`: compile what is compiled on first use, so that nobody waits for it later."""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+from .shared import quiet_option
+
+
+@click.command("warm")
+@quiet_option
+def command(quiet: bool) -> None:
+    """Compile the exact codings now instead of when they are first used.
+
+    The compiled code is kept beside the package, or where NUMBA_CACHE_DIR says. Half a minute once.
+    """
+    import numpy as np
+
+    from .. import codings
+    from ..codec import Codec
+    from ..frame import RgbdImage
+    from ..modalities import PLANES
+
+    depth = np.add.outer(np.arange(96), np.arange(96)).astype(np.uint16) * 7 + 900
+    depth[10:20, 30:50] = 0
+    codec = Codec()
+
+    def code(kind: str, name: str) -> None:
+        if kind == "depth":
+            picture = RgbdImage(depth=depth)
+            codec.decode(codec.encode(picture, coding={"depth": name}))
+            codec.decode(codec.encode(picture, coding={"depth": name}, max_depth_error=5))
+        else:
+            codec.decode(codec.encode(RgbdImage(planes={kind: depth}), effort=9))
+
+    jobs = [("depth", name) for name in codings.names("depth") if codings.find(name, "depth").exact]
+    jobs.append((PLANES[0], "planes"))
+    jobs.append(("mask", "contexts"))
+    for kind, name in jobs:
+        began = time.monotonic()
+        if kind == "mask":
+            codec.decode(codec.encode(RgbdImage(depth=depth), coding="av1"))
+        else:
+            code(kind, name)
+        if not quiet:
+            click.echo(f"{kind} by {name}: {time.monotonic() - began:.1f} s", err=True)
