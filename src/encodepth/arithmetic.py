@@ -10,11 +10,21 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-jit = njit(cache=True, nogil=True, error_model="numpy")
-inlined = njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
+from .errors import CorruptFileError
+
+# Nothing here makes arrays, so none is counted: counting them took half of the time.
+jit = njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+inlined = njit(
+    nogil=True,
+    error_model="numpy",
+    forceinline=True,
+    no_cpython_wrapper=True,
+    no_cfunc_wrapper=True,
+    _nrt=False,
+)
 
 LOW, HIGH, CODE, AT = 0, 1, 2, 3  # a coder: interval, bits being read (decoder), next byte
-SLACK = 4  # bytes beyond its end that a whole payload lets a decoder read
+SLACK = 4  # bytes beyond the end that a decoder may read
 
 _TOP = 0xFFFFFFFF
 _BYTE = 1 << 24
@@ -32,6 +42,18 @@ def decoder(data: np.ndarray) -> np.ndarray:
     """Return a coder, int64 (4,), at the beginning of data, uint8 (n,); zeros follow the end."""
     head = int.from_bytes(data[:4].tobytes().ljust(4, b"\0"), "big")
     return np.array([0, _TOP, head, 4], np.int64)
+
+
+def check_end(coder: np.ndarray, data: np.ndarray) -> None:
+    """Check that a decoder at its end has read all bytes and not too many.
+
+    Raises:
+        CorruptFileError: more was asked than the bytes can have meant, or bytes are left.
+    """
+    if coder[AT] > len(data) + SLACK:
+        raise CorruptFileError("an arithmetic-coded payload ends too early")
+    if coder[AT] < len(data):
+        raise CorruptFileError(f"{len(data) - coder[AT]} stray arithmetic-coded bytes")
 
 
 def counts(contexts: int) -> np.ndarray:
@@ -97,6 +119,21 @@ def finish(coder: np.ndarray, data: np.ndarray) -> int:
 
 
 @jit
+def over(coder: np.ndarray, data: np.ndarray) -> bool:
+    """Return whether a decoder was asked for more than the bytes can have meant."""
+    return coder[AT] > len(data) + SLACK
+
+
+@jit
+def bit_length(value: int) -> int:
+    """Return how many bits a number >= 0 has; 0 below."""
+    size = 0
+    while value >> size > 0:
+        size += 1
+    return size
+
+
+@jit
 def put_counted(bit: int, seen: np.ndarray, coder: np.ndarray, data: np.ndarray) -> None:
     """Code one decision under the counts `seen`, int32 (2,), and learn from it."""
     put(bit, _split(seen, coder), coder, data)
@@ -116,11 +153,12 @@ def put_number(value: int, seen: np.ndarray, coder: np.ndarray, data: np.ndarray
     """Code 0..2^32 - 2 in adaptive Elias gamma code: how many bits, then the bits, high first."""
     value += 1
     size = 1
-    while size < 32 and value >> size:
-        put_counted(1, seen[size], coder, data)
+    while size < 32:
+        longer = np.int64(value >> size > 0)
+        put_counted(longer, seen[size], coder, data)
+        if not longer:
+            break
         size += 1
-    if size < 32:
-        put_counted(0, seen[size], coder, data)
     for place in range(size - 2, -1, -1):
         known = value >> place + 1
         put_counted(value >> place & 1, _bit_counts(seen, size, place, known), coder, data)

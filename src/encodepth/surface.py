@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .arithmetic import AT, decoder, encoder, finish, inlined, jit
+from .arithmetic import AT, bit_length, decoder, encoder, finish, inlined, jit
 from .errors import CorruptFileError
 from .mixing import Mixer, code, mixer
 from .surface_contexts import (
@@ -171,7 +171,7 @@ def _holes_around(at: Place, t: Trail) -> tuple[int, int]:
 @inlined
 def _hole(bit: int, decode: bool, at: Place, near: int, wide: int, s: State) -> int:
     """Code whether the pixel is a hole."""
-    seen, slots, rows = s.trail.seen, s.mixer.slots, _HOLE_ROWS
+    seen, slots, rows = s.trail.seen, s.mixer.slots, np.int64(_HOLE_ROWS)
     north = np.int64(seen[at.u])
     north_east = coarse(seen[at.u + 1] - north) + 7
     steps = (coarse(seen[at.i - 1] - north) + 7) * 16 + north_east
@@ -196,10 +196,10 @@ def _hole_at_edge(
     slots[2] = 2 * TABLE + _slot(right)
     slots[3] = 3 * TABLE + _slot(near << 4 | steps & 15)
     slots[4] = 4 * TABLE + _slot(left)
-    slots[5] = 5 * TABLE + _slot(near << 4 | _length(size[u] + size[i - 1] + size[u + 1]))
+    slots[5] = 5 * TABLE + _slot(near << 4 | bit_length(size[u] + size[i - 1] + size[u + 1]))
     ahead = 1 + h[u + 1] + h[u + 2] + h[u + 3] + h[u + 4]
     first, second, third = near, 64 + (wide >> 5 & 63), 128 + ahead
-    rows = _HOLE_ROWS
+    rows = np.int64(_HOLE_ROWS)
     return code(bit, decode, s.mixer, _HOLES, 0, rows + first, rows + second, rows + third)
 
 
@@ -208,15 +208,6 @@ def _slot(number: int) -> int:
     """Hash a context of a hole flag."""
     z = number * 0x9E3779B1
     return (z ^ z >> 15) & TABLE - 1
-
-
-@jit
-def _length(value: int) -> int:
-    """Return the bit length of a number >= 0."""
-    size = 0
-    while value >> size > 0:
-        size += 1
-    return size
 
 
 @inlined
@@ -270,12 +261,12 @@ def _trust(at: Place, t: Trail) -> int:
 @inlined
 def _decide(value: int, decode: bool, middle: int, other: int, c: Calm, m: Mixer) -> int:
     """Code a value as decisions: as predicted? of the other surface? less? how much?"""
-    if _ask(value == middle, decode, _ZERO, c, m):
-        return middle
-    base, tree = middle, 0
+    base, tree = middle, np.int64(0)
+    if _ask(value == base, decode, _ZERO + tree, c, m):
+        return base
     beside = abs(other - middle) > _FAR
-    if beside and _ask(abs(value - other) <= _NEAR, decode, _OTHER, c, m):
-        base, tree = other, _ANOTHER
+    if beside and _ask(abs(value - other) <= _NEAR, decode, _OTHER + tree, c, m):
+        base, tree = other, tree + _ANOTHER
         if _ask(value == base, decode, _ZERO + tree, c, m):
             return base
     minus = _ask(value < base, decode, _SIGN + tree, c, m)
@@ -296,7 +287,7 @@ def _size(size: int, decode: bool, minus: int, tree: int, c: Calm, m: Mixer) -> 
     return _LONGEST + _escaped(size - _LONGEST, decode, minus, c.calm, m)
 
 
-@inlined
+@jit
 def _ask(bit: int, decode: bool, node: int, c: Calm, m: Mixer) -> int:
     """Code a decision about a value."""
     row = node * 16
@@ -307,8 +298,7 @@ def _ask(bit: int, decode: bool, node: int, c: Calm, m: Mixer) -> int:
 @jit
 def _escaped(value: int, decode: bool, minus: int, calm: int, m: Mixer) -> int:
     """Code a number >= 1 in Elias gamma code."""
-    length, rows = 0, _ESCAPE_ROWS
-    bits = _length(value)
+    length, bits, rows = 0, bit_length(value), np.int64(_ESCAPE_ROWS)
     while True:
         m.slots[0] = _OF_ESCAPES + 64 * calm + 2 * length + minus
         m.slots[1] = _OF_ESCAPES + 1024 + length
@@ -321,6 +311,6 @@ def _escaped(value: int, decode: bool, minus: int, calm: int, m: Mixer) -> int:
     for rest in range(length, 0, -1):
         m.slots[0] = _OF_ESCAPES + 2048 + 32 * rest + length
         m.slots[1] = _OF_ESCAPES + 3072 + length
-        bit = code(value >> rest - 1 & 1, decode, m, 2, 0, rows + 2, rows + 6, rows + 10)
+        bit = code((value >> rest - 1 & 1) == 1, decode, m, 2, 0, rows + 2, rows + 6, rows + 10)
         found = found << 1 | bit
     return found
