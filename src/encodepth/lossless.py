@@ -54,7 +54,7 @@ def encode_depth(depth: np.ndarray, error: int = 0, effort: int = DEFAULT_EFFORT
             if effort <= FAST_EFFORT or not error:  # counting evenly merges other values
                 ways += _stepped_ways(depth, int(valid[0]), error, effort)
         best = _smallest(ways) or _encode_indexed(fewest, values, effort)
-    _prove(depth, decode_depth(best, *depth.shape), error)
+    _prove(depth, _decoded(best, fewest), error)
     return best
 
 
@@ -202,6 +202,19 @@ def _decode_surface(payload: bytes, height: int, width: int) -> np.ndarray:
 
     values, plane = _surface_parts(payload)
     return values[decode_surface(plane, height, width, len(values) - 1)]
+
+
+def _decoded(payload: bytes, fewest: np.ndarray) -> np.ndarray:
+    """Return the plane that a payload decodes to, which was coded from the merged values.
+
+    `encode_surface` has decoded its plane of places already, so only the list is left to check.
+    """
+    if payload[0] != _SURFACE:
+        return decode_depth(payload, *fewest.shape)
+    values, _ = _surface_parts(payload)
+    if not np.array_equal(values[1:], _used(fewest[fewest > 0])):
+        raise EncodepthError("exact depth decodes to other values than were encoded")
+    return fewest
 
 
 def _surface_parts(payload: bytes) -> tuple[np.ndarray, bytes]:

@@ -12,12 +12,15 @@ closed loop, correcting predictions in steps of twice the bound, was larger on e
 
 from __future__ import annotations
 
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from queue import Queue
 from typing import NamedTuple
 
 import numpy as np
 
 from .arithmetic import AT, bit_length, decoder, encoder, finish, inlined, jit
-from .errors import CorruptFileError
+from .errors import CorruptFileError, EncodepthError
 from .mixing import Mixer, code, mixer
 from .surface_contexts import (
     NODES,
@@ -52,7 +55,9 @@ _MAX_LENGTH = 16  # in up to so many bits below the leading one
 _NEAR = 8  # values from the other surface that still belong to it
 _FAR = 16  # values between two surfaces
 _CHUNK = 6  # bytes per pixel no encoding needs in practice
-_SLACK = 8  # bytes beyond its end that a whole payload lets a decoder read
+_SLACK = 8  # bytes beyond the end that a decoder may read
+_AHEAD = 4  # bytes that a decoder has read where an encoder has written none
+_BAND = 16  # rows after which an encoder tells how far it is
 
 # Estimates: tables of holes, of values, of escapes. Rows of weights: of values, of holes, of escapes.
 _HOLES = 6  # contexts of a hole flag
@@ -89,23 +94,31 @@ class Calm(NamedTuple):
 
 
 def encode_surface(plane: np.ndarray) -> bytes | None:
-    """Code a plane exactly.
+    """Code a plane exactly, and prove it: the bytes are decoded while they are written.
 
     Args:
         plane: (h, w) of integers 0..65535, 0 = hole.
 
     Returns:
         The bytes, or None where the plane is noise that would take more than six bytes a pixel.
+
+    Raises:
+        EncodepthError: the bytes decode to another plane.
     """
     plane = np.ascontiguousarray(plane, np.int32)
     data = np.zeros(plane.size * _CHUNK + 64, np.uint8)
-    coder = encoder()
-    state = _fresh(plane.shape[1], coder, data)
-    if not _rows(plane, 0, len(plane), int(plane.max()), False, state):
-        return None
-    if coder[AT] + _SLACK > len(data):
-        return None
-    return data[: finish(coder, data)].tobytes()
+    written: Queue[_Written | None] = Queue()
+    with ThreadPoolExecutor(1) as pool:
+        proof = pool.submit(_decode_along, plane.shape, int(plane.max()), data, written)
+        try:
+            size = _encode(plane, data, written)
+        finally:
+            written.put(None)
+        if size is None:
+            return None
+        if not np.array_equal(proof.result(), plane):
+            raise EncodepthError("exact depth decodes to another plane than was encoded")
+    return data[:size].tobytes()
 
 
 def decode_surface(payload: bytes, height: int, width: int, top: int) -> np.ndarray:
@@ -128,11 +141,60 @@ def decode_surface(payload: bytes, height: int, width: int, top: int) -> np.ndar
     return plane
 
 
+class _Written(NamedTuple):
+    """How far an encoder is: the bytes before `size` will not change."""
+
+    rows: int
+    size: int
+    end: bool
+
+
+def _encode(plane: np.ndarray, data: np.ndarray, written: Queue[_Written | None]) -> int | None:
+    """Code a plane into `data`, telling every few rows; return the size, None if it is too large."""
+    height, width = plane.shape
+    coder = encoder()
+    state, top = _fresh(width, coder, data), int(plane.max())
+    for first in range(0, height, _BAND):
+        end = min(first + _BAND, height)
+        if not _rows(plane, first, end, top, False, state):
+            return None
+        written.put(_Written(end, int(coder[AT]), False))
+    if coder[AT] + _SLACK > len(data):
+        return None
+    size = finish(coder, data)
+    written.put(_Written(height, size, True))
+    return size
+
+
+def _decode_along(
+    shape: tuple[int, int], top: int, data: np.ndarray, written: Queue[_Written | None]
+) -> np.ndarray | None:
+    """Decode what an encoder writes into `data`, as far as it is; return None if that fails.
+
+    The decoder sees no bytes that may still change. At the end of a row it has read four more than
+    the encoder had written there, so it waits until those are there too.
+    """
+    plane, first = np.zeros(shape, np.int32), 0
+    state: State | None = None
+    waiting: deque[_Written] = deque()
+    while (step := written.get()) is not None:
+        waiting.append(step)
+        known = data[: step.size]
+        while waiting and (step.end or waiting[0].size + _AHEAD <= step.size):
+            state = state or _fresh(shape[1], decoder(known), known)
+            state = state._replace(mixer=state.mixer._replace(data=known))
+            end, read = waiting.popleft().rows, state.mixer.coder
+            if not _rows(plane, first, end, top, True, state):
+                return None
+            if read[AT] > step.size + (_SLACK if step.end else 0):
+                return None
+            first = end
+    return plane
+
+
 def _fresh(width: int, coder: np.ndarray, data: np.ndarray) -> State:
     """Return what both sides begin with."""
-    return State(
-        trail(width), mixer(_SLOTS, _ROWS, coder, data), np.zeros(QUANTITIES, np.int32)
-    )
+    return State(trail(width), mixer(_SLOTS, _ROWS, coder, data), np.zeros(QUANTITIES, np.int32))
 
 
 @jit
