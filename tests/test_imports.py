@@ -16,7 +16,10 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors",),
     ("image",),
     ("container",),
-    ("rangecoder", "jpegxl", "mask", "libavif", "avif", "mixing", "surface", "lossless"),
+    (
+        *("arithmetic", "lanes", "mixing", "surface", "surface_contexts", "surface_predict"),
+        *("values", "mask_pixels", "mask", "lossless", "jpegxl", "libavif", "avif"),
+    ),
     ("nn",),
     ("entropy",),
     ("models",),

@@ -1,4 +1,4 @@
-"""Binary arithmetic coding in exact integers, compiled by numba: the one coder of every exact plane.
+"""Binary arithmetic coding in exact integers, compiled by numba: the coder of every exact plane.
 
 A coder is four numbers, an interval of 32 bits and a place in the bytes. Where in the interval a
 decision splits it is the model's affair: mixed contexts (`mixing.py`), or the adaptive counts and
@@ -7,12 +7,16 @@ adaptive Elias gamma numbers of this module. All integers, so the bytes mean the
 
 from __future__ import annotations
 
+from typing import Any
+
+import numba
 import numpy as np
-from numba import njit
 
 from .errors import CorruptFileError
 
-# Nothing here makes arrays, so none is counted: counting them took half of the time.
+njit: Any = numba.njit  # which takes options that type checkers have not heard of
+# Nothing compiled here makes arrays, so none is counted: counting took half of the time. What is
+# inlined has no wrapper for Python: call its `py_func` there.
 jit = njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 inlined = njit(
     nogil=True,
@@ -22,6 +26,8 @@ inlined = njit(
     no_cfunc_wrapper=True,
     _nrt=False,
 )
+
+int64: Any = np.int64  # an int to type checkers and readers
 
 LOW, HIGH, CODE, AT = 0, 1, 2, 3  # a coder: interval, bits being read (decoder), next byte
 SLACK = 4  # bytes beyond the end that a decoder may read
@@ -154,14 +160,14 @@ def put_number(value: int, seen: np.ndarray, coder: np.ndarray, data: np.ndarray
     value += 1
     size = 1
     while size < 32:
-        longer = np.int64(value >> size > 0)
+        longer = int64(value >> size > 0)
         put_counted(longer, seen[size], coder, data)
         if not longer:
             break
         size += 1
     for place in range(size - 2, -1, -1):
-        known = value >> place + 1
-        put_counted(value >> place & 1, _bit_counts(seen, size, place, known), coder, data)
+        row = _row(seen, size, place, value >> place + 1)
+        put_counted(value >> place & 1, seen[row], coder, data)
 
 
 @jit
@@ -172,15 +178,15 @@ def get_number(seen: np.ndarray, coder: np.ndarray, data: np.ndarray) -> int:
         size += 1
     known = 1
     for place in range(size - 2, -1, -1):
-        bit = get_counted(_bit_counts(seen, size, place, known), coder, data)
-        known = known << 1 | bit
+        row = _row(seen, size, place, known)
+        known = known << 1 | get_counted(seen[row], coder, data)
     return known - 1
 
 
 @jit
 def _split(seen: np.ndarray, coder: np.ndarray) -> int:
     """Return where counts split the interval."""
-    low, zeros, ones = coder[LOW], np.int64(seen[0]), np.int64(seen[1])
+    low, zeros, ones = coder[LOW], int64(seen[0]), int64(seen[1])
     return low + (coder[HIGH] - low) * ones // (zeros + ones)
 
 
@@ -195,10 +201,10 @@ def _count(bit: int, seen: np.ndarray) -> None:
 
 
 @jit
-def _bit_counts(seen: np.ndarray, size: int, place: int, known: int) -> np.ndarray:
-    """Return the counts of a bit below the leading one: two are worth learning, the rest even."""
+def _row(seen: np.ndarray, size: int, place: int, known: int) -> int:
+    """Return which counts are those of a bit below the leading one."""
     depth = size - 2 - place
-    if depth > 1:
-        seen[0] = 1  # row 0 is no length's
-        return seen[0]
-    return seen[_LENGTHS + size * 4 + depth * 2 + (known & 1)]
+    if depth > 1:  # two are worth learning, the rest are even
+        seen[0] = 1  # no length's
+        return 0
+    return _LENGTHS + size * 4 + depth * 2 + (known & 1)

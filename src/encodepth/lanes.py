@@ -15,12 +15,15 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
-from numba.extending import intrinsic, lower_builtin, models, register_model
+from numba.extending import intrinsic as _intrinsic
+from numba.extending import lower_builtin, models, register_model
+
+intrinsic: Any = _intrinsic  # which calls without its first argument, unseen by type checkers
 
 _INT32, _INT64 = ir.IntType(32), ir.IntType(64)
 
 
-class Lanes(types.Type):  # type: ignore[misc]
+class Lanes(types.Type):
     """The numba type of so many integers of so many bits."""
 
     def __init__(self, count: int, bits: int) -> None:
@@ -38,7 +41,7 @@ class Lanes(types.Type):  # type: ignore[misc]
 
 
 @register_model(Lanes)
-class _Model(models.PrimitiveModel):  # type: ignore[misc]
+class _Model(models.PrimitiveModel):
     def __init__(self, manager: Any, lanes: Lanes) -> None:
         super().__init__(manager, lanes, lanes.vector)
 
@@ -206,7 +209,7 @@ def _operator(op: Callable[..., Any], instruction: str) -> None:
     """Teach numba an operator of lanes."""
 
     @infer_global(op)
-    class _Typing(AbstractTemplate):  # type: ignore[misc]
+    class _Typing(AbstractTemplate):
         def generic(self, args: Any, kws: Any) -> Any:
             if isinstance(args[0], Lanes) and isinstance(args[1], Lanes | types.Integer):
                 return signature(args[0], *args)

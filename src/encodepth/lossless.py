@@ -211,7 +211,7 @@ def _decoded(payload: bytes, fewest: np.ndarray) -> np.ndarray:
     """
     if payload[0] != _SURFACE:
         return decode_depth(payload, *fewest.shape)
-    values, _ = _surface_parts(payload)
+    values, _ = _surface_parts(payload[1:])
     if not np.array_equal(values[1:], _used(fewest[fewest > 0])):
         raise EncodepthError("exact depth decodes to other values than were encoded")
     return fewest

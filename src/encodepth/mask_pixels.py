@@ -17,6 +17,7 @@ from .arithmetic import (
     get_counted,
     get_number,
     inlined,
+    int64,
     jit,
     numbers,
     over,
@@ -62,12 +63,12 @@ def _put(
 ) -> bool:
     """Code the pixels that are not calm, and before each surprise how long calm lasted."""
     height, width = holes.shape[0], holes.shape[1] - 2 * PAD
-    busy = start = np.int64(0)
+    busy = start = int64(0)
     put_number(_calm(holes, start + ABOVE, start, start), distance, coder, data)
     for y in range(ABOVE, height):
         near = _first(holes, y)
         for x in range(width):
-            pixel = np.int64(holes[y, x + PAD])
+            pixel = int64(holes[y, x + PAD])
             ahead = _next(near, pixel, holes, y, x)
             if near != 0 and near != _ALL:
                 put_counted(pixel, seen[near], coder, data)
@@ -92,7 +93,7 @@ def _calm(holes: np.ndarray, first: int, start: int, near: int) -> int:
         if y > first:
             near, start = _first(holes, y), 0
         for x in range(start, width):
-            pixel = np.int64(holes[y, x + PAD])
+            pixel = int64(holes[y, x + PAD])
             if near == 0 or near == _ALL:
                 if pixel != near & 1:
                     return calm
@@ -138,11 +139,11 @@ def _get(
 @inlined
 def _first(holes: np.ndarray, y: int) -> int:
     """Return the neighbours of a row's first pixel."""
-    near = np.int64(0)
+    near = int64(0)
     for k in range(5):
-        near |= np.int64(holes[y - 1, PAD - 2 + k]) << 3 + k
+        near |= int64(holes[y - 1, PAD - 2 + k]) << 3 + k
     for k in range(3):
-        near |= np.int64(holes[y - 2, PAD - 1 + k]) << 8 + k
+        near |= int64(holes[y - 2, PAD - 1 + k]) << 8 + k
     return near
 
 
@@ -151,5 +152,5 @@ def _next(near: int, pixel: int, holes: np.ndarray, y: int, x: int) -> int:
     """Return the neighbours of the pixel to the right."""
     left = (near << 1 | pixel) & 7
     kept = near >> 1 & 0b01101111000
-    above, two_above = np.int64(holes[y - 1, PAD + x + 3]), np.int64(holes[y - 2, PAD + x + 2])
+    above, two_above = int64(holes[y - 1, PAD + x + 3]), int64(holes[y - 2, PAD + x + 2])
     return left | kept | above << 7 | two_above << 10

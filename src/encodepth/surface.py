@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .arithmetic import AT, bit_length, decoder, encoder, finish, inlined, jit
+from .arithmetic import AT, bit_length, decoder, encoder, finish, inlined, int64, jit
 from .errors import CorruptFileError, EncodepthError
 from .mixing import Mixer, code, mixer
 from .surface_contexts import (
@@ -59,7 +59,7 @@ _SLACK = 8  # bytes beyond the end that a decoder may read
 _AHEAD = 4  # bytes that a decoder has read where an encoder has written none
 _BAND = 16  # rows after which an encoder tells how far it is
 
-# Estimates: tables of holes, of values, of escapes. Rows of weights: of values, of holes, of escapes.
+# Tables of estimates: holes, values, escapes. Rows of weights: values, holes, escapes.
 _HOLES = 6  # contexts of a hole flag
 _OF_VALUES = _HOLES * TABLE
 _OF_ESCAPES = _OF_VALUES + VALUES * TABLE
@@ -116,7 +116,8 @@ def encode_surface(plane: np.ndarray) -> bytes | None:
             written.put(None)
         if size is None:
             return None
-        if not np.array_equal(proof.result(), plane):
+        decoded = proof.result()
+        if decoded is None or not np.array_equal(decoded, plane):
             raise EncodepthError("exact depth decodes to another plane than was encoded")
     return data[:size].tobytes()
 
@@ -150,7 +151,7 @@ class _Written(NamedTuple):
 
 
 def _encode(plane: np.ndarray, data: np.ndarray, written: Queue[_Written | None]) -> int | None:
-    """Code a plane into `data`, telling every few rows; return the size, None if it is too large."""
+    """Code a plane into `data`, telling every few rows; return the size, None if too large."""
     height, width = plane.shape
     coder = encoder()
     state, top = _fresh(width, coder, data), int(plane.max())
@@ -207,7 +208,7 @@ def _rows(plane: np.ndarray, first: int, end: int, top: int, decode: bool, s: St
         for x in range(width):
             at = place(x, y, width)
             near, wide = _holes_around(at, s.trail)
-            value = np.int64(plane[y, x])
+            value = int64(plane[y, x])
             if _hole(value == 0, decode, at, near, wide, s):
                 remember_hole(at, s.trail)
                 value = 0
@@ -233,8 +234,8 @@ def _holes_around(at: Place, t: Trail) -> tuple[int, int]:
 @inlined
 def _hole(bit: int, decode: bool, at: Place, near: int, wide: int, s: State) -> int:
     """Code whether the pixel is a hole."""
-    seen, slots, rows = s.trail.seen, s.mixer.slots, np.int64(_HOLE_ROWS)
-    north = np.int64(seen[at.u])
+    seen, slots, rows = s.trail.seen, s.mixer.slots, int64(_HOLE_ROWS)
+    north = int64(seen[at.u])
     north_east = coarse(seen[at.u + 1] - north) + 7
     steps = (coarse(seen[at.i - 1] - north) + 7) * 16 + north_east
     slots[0] = _slot(wide)
@@ -261,7 +262,7 @@ def _hole_at_edge(
     slots[5] = 5 * TABLE + _slot(near << 4 | bit_length(size[u] + size[i - 1] + size[u + 1]))
     ahead = 1 + h[u + 1] + h[u + 2] + h[u + 3] + h[u + 4]
     first, second, third = near, 64 + (wide >> 5 & 63), 128 + ahead
-    rows = np.int64(_HOLE_ROWS)
+    rows = int64(_HOLE_ROWS)
     return code(bit, decode, s.mixer, _HOLES, 0, rows + first, rows + second, rows + third)
 
 
@@ -287,7 +288,7 @@ def _value(value: int, decode: bool, at: Place, v: Around, near: int, top: int, 
     calm = Calm(_calm(at, t), _trust(at, t), side)
     value = _decide(value, decode, middle, _other(middle, v), calm, s.mixer)
     if value == _IMPOSSIBLE:
-        return np.int64(-1)
+        return int64(-1)
     value = min(max(value, 1), top)
     remember(value, middle, g, at, t)
     track(value, along, across, at, t)
@@ -323,7 +324,7 @@ def _trust(at: Place, t: Trail) -> int:
 @inlined
 def _decide(value: int, decode: bool, middle: int, other: int, c: Calm, m: Mixer) -> int:
     """Code a value as decisions: as predicted? of the other surface? less? how much?"""
-    base, tree = middle, np.int64(0)
+    base, tree = middle, int64(0)
     if _ask(value == base, decode, _ZERO + tree, c, m):
         return base
     beside = abs(other - middle) > _FAR
@@ -360,7 +361,7 @@ def _ask(bit: int, decode: bool, node: int, c: Calm, m: Mixer) -> int:
 @jit
 def _escaped(value: int, decode: bool, minus: int, calm: int, m: Mixer) -> int:
     """Code a number >= 1 in Elias gamma code."""
-    length, bits, rows = 0, bit_length(value), np.int64(_ESCAPE_ROWS)
+    length, bits, rows = 0, bit_length(value), int64(_ESCAPE_ROWS)
     while True:
         m.slots[0] = _OF_ESCAPES + 64 * calm + 2 * length + minus
         m.slots[1] = _OF_ESCAPES + 1024 + length

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .arithmetic import inlined
+from .arithmetic import inlined, int64
 from .lanes import clip, get_lane, load8, narrow, same8, store, wide
 from .surface_predict import COLUMN, LINE, PLANE, RISE, TRACK_N, TRACK_W, UNIT, Around, Place, Trail
 
@@ -113,15 +113,15 @@ _CHANGE, NODES = _relabel()
 @inlined
 def coarse(value: int) -> int:
     """Return -6..6 for a difference, finer near 0."""
-    return np.int64(_CLASSES[np.uint64(min(max(value, -96), 96) + 96)])
+    return int64(_CLASSES[np.uint64(min(max(value, -96), 96) + 96)])
 
 
 @inlined
 def look(at: Place, v: Around, middle: int, near: int, t: Trail, q: np.ndarray) -> None:
     """Write the quantities about neighbours to `q`, int32 (39,)."""
     seen = t.seen
-    nee, nww = np.int64(seen[at.u + 2]), np.int64(seen[at.u - 2])
-    nne, nnw = np.int64(seen[at.a + 1]), np.int64(seen[at.a - 1])
+    nee, nww = int64(seen[at.u + 2]), int64(seen[at.u - 2])
+    nne, nnw = int64(seen[at.a + 1]), int64(seen[at.a - 1])
     q[_W], q[_N], q[_NW], q[_NE] = v.w - middle, v.n - middle, v.nw - middle, v.ne - middle
     q[_WW], q[_NN], q[_NEE], q[_NWW] = v.ww - middle, v.nn - middle, nee - middle, nww - middle
     q[_NNE], q[_NNW], q[_NNN] = nne - middle, nnw - middle, v.nnn - middle

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .arithmetic import inlined
+from .arithmetic import inlined, int64
 from .lanes import at_most, get_lane, load8, put_lane, same8, size_of, store, total, wide
 
 UNIT = 64  # predictions are in 1/64 of a value
@@ -65,8 +65,9 @@ class Around(NamedTuple):
 def trail(width: int) -> Trail:
     """Return the trail before the first row: everything around the picture is a hole."""
     size = 4 * (width + 2 * PAD)
-    plain = [np.zeros(size, np.int32) for _ in range(7)]
-    return Trail(np.ones(size, np.int32), *plain, np.zeros((size, _PREDICTORS), np.int32))
+    n = np.zeros((7, size), np.int32)
+    missed = np.zeros((size, _PREDICTORS), np.int32)
+    return Trail(np.ones(size, np.int32), n[0], n[1], n[2], n[3], n[4], n[5], n[6], missed)
 
 
 @inlined
@@ -85,9 +86,9 @@ def place(x: int, y: int, width: int) -> Place:
 @inlined
 def around(x: int, y: int, width: int, at: Place, t: Trail) -> Around:
     """Return the nearest neighbours' values."""
-    w, n = np.int64(t.seen[at.i - 1]), np.int64(t.seen[at.u])
-    nw, ne = np.int64(t.seen[at.u - 1]), np.int64(t.seen[at.u + 1])
-    ww, nn = np.int64(t.seen[at.i - 2]), np.int64(t.seen[at.a])
+    w, n = int64(t.seen[at.i - 1]), int64(t.seen[at.u])
+    nw, ne = int64(t.seen[at.u - 1]), int64(t.seen[at.u + 1])
+    ww, nn = int64(t.seen[at.i - 2]), int64(t.seen[at.a])
     if y == 0:
         n, nw, ne, nn = w, w, w, w
     if x == width - 1:
@@ -96,14 +97,14 @@ def around(x: int, y: int, width: int, at: Place, t: Trail) -> Around:
         w, nw, ww = n, n, n
     elif x == 1:
         ww = w
-    return Around(w, n, nw, ne, ww, nn, np.int64(t.seen[at.f]) if y > 1 else nn)
+    return Around(w, n, nw, ne, ww, nn, int64(t.seen[at.f]) if y > 1 else nn)
 
 
 @inlined
 def tracked(at: Place, v: Around, t: Trail) -> tuple[int, int]:
     """Return where the surfaces of the left and upper neighbour come through, in 1/1024."""
-    along = np.int64(t.level[at.i - 1]) + t.slope_x[at.i - 1]
-    across = np.int64(t.level[at.u]) + t.slope_y[at.u]
+    along = int64(t.level[at.i - 1]) + t.slope_x[at.i - 1]
+    across = int64(t.level[at.u]) + t.slope_y[at.u]
     if t.age[at.i - 1] == 0:
         along = v.w << _FINE
     if t.age[at.u] == 0:
@@ -139,9 +140,9 @@ def blend(g: Any, at: Place, t: Trail) -> int:
 def remember_hole(at: Place, t: Trail) -> None:
     """Remember that the pixel is a hole; a neighbour stands in for it."""
     i = at.i
-    value = np.int64(t.seen[i - 1])
+    value = int64(t.seen[i - 1])
     if value == 0:
-        value = np.int64(t.seen[at.u])
+        value = int64(t.seen[at.u])
     t.hole[i], t.seen[i] = 1, value
     t.moved[i], t.size[i] = 0, t.size[i - 1] >> 1
     t.level[i], t.slope_x[i], t.slope_y[i], t.age[i] = value << _FINE, 0, 0, 0
@@ -168,18 +169,18 @@ def track(value: int, along: int, across: int, at: Place, t: Trail) -> None:
     height = value << _FINE
     off_w, off_n = height - along, height - across
     from_w, from_n = abs(off_w) < _CLOSE, abs(off_n) < _CLOSE
-    age_w, age_n = np.int64(t.age[w]) + 1, np.int64(t.age[n]) + 1
-    off, slope_x, slope_y, age = np.int64(0), np.int64(0), np.int64(0), np.int64(0)
+    age_w, age_n = int64(t.age[w]) + 1, int64(t.age[n]) + 1
+    off, slope_x, slope_y, age = int64(0), int64(0), int64(0), int64(0)
     if from_w and from_n:
         off = -_over(-off_w * age_w - off_n * age_n, age_w + age_n)
-        slope_x = _mean(np.int64(t.slope_x[w]), age_w, np.int64(t.slope_x[n]), age_n)
-        slope_y = _mean(np.int64(t.slope_y[w]), age_w, np.int64(t.slope_y[n]), age_n)
+        slope_x = _mean(int64(t.slope_x[w]), age_w, int64(t.slope_x[n]), age_n)
+        slope_y = _mean(int64(t.slope_y[w]), age_w, int64(t.slope_y[n]), age_n)
         age = max(age_w, age_n)
     elif from_w:
-        off, slope_x, slope_y = off_w, np.int64(t.slope_x[w]), np.int64(t.slope_y[w])
+        off, slope_x, slope_y = off_w, int64(t.slope_x[w]), int64(t.slope_y[w])
         age = age_w
     elif from_n:
-        off, slope_x, slope_y = off_n, np.int64(t.slope_x[n]), np.int64(t.slope_y[n])
+        off, slope_x, slope_y = off_n, int64(t.slope_x[n]), int64(t.slope_y[n])
         age = age_n
     if age > 0:
         age = min(age, _MEMORY)

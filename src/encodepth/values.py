@@ -14,6 +14,7 @@ from .arithmetic import (
     encoder,
     finish,
     get_number,
+    int64,
     jit,
     numbers,
     over,
@@ -66,7 +67,7 @@ def _put(values: np.ndarray, seen: np.ndarray, coder: np.ndarray, data: np.ndarr
 @jit
 def _get(values: np.ndarray, seen: np.ndarray, coder: np.ndarray, data: np.ndarray) -> int:
     """Decode the gaps; return the last value, or the first that is impossible."""
-    value, gap = np.int64(-1), np.int64(0)
+    value, gap = int64(-1), int64(0)
     for k in range(len(values)):
         gap = get_number(seen[1 + bit_length(gap)], coder, data) + 1
         value += gap
