@@ -1,5 +1,6 @@
 """Depth by mixed contexts: exact on any plane, tables the same everywhere, damage reported."""
 
+import hashlib
 import math
 import zlib
 from pathlib import Path
@@ -14,8 +15,10 @@ from encodepth.codings import exact as lossless
 from encodepth.codings import surface
 from encodepth.codings.jpegxl import encode_frame
 from encodepth.codings.mixing import RATE, SQUASH, STRETCH
-from encodepth.codings.surface import _FALLOFF, decode_surface, encode_surface
-from encodepth.errors import CorruptFileError
+from encodepth.codings.surface import decode_surface, encode_surface
+from encodepth.codings.surface_contexts import _CHANGE, NODES, TABLE
+from encodepth.codings.surface_predict import FALLOFF, _over
+from encodepth.errors import CorruptFileError, EncodepthError
 from encodepth.io.pictures import read
 
 SAMPLES = Path(__file__).parents[1] / "samples"
@@ -29,6 +32,76 @@ VALUES = st.sampled_from([0, 1, 2, 3, 20, 21, 22, 900, 65535])
 def test_any_plane_comes_back(plane):
     payload = encode_surface(plane)
     assert np.array_equal(decode_surface(payload, *plane.shape, int(plane.max())), plane)
+
+
+def planes():
+    """Return name -> plane, without chance or a library's functions: the same on every machine."""
+    y, x = np.mgrid[:90, :120]
+    wall, box = 4000 - 3 * x - 2 * y, 900 + x // 2 + (y * y >> 8)
+    rough = (x * 7919 + y * 104729 + x * y * 31) % 8191
+    inside = (abs(x - 60) < 25) & (abs(y - 40) < 20)
+    scene = np.where(inside, box, wall)
+    return {
+        "flat": np.full((40, 50), 7),
+        "slanted": 300 + (5 * x + 3 * y) // 16,
+        "scene": scene,
+        "noisy": scene + rough % 5,
+        "holes": np.where((rough % 23 < 2) | (abs(x - 86 + y // 9) < 3), 0, scene + rough % 3),
+        "leaps": np.where(rough % 11 == 0, 65535, 1 + rough % 40),
+        "noise": rough * 8,
+        "row": scene[:1],
+        "column": scene[:, :1],
+    }
+
+
+# Size and SHA-256 as the first coder of version 1 wrote them, one function of 297 lines.
+WRITTEN = {
+    "flat": (6, "f0dc418068f78907"),
+    "slanted": (69, "6d3fde1737e31788"),
+    "scene": (68, "c2facb1307478932"),
+    "noisy": (1398, "03e2e33b2ee5d378"),
+    "holes": (2094, "82845bbbdfca53e3"),
+    "leaps": (10918, "844cee2b1ead2e49"),
+    "noise": (10306, "66d0092e183d879c"),
+    "row": (7, "90d807e8d04d334b"),
+    "column": (7, "0d7f2e2b79c6d4ce"),
+}
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_the_bytes_of_version_1_stay(name):
+    payload = encode_surface(planes()[name])
+    assert (len(payload), hashlib.sha256(payload).hexdigest()[:16]) == WRITTEN[name]
+
+
+def test_bytes_that_decode_to_another_plane_are_never_returned(monkeypatch):
+    decode = surface._decode_along
+
+    def wrong(*args):
+        plane = decode(*args)
+        plane[3, 4] += 1
+        return plane
+
+    monkeypatch.setattr(surface, "_decode_along", wrong)
+    with pytest.raises(EncodepthError, match="decodes to another plane"):
+        encode_surface(planes()["scene"])
+
+
+def test_quotients_need_no_division():
+    for share in range(1, 15):
+        for number in range(-(1 << 15), 1 << 15, 7):
+            assert _over.py_func(number, share) == number // share
+
+
+def test_slots_are_renamed_one_to_one_and_those_of_a_pixel_lie_together():
+    old = np.arange(TABLE)
+    new = old.copy()
+    for j, change in enumerate(_CHANGE):
+        new ^= (old >> j & 1) * change
+    assert len(set(new.tolist())) == TABLE
+    assert all(NODES[node] < 16 for node in (0, 2, 4, 5, 6))
+    for node in range(64):
+        assert np.array_equal(new[old ^ (node * 0x9E5B & TABLE - 1)], new ^ NODES[node])
 
 
 def test_slanted_surfaces_with_a_jump_cost_far_less_than_jpeg_xl():
@@ -71,7 +144,7 @@ def test_tables_round_alike_on_every_machine():
         assert abs(value % 1 - 0.5) > 1e-7
     for x in range(-2047, 2048):
         assert abs(65536 / (1 + math.exp(-x / 256)) % 1 - 0.5) > 1e-7
-    tables = b"".join(t.astype("<i8").tobytes() for t in (STRETCH, SQUASH, RATE, _FALLOFF))
+    tables = b"".join(t.astype("<i8").tobytes() for t in (STRETCH, SQUASH, RATE, FALLOFF))
     assert zlib.crc32(tables) == 0xC87CEBBC
 
 

@@ -6,10 +6,10 @@
 | `av1.py`, `av1_frames.py`, `libavif.py` | lossy colour and depth by AV1 |
 | `av1_inter.py`, `av1_groups.py`, `libaom.py`, `dav1d.py` | the same over time |
 | `restored.py`, `learned.py` | the codings' side of networks, which `learned/` runs |
-| `exact.py`, `surface.py`, `mixing.py` | exact and bounded depth by mixed contexts |
+| `exact.py`, `surface*.py`, `mixing.py`, `lanes.py`, `value_list.py` | exact depth, small |
 | `quick.py`, `mixed.py`, `bands.py`, `values.py`, `range56.py` | the same in milliseconds |
 | `jpegxl.py` | exact colour and further planes by JPEG XL |
-| `mask.py` | which depth pixels were measured |
+| `mask.py`, `mask_pixels.py`, `arithmetic.py` | which depth pixels were measured |
 | `depth.py` | what lossy codings see of a depth map |
 
 A number means a coding together with a modality, for ever. `plan` says which of these is tried.

@@ -19,7 +19,6 @@ from ..packing import varint
 from .base import Ask, Coded, Facts, References, error_bound
 from .jpegxl import decode_frame, encode_frame
 from .mask import decode_mask, encode_mask
-from .rangecoder import Decoder, Encoder, Numbers
 
 DEFAULT_EFFORT = 7
 
@@ -72,7 +71,7 @@ def encode_depth(depth: np.ndarray, error: int = 0, effort: int = DEFAULT_EFFORT
             if effort <= FAST_EFFORT or not error:  # counting evenly merges other values
                 ways += _stepped_ways(depth, int(valid[0]), error, effort)
         best = _smallest(ways) or _encode_indexed(fewest, values, effort)
-    _prove(depth, decode_depth(best, *depth.shape), error)
+    _prove(depth, _decoded(best, fewest), error)
     return best
 
 
@@ -158,7 +157,9 @@ def _encode_indexed(depth: np.ndarray, values: np.ndarray, effort: int) -> bytes
     """Code the sorted list of values, then the index of each pixel's value."""
     table = np.zeros(int(values[-1]) + 1, np.uint16)
     table[values] = np.arange(len(values))
-    coded = _encode_values(values)
+    from .value_list import encode_values  # numba
+
+    coded = encode_values(values)
     head = bytes([_INDEXED]) + len(coded).to_bytes(_SIZE, "little") + coded
     if len(values) == 1:
         return head
@@ -169,8 +170,10 @@ def _encode_indexed(depth: np.ndarray, values: np.ndarray, effort: int) -> bytes
 
 
 def _decode_indexed(payload: bytes, height: int, width: int) -> np.ndarray:
+    from .value_list import decode_values  # numba
+
     size = int.from_bytes(payload[:_SIZE], "little")
-    values = _decode_values(payload[_SIZE : _SIZE + size])
+    values = decode_values(payload[_SIZE : _SIZE + size])
     rest = payload[_SIZE + size :]
     if len(values) == 1:
         return np.full((height, width), values[0], np.uint16)
@@ -184,60 +187,50 @@ def _decode_indexed(payload: bytes, height: int, width: int) -> np.ndarray:
 
 def _encode_surface(depth: np.ndarray, values: np.ndarray) -> bytes | None:
     """Code the sorted list of values without 0, then where in it each pixel's value is, from 1."""
-    from .surface import encode_surface
+    from .surface import encode_surface  # numba
+    from .value_list import encode_values
 
     values = values[values > 0]
     table = np.zeros(int(values[-1]) + 1, np.int32)
     table[values] = np.arange(1, len(values) + 1)
-    planes = encode_surface(table[depth])
-    if planes is None:
+    plane = encode_surface(table[depth])
+    if plane is None:
         return None
-    coded = _encode_values(values)
-    return bytes([_SURFACE]) + len(coded).to_bytes(_SIZE, "little") + coded + planes
+    coded = encode_values(values)
+    return bytes([_SURFACE]) + len(coded).to_bytes(_SIZE, "little") + coded + plane
 
 
 def _decode_surface(payload: bytes, height: int, width: int) -> np.ndarray:
-    from .surface import decode_surface
+    from .surface import decode_surface  # numba
+
+    values, plane = _surface_parts(payload)
+    return values[decode_surface(plane, height, width, len(values) - 1)]
+
+
+def _decoded(payload: bytes, fewest: np.ndarray) -> np.ndarray:
+    """Return the plane that a payload decodes to, which was coded from the merged values.
+
+    `encode_surface` has decoded its plane of places already, so only the list is left to check.
+    """
+    if payload[0] != _SURFACE:
+        return decode_depth(payload, *fewest.shape)
+    values, _ = _surface_parts(payload[1:])
+    if not np.array_equal(values[1:], _used(fewest[fewest > 0])):
+        raise EncodepthError("exact depth decodes to other values than were encoded")
+    return fewest
+
+
+def _surface_parts(payload: bytes) -> tuple[np.ndarray, bytes]:
+    """Return the value of each place in the list, 0 first, and the bytes of the plane."""
+    from .value_list import decode_values  # numba
 
     size = int.from_bytes(payload[:_SIZE], "little")
-    values = _decode_values(payload[_SIZE : _SIZE + size])
-    index = decode_surface(payload[_SIZE + size :], height, width, len(values))
-    return np.concatenate([np.zeros(1, np.uint16), values])[index]
+    values = decode_values(payload[_SIZE : _SIZE + size])
+    return np.concatenate([np.zeros(1, np.uint16), values]), payload[_SIZE + size :]
 
 
 def _index_type(values: np.ndarray) -> type:
     return np.uint8 if len(values) <= _MAX_BYTE else np.uint16
-
-
-def _encode_values(values: np.ndarray) -> bytes:
-    """Code a sorted list by its gaps, each in the light of the gap before."""
-    coder, models = Encoder(), _gap_models()
-    Numbers().put(coder, len(values) - 1)
-    gap = 0
-    for step in np.diff(values, prepend=-1).tolist():
-        models[gap.bit_length()].put(coder, step - 1)
-        gap = step
-    return coder.finish()
-
-
-def _decode_values(data: bytes) -> np.ndarray:
-    coder, models = Decoder(data), _gap_models()
-    count = Numbers().get(coder) + 1
-    if count > 65536:
-        raise CorruptFileError(f"list of {count} depth values; at most 65536 exist")
-    values, value, gap = np.empty(count, np.uint16), -1, 0
-    for i in range(count):
-        gap = models[gap.bit_length()].get(coder) + 1
-        value += gap
-        if value > 65535:
-            raise CorruptFileError(f"depth value {value} is beyond 65535")
-        values[i] = value
-    coder.close()
-    return values
-
-
-def _gap_models() -> list[Numbers]:
-    return [Numbers() for _ in range(18)]
 
 
 def _fewest(values: np.ndarray, error: int) -> np.ndarray:
@@ -253,9 +246,9 @@ def _fewest(values: np.ndarray, error: int) -> np.ndarray:
 
 def _prove(depth: np.ndarray, decoded: np.ndarray, error: int) -> None:
     """Check the promise on the decoded plane before anyone gets the bytes."""
-    for original, row in zip(depth, decoded, strict=True):
-        off = np.abs(row.astype(np.int32) - original)[original > 0].max(initial=0)
-        if off > error or not np.array_equal(row > 0, original > 0):
-            raise EncodepthError(
-                f"depth came back off by {off} steps, more than {error}, or with other holes"
-            )
+    off = np.maximum(depth, decoded) - np.minimum(depth, decoded)
+    worst = int(off[depth > 0].max(initial=0))
+    if worst > error or not np.array_equal(decoded > 0, depth > 0):
+        raise EncodepthError(
+            f"depth came back off by {worst} steps, more than {error}, or with other holes"
+        )
