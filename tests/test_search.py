@@ -64,3 +64,9 @@ def test_whole_qualities_alone_when_nothing_is_finer():
 def test_a_lower_end_is_kept():
     tried = reach(coder(1000, 0.03, 1), (100, 110), start=60, slope=0.03, low=40, fine=False)
     assert min(tried).quality == 40
+
+
+def test_beyond_quality_100_the_error_is_halved_on_request():
+    tried = reach(coder(1, 0.03, 1), (97, 100), start=50, slope=0.03, octaves=4)
+    assert any(97 <= value <= 100 for value in tried.values())
+    assert min(s.stretch for s in tried) >= 2.0**-4

@@ -20,6 +20,7 @@ from pathlib import Path
 from types import ModuleType
 
 import numpy as np
+
 from encodepth.io.pictures import read
 
 HERE = Path(__file__).parents[1]

@@ -17,17 +17,19 @@ import numpy as np
 
 from . import codings
 from .codings.base import Ask, Coded, Facts
+from .codings.depthmap import within
+from .codings.depthquality import aim
 from .codings.exact import bound_of_rmse
 from .container.still import Still
 from .container.stream import Stream
 from .errors import CorruptFileError, InvalidImageError, InvalidSettingError
-from .frame import INVALID, RgbdImage
+from .frame import INVALID, Note, RgbdImage
 from .learned.models import Models
 from .metrics import DepthErrors, depth_errors
 from .modalities import IMAGE, NAMES, PLANES, modality
 from .plan import LOSSY, plan
 from .references import Seen
-from .search import Setting, depth_within, file_within
+from .search import Setting, depth_about, depth_within, file_within
 from .settings import DEFAULT_QUALITY, Settings
 
 DEFAULT_MODEL = "base"
@@ -59,6 +61,8 @@ class Codec:
         max_depth_error: float | None = None,
         lossless: str | Iterable[str] = (),
         coding: str | Mapping[str, str] = "auto",
+        near: float | None = None,
+        far: float | None = None,
         effort: int = 7,
         coder: str | Mapping[str, str] | None = None,
     ) -> bytes:
@@ -76,6 +80,7 @@ class Codec:
             lossless: "color", "depth", "both", or names: what to keep exactly.
             coding: a name of `encodepth.codings`, "auto" (what measured best at that effort), or
                 one of these for each of "color" and "depth".
+            near, far: metres; depth outside becomes holes.
             effort: 1 (fast) .. 9 (small).
             coder: what `coding` was called in version 0.1: "learned", "avif", "jxl", "auto".
 
@@ -93,6 +98,8 @@ class Codec:
             lossless=lossless,
             coding=coding,
             coder=coder,
+            near=near,
+            far=far,
             effort=effort,
         )
         return self.code(image, settings).data
@@ -101,6 +108,7 @@ class Codec:
         """Return the picture as a file, and what the encoder knows of it; see `encode`."""
         settings.check(image.held)
         settings.check_still(image.held)
+        image = _between(image, settings)
         job = _Job(image, self._models, settings)
         quality = DEFAULT_QUALITY if settings.quality is None else settings.quality
         given = settings.depth_quality
@@ -174,6 +182,7 @@ class _Job:
     models: Models
     settings: Settings
     near: int = DEFAULT_QUALITY  # what met an error of depth for another colour
+    searched: bool = False  # whether depth's quality is searched for a size
     color: tuple[int, Stream] | None = None  # the last one that was coded, and its quality
 
     def file(self, quality: int, depth: Setting) -> bytes:
@@ -197,6 +206,7 @@ class _Job:
         color = self._is_lossy("color")
         depth = self._is_lossy("depth") and fixed is None and self.settings.target_rmse is None
         stays = None if depth else fixed or Setting(quality)
+        self.searched = depth
         return file_within(self.file, target, quality, color=color, depth=stays)
 
     def _color(self, quality: int, seen: Seen) -> Stream:
@@ -215,23 +225,30 @@ class _Job:
             if self._is_lossy("depth") and depth.any():
                 masks = [_stream("mask", self._code("mask", valid, Ask(), seen))]
 
-        def code(setting: Setting) -> list[Stream]:
-            return self._depth_at(depth, setting, seen, masks)
+        unit = self.image.depth_unit
 
         def measured(setting: Setting) -> tuple[list[Stream], float]:
-            streams = code(setting)
-            return streams, _rmse(depth, streams[-1], seen) * self.image.depth_unit * 1000
+            streams = self._depth_at(depth, setting, seen, masks)
+            return streams, _rmse(depth, streams[-1], seen) * unit * 1000
 
-        if self.settings.target_rmse is None:
-            return code(setting)
-        streams, self.near = depth_within(measured, self.settings.target_rmse, self.near)
-        return streams
+        if self.settings.target_rmse is not None:
+            streams, self.near = depth_within(measured, self.settings.target_rmse, self.near)
+            return streams
+        if self.searched or not self._means_an_error():
+            return self._depth_at(depth, setting, seen, masks)
+        goal = aim(depth, unit, setting.quality)
+        return depth_about(measured, _bytes, goal, setting, depth.size)
+
+    def _means_an_error(self) -> bool:
+        """Whether depth's quality stands for an error, which that of a network's own does not."""
+        return self._is_lossy("depth") and self.settings.coding.get("depth") != "learned"
 
     def _depth_at(
         self, depth: np.ndarray, setting: Setting, seen: Seen, masks: list[Stream]
     ) -> list[Stream]:
         error = self.settings.bound(self.image.depth_unit, self.image.rounding)
-        ask = Ask(setting.quality, error, stretch=setting.stretch)
+        unit = self.image.depth_unit
+        ask = Ask(setting.quality, error, stretch=setting.stretch, unit=unit)
         stream = _stream("depth", self._code("depth", depth, ask, seen))
         if codings.of(stream.coding, stream.modality).exact:
             return [stream]
@@ -338,6 +355,15 @@ def facts_of(stream: Stream) -> Facts:
     return codings.module(row).facts(modality(stream.modality).name, _coded(stream))
 
 
+def _between(image: RgbdImage, settings: Settings) -> RgbdImage:
+    """Return the image with depth outside what was asked for as holes, and a note of how many."""
+    if image.depth is None or (settings.near is None and settings.far is None):
+        return image
+    kept, dropped = within(image.depth, image.depth_unit, settings.near, settings.far)
+    note = Note("depth outside the distances asked for, now holes", dropped)
+    return replace(image, depth=kept, notes=(*image.notes, note) if dropped else image.notes)
+
+
 def _wanted(streams: str | Iterable[str] | None) -> tuple[str, ...]:
     if streams is None:
         return (*IMAGE, *PLANES)
@@ -369,6 +395,10 @@ def _rmse(depth: np.ndarray, stream: Stream, seen: Seen) -> float:
     valid = depth > 0
     off = np.subtract(_decode(stream, depth.shape, seen), depth, dtype=np.float64)[valid]
     return float(np.sqrt(np.square(off).mean())) if len(off) else 0.0
+
+
+def _bytes(streams: list[Stream]) -> int:
+    return sum(len(stream.payload) for stream in streams)
 
 
 def _size(coded: Coded) -> int:

@@ -2,8 +2,8 @@
 
 What is measured rises with quality (bytes; one over the error) and is nearly exponential in it, so
 a search interpolates its logarithm. Whole qualities may step over a target; for depth `stretch`
-fills in between: the file's depth range made longer by that factor makes every step of the coder
-as much coarser, which needs nothing of the format or the decoder.
+fills in between, and goes on beyond the ends: a factor on the error that the quality stands for
+(`codings/depthquality.py`).
 """
 
 from __future__ import annotations
@@ -16,6 +16,11 @@ from .errors import InvalidImageError
 
 TOLERANCE = 0.03  # how near to its target a search ends
 LONGEST = 2.0  # stretch; beyond it the next lower quality is nearer
+OCTAVES = 4  # halvings of the error beyond quality 100
+NEAR_ENOUGH = 1.4  # factor on the error a quality stands for, within which it is left alone
+FARTHEST = 4.0  # most that is put right at once
+CORRECTIONS = 2
+TINY = 1 / 1024  # bytes per pixel of depth that are not worth more error
 MOST = 12  # trials of one search
 
 Window = tuple[float, float]
@@ -23,7 +28,7 @@ Coded = TypeVar("Coded")
 
 
 class Setting(NamedTuple):
-    """A quality 0..100 and how much longer than needed the depth range is."""
+    """A quality 0..100, and a factor on the error that it stands for; depth only."""
 
     quality: int
     stretch: float = 1.0
@@ -82,7 +87,9 @@ def file_within(
 def depth_within(
     code: Callable[[Setting], tuple[Coded, float]], millimetres: float, quality: int
 ) -> tuple[Coded, int]:
-    """Return coded depth whose error is nearest to the one asked for, and its quality.
+    """Return coded depth whose error is the one asked for within 3 %, and its quality.
+
+    Where no setting meets it (what is coded apart changes by leaps), the next smaller error.
 
     Args:
         code: codes depth at a setting and returns it with its error in mm (RMSE).
@@ -100,11 +107,13 @@ def depth_within(
         coded, found = code(setting)
         found = max(found, 1e-6)
         off = abs(math.log(found / millimetres))
+        if found > (1 + TOLERANCE) * millimetres:
+            off += math.log(1e9)  # a smaller error than asked for is better, a larger is none
         if best is None or off < best[0]:
             best = (off, coded, setting.quality)
         return 1 / found
 
-    tried = reach(fidelity, window, start=quality, slope=0.02)
+    tried = reach(fidelity, window, start=quality, slope=0.035, octaves=OCTAVES)
     if max(tried.values()) < window[0]:
         raise InvalidImageError(
             f"depth is off by {1 / max(tried.values()):.3g} mm (RMSE) at best, more than the "
@@ -112,6 +121,51 @@ def depth_within(
         )
     assert best is not None
     return best[1], best[2]
+
+
+def depth_about(
+    code: Callable[[Setting], tuple[Coded, float]],
+    size: Callable[[Coded], int],
+    aim: float,
+    setting: Setting,
+    pixels: int,
+) -> Coded:
+    """Return coded depth whose error is about what its quality stands for.
+
+    It is coded once, and again, at most twice, where the error came out otherwise.
+
+    Args:
+        code: codes depth at a setting and returns it with its error in mm (RMSE).
+        size: of what was coded, in bytes.
+        aim: the error in mm that the setting stands for.
+        setting: the one to try first.
+        pixels: of the depth map.
+    """
+    tried: list[tuple[float, float]] = []  # logarithms of stretch, and of error over aim
+    best: tuple[float, Coded] | None = None
+    stretch = 0.0
+    for _ in range(1 + CORRECTIONS):
+        coded, found = code(setting._replace(stretch=setting.stretch * math.exp(stretch)))
+        off = math.log(max(found, 1e-9) / aim)
+        loss = off if off > 0 else min(-off, math.log(2))  # too exact is never worse than twice off
+        if best is None or loss < best[0]:
+            best = (loss, coded)
+        tiny = size(coded) < TINY * pixels
+        if abs(off) <= math.log(NEAR_ENOUGH) or (off < 0 and tiny):
+            break
+        tried.append((stretch, off))
+        stretch = _zero(tried)
+    assert best is not None
+    return best[1]
+
+
+def _zero(tried: list[tuple[float, float]]) -> float:
+    """Return where a rising function may be 0: between points that enclose it, else farther on."""
+    x, y = tried[-1]
+    for x0, y0 in tried[:-1]:
+        if y0 * y < 0:
+            return x - y * (x - x0) / (y - y0)
+    return x - min(max(y, -math.log(FARTHEST)), math.log(FARTHEST))
 
 
 def reach(
@@ -122,6 +176,7 @@ def reach(
     slope: float,
     low: int = 0,
     fine: bool = True,
+    octaves: int = 0,
 ) -> dict[Setting, float]:
     """Try settings until one measures within the window, or none can.
 
@@ -132,6 +187,7 @@ def reach(
         slope: how much the logarithm rises per quality, about.
         low: no lower quality is tried.
         fine: stretch may be tried too, once two qualities in a row enclose the window.
+        octaves: so often the error of quality 100 may be halved where no quality is high enough.
 
     Returns:
         All trials; the caller picks.
@@ -146,7 +202,18 @@ def reach(
     _approach(whole, {}, window, (low, 100), 1, start, slope)
     above = [setting for setting, value in tried.items() if value > window[1]]
     inside = any(window[0] <= value <= window[1] for value in tried.values())
-    if inside or not above or not fine:
+    if inside or not fine:
+        return tried
+    if not above:
+        if not octaves:
+            return tried
+
+        def beyond(halved: float) -> float:
+            setting = Setting(100, 2.0**-halved)
+            tried[setting] = measure(setting)
+            return tried[setting]
+
+        _approach(beyond, {0: tried[Setting(100)]}, window, (0, octaves), 1 / 64, None, math.log(2))
         return tried
     nearest = min(above)
 

@@ -54,6 +54,7 @@ class Settings:
         target_rmse: millimetres, root of the mean squared error of depth.
         lossless: modalities that are kept exactly.
         max_depth_error: millimetres that no measured depth pixel may be off by.
+        near, far: metres; depth outside becomes holes.
         coding: modality -> name of its coding, or "auto".
         effort: 1 (fast) .. 9 (small).
 
@@ -84,6 +85,10 @@ class Settings:
         "No measured depth pixel is off by more; checked before the file is written.",
         kind=float,
     )
+    near: float | None = _setting(
+        None, "M", "Depth nearer than M metres becomes a hole.", kind=float
+    )
+    far: float | None = _setting(None, "M", "Depth beyond M metres becomes a hole.", kind=float)
     coding: Mapping[str, str] = field(default_factory=dict)
     effort: int = _setting(7, "E", "1 is fast, 9 is small.  [default: 7]", low=1, high=9)
 
@@ -186,6 +191,15 @@ class Settings:
                 f"{say('target_rmse')} {rmse:g} is no number of millimetres above 0"
             )
 
+        for name in ("near", "far"):
+            metres = getattr(self, name)
+            if metres is not None and not (math.isfinite(metres) and metres >= 0):
+                raise InvalidSettingError(f"{say(name)} {metres:g} is no distance in metres")
+        if self.near is not None and self.far is not None and self.near > self.far:
+            raise InvalidSettingError(
+                f"{say('near')} {self.near:g} m lies beyond {say('far')} {self.far:g} m"
+            )
+
     def _check_held(self, held: Collection[str], say: Callable[[str], str]) -> None:
         words = {"color": "colour picture", "depth": "depth map"}
         for name in self.lossless:
@@ -194,7 +208,7 @@ class Settings:
                 raise InvalidSettingError(
                     f"{say('lossless')} {asked}, but there is no {words.get(name, name)}"
                 )
-        for name in ("depth_quality", "max_depth_error", "target_rmse"):
+        for name in ("depth_quality", "max_depth_error", "target_rmse", "near", "far"):
             if getattr(self, name) is not None and "depth" not in held:
                 raise InvalidSettingError(f"{say(name)}, but there is no depth map")
 

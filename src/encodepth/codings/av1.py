@@ -20,18 +20,20 @@ def encode(modality: str, plane: np.ndarray, ask: Ask, seen: References) -> Code
     mapped = depth.to_plane(plane, ask)
     if mapped is None:
         return None
-    codes, low, high = mapped
-    payload = frames.encode_plane(codes, ask.quality, ask.effort)
-    return Coded(payload, bytes([ask.quality]) + pack_range(low, high))
+    payload = frames.encode_plane(mapped.plane, mapped.quality, ask.effort)
+    payload = mapped.beside(plane, ask.effort) + payload
+    return Coded(payload, bytes([ask.quality]) + pack_range(mapped.low, mapped.high))
 
 
 def decode(modality: str, coded: Coded, shape: tuple[int, int], seen: References) -> np.ndarray:
     """Decode what `encode` coded."""
-    facts_ = facts(modality, coded)
+    known = facts(modality, coded)
     if modality == "color":
         return frames.decode_color(coded.payload, *shape)
-    plane = frames.decode_plane(coded.payload, *shape)
-    return depth.to_steps(plane, seen.plane("mask"), facts_.low, facts_.high)
+    valid = seen.plane("mask")
+    apart, payload = depth.split(coded.payload, valid, shape)
+    plane = frames.decode_plane(payload, *shape)
+    return depth.to_steps(plane, valid, known.low, known.high, apart)
 
 
 def facts(modality: str, coded: Coded) -> Facts:

@@ -15,7 +15,9 @@ from . import depth
 from .av1 import facts
 from .av1_frames import TOP
 from .base import Ask, Coded, References, pack_range
-from .filling import depth_plane, depth_range
+from .depthmap import Mapping, beside, to_plane
+
+_LOOKED_AT = 5  # pictures of a group from which the line of depth is chosen
 
 __all__ = ["decode_group", "encode_group", "facts"]
 
@@ -28,14 +30,18 @@ def encode_group(
         options = groups.color_options(ask.quality, ask.effort, ask.live)
         parameters = bytes([ask.quality])
         return _chained(modality, groups.encode_group(planes, options), parameters)
-    ranges = [depth_range(plane) for plane in planes if plane.any()]
-    low, high = min(r[0] for r in ranges or [(1, 0)]), max(r[1] for r in ranges or [(1, 0)])
-    if low >= high:
+    line = depth.to_plane(np.concatenate(planes[:: max(1, len(planes) // _LOOKED_AT)]), ask)
+    if line is None:
         return None
-    codes = [np.rint(depth_plane(plane, low, high) * TOP).astype(np.uint16) for plane in planes]
-    options = groups.depth_options(ask.quality, ask.effort, ask.live)
-    parameters = bytes([ask.quality]) + pack_range(low, high)
-    return _chained(modality, groups.encode_group(codes, options), parameters)
+    mapping = Mapping(line.low, line.high - line.low)
+    low, far = line.low, line.far or line.high
+    inside = [np.where((p >= low) & (p <= far), p, np.uint16(0)) for p in planes]
+    codes = [np.rint(to_plane(p, mapping) * TOP).astype(np.uint16) for p in inside]
+    payloads = groups.encode_group(codes, groups.depth_options(line.quality, ask.effort, ask.live))
+    outside = [np.where(held == 0, p, np.uint16(0)) for p, held in zip(planes, inside, strict=True)]
+    apart = [beside(plane, line.far_bound, ask.effort) for plane in outside]
+    payloads = [far + payload for far, payload in zip(apart, payloads, strict=True)]
+    return _chained(modality, payloads, bytes([ask.quality]) + pack_range(line.low, line.high))
 
 
 def decode_group(
@@ -43,13 +49,15 @@ def decode_group(
 ) -> Iterator[np.ndarray]:
     """Yield the planes, each decoded when it is asked for."""
     known = facts(modality, group[0])
-    payloads = [coded.payload for coded in group]
     if modality == "color":
-        yield from groups.iterate_group(payloads, (*shape, 3))
+        yield from groups.iterate_group([coded.payload for coded in group], (*shape, 3))
         return
-    for codes, here in zip(groups.iterate_group(payloads, shape), seen, strict=True):
+    masks = [here.plane("mask") for here in seen]
+    parts = [depth.split(c.payload, m, shape) for c, m in zip(group, masks, strict=True)]
+    pictures = groups.iterate_group([payload for _, payload in parts], shape)
+    for codes, (apart, _), valid in zip(pictures, parts, masks, strict=True):
         plane = np.minimum(codes, TOP).astype(np.float32) / np.float32(TOP)
-        yield depth.to_steps(plane, here.plane("mask"), known.low, known.high)
+        yield depth.to_steps(plane, valid, known.low, known.high, apart)
 
 
 def _chained(modality: str, payloads: list[bytes], parameters: bytes) -> list[Coded]:

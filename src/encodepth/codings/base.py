@@ -28,8 +28,8 @@ class Ask:
         quality: 0 (small) .. 100 (good), of lossy codings.
         error: of exact codings of depth, the most that a valid sample may be off by, in steps.
         effort: 1 (fast) .. 9 (small).
-        stretch: of lossy codings of depth, how much longer than needed the range of depth is
-            made: every step of the coder is that much coarser, between two qualities.
+        stretch: of lossy codings of depth, a factor on the error that the quality stands for.
+        unit: metres per step of depth.
         live: of codings over time, whether a picture's bytes are wanted as soon as it is there.
     """
 
@@ -37,6 +37,7 @@ class Ask:
     error: int = 0
     effort: int = 7
     stretch: float = 1.0
+    unit: float = 0.001
     live: bool = False
 
 

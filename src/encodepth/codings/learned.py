@@ -23,11 +23,10 @@ def encode(modality: str, plane: np.ndarray, ask: Ask, seen: References) -> Code
         )
     parameters, samples = b"", plane
     if modality == "depth":
-        mapped = depth.to_plane(plane, ask)
+        mapped = depth.whole_range(plane, ask)
         if mapped is None:
             return None
-        samples, low, high = mapped
-        parameters = pack_range(low, high)
+        samples, parameters = mapped.plane, pack_range(mapped.low, mapped.high)
     guide = seen.original(model.guide) if model.guide else None
     beside = () if guide is None else (_as_guide(model.guide, guide),)
     samples = np.ascontiguousarray(samples)
@@ -61,5 +60,5 @@ def _as_guide(kind: str, original: np.ndarray) -> np.ndarray:
     """Return what an encoder sees beside its target: colour, or depth mapped to 0..1."""
     if kind == "color":
         return original
-    mapped = depth.to_plane(original, Ask())
-    return np.zeros(original.shape, np.float32) if mapped is None else mapped[0]
+    mapped = depth.whole_range(original, Ask())
+    return np.zeros(original.shape, np.float32) if mapped is None else mapped.plane

@@ -13,40 +13,44 @@ import numpy as np
 from ..errors import CorruptFileError
 from ..learned.restore import MAX_STRENGTH, strength_of
 from ..packing import Fields
-from . import av1, depth
 from . import av1_frames as frames
-from .base import Ask, Coded, Facts, References, nothing_left, take_quality, take_range
+from . import depth
+from .base import Ask, Coded, Facts, References, nothing_left, pack_range, take_quality, take_range
 
 WEIGHTS = "restore"  # the shipped weights
 
 
 def encode(modality: str, plane: np.ndarray, ask: Ask, seen: References) -> Coded | None:
     """Code depth (h, w); what the network would not bring nearer is AV1's own."""
-    mapped, plain = depth.to_plane(plane, ask), av1.encode(modality, plane, ask, seen)
-    if mapped is None or plain is None:
+    mapped = depth.to_plane(plane, ask)
+    if mapped is None:
         return None
-    codes, valid, color = mapped[0], plane > 0, seen.plane("color")
-    rough = frames.decode_plane(plain.payload, *codes.shape)
-    rmse = math.sqrt(float(np.square(rough - codes)[valid].mean()))
+    payload = frames.encode_plane(mapped.plane, mapped.quality, ask.effort)
+    inside = (plane > 0) & ((plane <= mapped.far) if mapped.far else True)
+    rough, color = frames.decode_plane(payload, *plane.shape), seen.plane("color")
+    rmse = math.sqrt(float(np.square(rough - mapped.plane)[inside].mean()))
     strength, network = strength_of(frames.TOP * rmse), seen.models[WEIGHTS]
-    if not network.helps(rough, codes, valid, strength, color):
-        return Coded(plain.payload, plain.parameters, coding="av1")
+    helps = network.helps(rough, mapped.plane, inside, strength, color)
+    payload = mapped.beside(plane, ask.effort) + payload
+    quality, line = bytes([ask.quality]), pack_range(mapped.low, mapped.high)
+    if not helps:
+        return Coded(payload, quality + line, coding="av1")
     weights = network.fingerprint.to_bytes(4, "little")
-    parameters = plain.parameters[:1] + weights + plain.parameters[1:]
     leans = (("color", 0),) if color is not None else ()
-    return Coded(bytes([strength]) + plain.payload, parameters, leans)
+    return Coded(bytes([strength]) + payload, quality + weights + line, leans)
 
 
 def decode(modality: str, coded: Coded, shape: tuple[int, int], seen: References) -> np.ndarray:
     """Decode what `encode` coded."""
-    known = facts(modality, coded)
-    rough = frames.decode_plane(coded.payload[1:], *shape)
-    mask = seen.plane("mask")
-    valid = np.ones(shape, bool) if mask is None else mask
+    known, mask = facts(modality, coded), seen.plane("mask")
+    apart, payload = depth.split(coded.payload[1:], mask, shape)
+    rough = frames.decode_plane(payload, *shape)
+    inside = np.ones(shape, bool) if mask is None else mask
+    inside = inside if apart is None else inside & (apart == 0)
     network = seen.models.of(known.weights, "restore", modality)
     color = seen.plane("color") if coded.references else None
-    plane = network.restore(rough, valid, coded.payload[0], color)
-    return depth.to_steps(plane, mask, known.low, known.high)
+    plane = network.restore(rough, inside, coded.payload[0], color)
+    return depth.to_steps(plane, mask, known.low, known.high, apart)
 
 
 def facts(modality: str, coded: Coded) -> Facts:

@@ -89,7 +89,7 @@ class GroupEncoder:
         quality = DEFAULT_QUALITY if settings.quality is None else settings.quality
         if name == "depth" and settings.depth_quality is not None:
             quality = settings.depth_quality
-        ask = Ask(quality, self._bound(name), settings.effort, live=self.live)
+        ask = Ask(quality, self._bound(name), settings.effort, unit=self.unit, live=self.live)
         asked = settings.ask(name)
         chosen = settings.coding.get(name, "auto")
         for coding in plan(name, asked, settings.effort, chosen, over_time=True).codings:

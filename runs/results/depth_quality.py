@@ -1,0 +1,168 @@
+"""What a depth quality means on every sequence: error in mm and bytes, before and now.
+
+Time: an hour on two busy cores for four frames of each sequence. Needs the data.
+
+    python runs/results/depth_quality.py [--frames 4] [--test] [-o results/depth_quality.json]
+
+Before: lowest..highest depth of the frame mapped to 12 bits, AV1 at that quality, values merged
+where that is smaller at no more error (0.1). Now: `encodepth.encode(depth_quality=...)`. Depth
+alone, whole files, effort 7, 65535 taken as a hole. The last column sets bytes now against bytes
+before at the same error, interpolated between qualities.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+
+from encodepth import RgbdImage, decode, encode
+from encodepth.codings import av1, exact
+from encodepth.codings.depthmap import Mapping, from_plane
+from encodepth.codings.filling import depth_plane, depth_range
+from encodepth.codings.mask import encode_mask
+from encodepth.container import Coding, Container, Kind, Stream
+from encodepth.io.dataset import open_dataset
+from encodepth.io.pair import Pair
+
+QUALITIES = (10, 30, 50, 70, 90)
+BEFORE = (0, *QUALITIES, 99)  # two more, so that more errors lie between them
+EFFORT = 7
+PARTS = ("train", "sequences/train", "val", "sequences/val")
+TEST = ("test", "sequences/test")
+
+Point = tuple[float, float, int]  # RMSE and largest error in mm, bytes
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--frames", type=int, default=4, help="of each sequence")
+    parser.add_argument("--test", action="store_true", help="the test sequences, and no others")
+    parser.add_argument("-o", "--output", type=Path)
+    options = parser.parse_args()
+    rows = []
+    for part in TEST if options.test else PARTS:
+        for name, pairs in sequences(options.data / part).items():
+            rows.append(measure(f"{part}/{name}", spread(pairs, options.frames)))
+            show(rows[-1])
+            if options.output:
+                record = {"effort": EFFORT, "frames": options.frames, "sequences": rows}
+                options.output.write_text(json.dumps(record, indent=1) + "\n")
+    middles(rows)
+
+
+def sequences(folder: Path) -> dict[str, list[Pair]]:
+    found: dict[str, list[Pair]] = {}
+    for pair in open_dataset(folder).pairs:
+        found.setdefault(pair.sequence, []).append(pair)
+    return found
+
+
+def spread(pairs: list[Pair], count: int) -> list[Pair]:
+    """Return so many of them, evenly spread and without the ends."""
+    places = (np.arange(count) + 0.5) * len(pairs) / count
+    return [pairs[i] for i in dict.fromkeys(places.astype(int).tolist())]
+
+
+def measure(name: str, pairs: list[Pair]) -> dict[str, object]:
+    """Return the figures of one sequence, over its frames, by quality."""
+    before: dict[int, list[Point]] = {q: [] for q in BEFORE}
+    now: dict[int, list[Point]] = {q: [] for q in QUALITIES}
+    equal: dict[int, list[float]] = {q: [] for q in QUALITIES}
+    ranges = []
+    for pair in pairs:
+        whole = pair.load()
+        image = RgbdImage(depth=whole.depth, depth_unit=whole.depth_unit)
+        assert image.depth is not None
+        low, high = depth_range(image.depth)
+        ranges.append((high - low) * image.depth_unit)
+        for q in BEFORE:
+            before[q].append(point(image, encode_before(image, q)))
+        curve = sorted(points[-1][::2] for points in before.values())
+        for q in QUALITIES:
+            now[q].append(point(image, encode(image, depth_quality=q, effort=EFFORT)))
+            rmse, _, size = now[q][-1]
+            if curve[0][0] <= rmse <= curve[-1][0]:
+                errors, sizes = np.log(np.maximum(curve, 1e-9)).T
+                equal[q].append(size / np.exp(np.interp(np.log(rmse), errors, sizes)))
+    return {
+        "sequence": name,
+        "frames": len(pairs),
+        "range_m": round(float(np.median(ranges)), 3),
+        "before": {q: summary(before[q]) for q in QUALITIES},
+        "now": {q: summary(now[q]) for q in QUALITIES},
+        "bytes_at_equal_rmse": {q: round(float(np.mean(r)), 3) for q, r in equal.items() if r},
+    }
+
+
+def encode_before(image: RgbdImage, quality: int) -> bytes:
+    """Return the file that 0.1 makes of a depth map."""
+    depth = image.depth
+    assert depth is not None
+    low, high = depth_range(depth)
+    valid, mapping = depth > 0, Mapping(low, high - low)
+    payload = av1.encode_plane(depth_plane(depth, low, high), quality, EFFORT)
+    mask = encode_mask(valid)
+    streams = [Stream(Kind.MASK, Coding.EXACT, mask)] if not valid.all() else []
+    streams.append(Stream(Kind.DEPTH, Coding.AVIF, payload, quality=quality, low=low, high=high))
+    if len(payload) > depth.size / 32:
+        decoded = from_plane(av1.decode_plane(payload, *depth.shape), valid, mapping)
+        off = np.subtract(decoded, depth, dtype=np.float64)[valid]
+        bound = exact.bound_of_rmse(depth, float(np.sqrt(np.square(off).mean())))
+        merged = exact.encode_depth(depth, bound, EFFORT)
+        if len(merged) < sum(len(s.payload) for s in streams):
+            streams = [Stream(Kind.DEPTH, Coding.EXACT, merged, max_error=bound)]
+    size = (depth.shape[1], depth.shape[0])
+    return Container(tuple(streams), None, size, image.depth_unit).serialize()
+
+
+def point(image: RgbdImage, data: bytes) -> Point:
+    depth = image.depth
+    decoded = decode(data).depth
+    assert depth is not None
+    assert decoded is not None
+    off = np.subtract(decoded, depth, dtype=np.float64)[depth > 0]
+    off *= image.depth_unit * 1000
+    return float(np.sqrt(np.square(off).mean())), float(np.abs(off).max()), len(data)
+
+
+def summary(points: list[Point]) -> dict[str, float]:
+    rmse, largest, sizes = np.array(points).T
+    return {
+        "rmse_mm": round(float(np.median(rmse)), 2),
+        "rmse_95_mm": round(float(np.percentile(rmse, 95)), 2),
+        "largest_mm": round(float(largest.max()), 1),
+        "bytes": round(float(np.median(sizes))),
+    }
+
+
+def show(row: dict) -> None:
+    print(f"{row['sequence']} ({row['frames']} frames, {row['range_m']} m)")
+    for q in QUALITIES:
+        cells = [
+            "{rmse_mm:7.1f} {rmse_95_mm:7.1f} {largest_mm:8.0f} mm {bytes:7.0f} B".format(
+                **row[which][q]
+            )
+            for which in ("before", "now")
+        ]
+        equal = row["bytes_at_equal_rmse"].get(q)
+        print(f"  {q:3} {cells[0]}   {cells[1]}   {equal if equal else '-'}", flush=True)
+
+
+def middles(rows: list[dict]) -> None:
+    """Print, for each quality, the middle of all sequences and how far the farthest is off it."""
+    for which in ("before", "now"):
+        for q in QUALITIES:
+            values = [row[which][q]["rmse_mm"] for row in rows]
+            middle = float(np.median(values))
+            print(
+                f"{which} {q}: {middle:.1f} mm in the middle; "
+                f"{min(values) / middle:.2f} .. {max(values) / middle:.2f} of it"
+            )
+
+
+if __name__ == "__main__":
+    main()
