@@ -23,13 +23,15 @@ if TYPE_CHECKING:
         InvalidSettingError,
         ModelNotFoundError,
     )
-    from .frame import Intrinsics, RgbdImage
+    from .frame import Frame, Intrinsics, RgbdImage
     from .info import FileInfo, inspect
     from .io.dataset import open_dataset
     from .io.pictures import read, write
     from .learned import load_model
     from .learned.weights import list_models
     from .metrics import bd_rate
+    from .sequence.reader import Reader
+    from .sequence.writer import Writer
 
 __version__ = "0.1.0"
 
@@ -44,10 +46,12 @@ _HOMES = {
         "ModelNotFoundError",
     ),
     "info": ("FileInfo", "inspect"),
-    "frame": ("Intrinsics", "RgbdImage"),
+    "frame": ("Frame", "Intrinsics", "RgbdImage"),
     "io.dataset": ("open_dataset",),
     "io.pictures": ("read", "write"),
     "metrics": ("bd_rate",),
+    "sequence.reader": ("Reader",),
+    "sequence.writer": ("Writer",),
     "learned": ("load_model",),
     "learned.weights": ("list_models",),
 }
@@ -59,11 +63,14 @@ __all__ = [
     "DesyncError",
     "EncodepthError",
     "FileInfo",
+    "Frame",
     "Intrinsics",
     "InvalidImageError",
     "InvalidSettingError",
     "ModelNotFoundError",
+    "Reader",
     "RgbdImage",
+    "Writer",
     "bd_rate",
     "decode",
     "encode",

@@ -1,0 +1,199 @@
+"""Recordings through a file: any frame in any order, promises kept, whole after a kill."""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from encodepth import InvalidImageError, InvalidSettingError, Reader, RgbdImage, Writer
+from encodepth.container.header import Camera
+from encodepth.errors import CorruptFileError, EncodepthError
+from encodepth.frame import Intrinsics
+from encodepth.metrics import psnr
+
+NS = 1_000_000_000
+
+
+def image(i: int, height: int = 48, width: int = 64, planes: bool = False) -> RgbdImage:
+    """A box that moves over a slanted floor; a hole moves with it."""
+    y, x = np.mgrid[:height, :width]
+    depth = (4000 - 20 * y + 3 * x).astype(np.uint16)
+    color = np.stack([x * 3, y * 4, 128 + 0 * x], -1).astype(np.uint8)
+    box = (x > 5 + i) & (x < 20 + i) & (y > 10) & (y < 30)
+    depth[box], color[box] = 900, (200, 30, 90)
+    depth[(x == 5 + i) & (y > 8)] = 0
+    further = {"confidence": (box * 2).astype(np.uint8)} if planes else {}
+    return RgbdImage(color, depth, 0.001, Intrinsics(50.0, 50.0, 31.5, 23.5), further)
+
+
+def record(count: int = 10, key_interval: int = 4, **settings) -> bytes:
+    out = io.BytesIO()
+    with Writer(out, key_interval=key_interval, rate=30, **settings) as writer:
+        for i in range(count):
+            assert writer.append(image(i))
+    return out.getvalue()
+
+
+def test_frames_come_back_in_order_and_in_any_order():
+    reader = Reader(record(lossless="depth"))
+    assert len(reader) == 10
+    frames = list(reader)
+    assert [f.number for f in frames] == list(range(10))
+    assert [f.time for f in frames] == [round(i * NS / 30) for i in range(10)]
+    for i in (7, 0, 9, 3, -1):
+        frame = reader[i]
+        assert np.array_equal(frame.image.depth, image(i % 10).depth)
+        assert np.array_equal(frame.image.color, frames[i].image.color)
+        assert psnr(frame.image.color, image(i % 10).color) > 25
+    assert [f.number for f in reader[2:9:3]] == [2, 5, 8]
+    with pytest.raises(IndexError, match="frame 10; the recording has 10"):
+        reader[10]
+
+
+def test_holes_and_bounds_hold_in_every_frame():
+    for settings in ({"quality": 40}, {"max_depth_error": 5}, {"lossless": "both"}, {"effort": 1}):
+        for i, frame in enumerate(Reader(record(**settings))):
+            own = image(i)
+            assert np.array_equal(frame.image.depth == 0, own.depth == 0)
+            off = np.abs(frame.image.depth.astype(int) - own.depth)[own.depth > 0]
+            assert off.max() <= (5 if "max_depth_error" in settings else 0 if "lossless" in settings
+                                 else 2000)  # fmt: skip
+            if "lossless" in settings:
+                assert np.array_equal(frame.image.color, own.color)
+
+
+def test_stamps_poses_cameras_planes_and_metadata_travel():
+    out, pose = io.BytesIO(), np.eye(4)
+    pose[:3, 3] = 1, 2, 3
+    camera = Camera((60.0, 61.0), (32.0, 24.0), 1, (0.1, -0.2, 0.0, 0.0))
+    with Writer(out, cameras={"color": camera}, metadata={"robot": "r2", "run": 7}) as writer:
+        for i in range(3):
+            writer.append(image(i, planes=True), time=10**18 + i * 7, pose=pose)
+    reader = Reader(out.getvalue())
+    assert dict(reader.metadata) == {"robot": "r2", "run": 7}
+    assert reader.cameras["color"] == camera
+    assert reader.intrinsics == Intrinsics(50.0, 50.0, 31.5, 23.5)
+    assert reader.times.tolist() == [10**18, 10**18 + 7, 10**18 + 14]
+    assert reader.at(10**18 + 8).number == 1
+    frame = reader[2]
+    assert np.array_equal(frame.pose, pose)
+    assert np.array_equal(
+        frame.image.planes["confidence"], image(2, planes=True).planes["confidence"]
+    )
+
+
+def test_a_frame_may_lack_what_others_have():
+    out = io.BytesIO()
+    with Writer(out, rate=60, key_interval=6) as writer:
+        for i in range(12):
+            whole = image(i)
+            writer.append(whole if i % 2 == 0 else RgbdImage(whole.color))
+    frames = list(Reader(out.getvalue()))
+    assert [f.image.depth is not None for f in frames] == [i % 2 == 0 for i in range(12)]
+    assert all(f.image.color is not None for f in frames)
+
+
+def test_only_what_is_wanted_is_decoded():
+    reader = Reader(record(), streams=("depth",))
+    assert reader[5].image.color is None
+    assert reader[5].image.depth is not None
+
+
+def test_several_threads_and_another_process_read_at_once(tmp_path):
+    path = tmp_path / "r.rgbd"
+    path.write_bytes(record(lossless="depth"))
+    reader = Reader(path)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda i: reader[i % 10].image.depth, range(40)))
+    assert all(np.array_equal(d, image(i % 10).depth) for i, d in enumerate(found))
+    other = pickle.loads(pickle.dumps(reader))
+    assert np.array_equal(other[3].image.depth, image(3).depth)
+    child = os.fork()
+    if child == 0:
+        good = np.array_equal(reader[6].image.depth, image(6).depth)
+        os._exit(0 if good else 1)
+    assert os.waitpid(child, 0)[1] == 0
+
+
+def test_damage_costs_its_chunk_and_is_named():
+    data = bytearray(record(12, 4, lossless="depth"))
+    entries = Reader(bytes(data)).container.chunks
+    data[entries[1].offset + entries[1].size // 2] ^= 1
+    reader = Reader(bytes(data))
+    for i in (0, 3, 8, 11):
+        assert np.array_equal(reader[i].image.depth, image(i).depth)
+    for i in range(4, 8):
+        with pytest.raises(CorruptFileError, match="chunk 1"):
+            reader[i]
+
+
+def test_what_is_cut_short_reads_up_to_the_last_whole_chunk():
+    data = record(12, 4, lossless="depth")
+    entries = Reader(data).container.chunks
+    reader = Reader(data[: entries[2].offset + 60])
+    assert len(reader) == 8
+    assert "truncated" in " ".join(reader.problems)
+    assert np.array_equal(reader[7].image.depth, image(7).depth)
+
+
+def test_a_killed_writer_leaves_whole_chunks(tmp_path):
+    path = tmp_path / "r.rgbd"
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[2])\n"
+        "from test_sequence import Writer, image\n"
+        "writer = Writer(sys.argv[1], key_interval=4, rate=30, lossless='depth')\n"
+        "for i in range(10**6): writer.append(image(i % 40))\n"
+    )
+    child = subprocess.Popen([sys.executable, "-c", program, str(path), str(Path(__file__).parent)])
+    deadline = time.monotonic() + 120
+    while (not path.exists() or path.stat().st_size < 20_000) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    reader = Reader(path)
+    assert len(reader) >= 4
+    for i, frame in enumerate(reader):
+        assert np.array_equal(frame.image.depth, image(i % 40).depth)
+
+
+def test_the_same_frames_give_the_same_bytes():
+    assert record(quality=50) == record(quality=50)
+
+
+def test_a_full_queue_drops_only_where_that_was_asked_for():
+    with Writer(io.BytesIO(), rate=30, key_interval=2, room=1, when_full="drop") as writer:
+        taken = [writer.append(image(i)) for i in range(60)]
+    assert writer.frames == sum(taken)
+    assert writer.dropped == 60 - sum(taken)
+
+
+def test_contradictions_are_named(tmp_path):
+    with pytest.raises(InvalidSettingError, match="append needs a time in ns, or"):
+        Writer(io.BytesIO()).append(image(0))
+    with pytest.raises(InvalidSettingError, match="key_interval 0"):
+        Writer(io.BytesIO(), key_interval=0)
+    (tmp_path / "there.rgbd").write_bytes(b"x")
+    with pytest.raises(EncodepthError, match="exists"):
+        Writer(tmp_path / "there.rgbd")
+    writer = Writer(io.BytesIO(), rate=30, key_interval=2)
+    writer.append(image(0))
+    with pytest.raises(InvalidImageError, match=r"depth unit 0\.002; the recording has"):
+        writer.append(RgbdImage(depth=image(1).depth, depth_unit=0.002))
+    writer.append(image(1))
+    writer.append(image(2, 50, 64))
+    with pytest.raises(InvalidImageError, match="color of frame 2 is 64x50; the"):
+        writer.close()
+    with pytest.raises(CorruptFileError, match=r"not an \.rgbd"):
+        Reader(b"hello")
+    with pytest.raises(EncodepthError, match="does not exist"):
+        Reader(tmp_path / "nowhere.rgbd")
