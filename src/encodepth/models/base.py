@@ -10,8 +10,14 @@ from numpy.typing import NDArray
 from ..errors import ModelNotFoundError
 from .context import Guide
 from .plane_coder import Coded, PlaneCoder
+from .color_restorer import ColorRestorer
 from .restorer import Restorer
-from .restorer_weights import is_restorer, load_restorer
+from .restorer_weights import (
+    is_color_restorer,
+    is_restorer,
+    load_color_restorer,
+    load_restorer,
+)
 from .tcm_model import TcmModel
 from .tcm_weights import is_tcm, load_tcm
 from .weights import find_weights, load_weights
@@ -107,7 +113,7 @@ class BaseModel:
 
 def load_model(
     name_or_path: str | Path = "base", device: str = "cpu"
-) -> BaseModel | TcmModel | Restorer:
+) -> BaseModel | TcmModel | Restorer | ColorRestorer:
     """Load a shipped model by name, or a weights file of any family.
 
     Raises:
@@ -118,4 +124,6 @@ def load_model(
         return TcmModel(load_tcm(path, device))
     if is_restorer(path):
         return load_restorer(path, device)
+    if is_color_restorer(path):
+        return load_color_restorer(path, device)
     return BaseModel(*load_weights(path, device))

@@ -16,9 +16,10 @@ from torch import Tensor
 
 from .. import avif
 from ..models.restorer import RestorerConfig, RestorerNet, features, size_of, strength_of
-from ..models.restorer_weights import load_restorer, save_restorer
+from ..models.restorer_weights import save_restorer
 from .batches import Batch
 from .config import Recipe
+from .start import restorer_state, start_from
 from .tasks import Costs, Task
 
 _QUALITIES = (5.0, 92.0)  # AV1's that are drawn
@@ -34,7 +35,7 @@ class RestoreTask(Task):
         self.config = RestorerConfig()
         self.net = RestorerNet(self.config)
         if recipe.model.init:
-            self.net.load_state_dict(load_restorer(recipe.model.init).net.state_dict())
+            start_from(self.net, restorer_state(recipe.model.init), recipe.model.init)
         self.freeze(tuple(f"net.{prefix}" for prefix in recipe.model.frozen))
 
     def forward(self, batch: Batch) -> Costs:

@@ -23,6 +23,7 @@ from .journal import RUN, Progress, clock, stamp, write_run
 from .loop import Loop, Outcome
 from .recipe import make_recipe, resolved
 from .restoring import RestoreTask
+from .restoring_color import RestoreColorTask
 from .tasks import BaseTask, Task, TcmTask
 
 WEIGHTS = "weights.safetensors"
@@ -73,6 +74,7 @@ def make_task(recipe: Recipe) -> Task:
     tasks: dict[str, Callable[[Recipe], Task]] = {
         "base": BaseTask,
         "restore": RestoreTask,
+        "restore-color": RestoreColorTask,
         "tcm": TcmTask,
     }
     return tasks[recipe.model.family](recipe)

@@ -1,0 +1,157 @@
+"""Colour restored after AV1: what its quantiser took away, estimated from what it left.
+
+The depth restorer's U-net sees decoded RGB, its deviation from the local mean, the quality it was
+coded at and how large the error is (a byte that the encoder sends), and estimates the error. The
+encoder also sends by how much the estimate counts in Y, Cb and Cr. Only floats are involved and no
+symbol hangs on them, so machines may differ by a rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from .restorer import Area, RestorerConfig, RestorerNet, size_of, strength_of, tiles, within
+
+INPUTS, OUTPUTS = 8, 3
+CONFIG = RestorerConfig((16, 48, 80), (0, 2, 4, 1, 1))
+GAIN_ONE = 32  # the gain that takes an estimate as it is
+GAIN_TOP = 63
+_ALIGN = 8
+_WINDOW = 7  # of the local mean
+_YCC = np.array(  # BT.601, full range: rows Y, Cb, Cr of R, G, B
+    [[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]], np.float32
+)
+
+
+@dataclass(frozen=True)
+class Correction:
+    """What the encoder says about a picture's error.
+
+    Attributes:
+        strength: its size, as `strength_of` says it, 0..63.
+        gains: of the estimate in Y, Cb and Cr, in 1 / GAIN_ONE, 0..GAIN_TOP.
+    """
+
+    strength: int
+    gains: tuple[int, int, int] = (GAIN_ONE, GAIN_ONE, GAIN_ONE)
+
+
+def color_net(config: RestorerConfig = CONFIG) -> RestorerNet:
+    """Return a fresh network, whose estimate is zero."""
+    return RestorerNet(config, INPUTS, OUTPUTS)
+
+
+def color_features(decoded: Tensor, size: Tensor, quality: Tensor) -> Tensor:
+    """Return what the network sees, (B, 8, H, W).
+
+    Args:
+        decoded: RGB, 0..255, (B, 3, H, W).
+        size: RMSE of the picture's samples, of 255, (B, 1, 1, 1).
+        quality: that it was coded at, libavif's 0..100, (B, 1, 1, 1).
+    """
+    plane = decoded[:, :1]
+    deviation = torch.asinh((decoded - _local_mean(decoded)) / size)
+    level, quality = torch.log2(size) / 2 - 1, quality / 40 - 1.25
+    return torch.cat(
+        [decoded / 127.5 - 1, deviation, level.expand_as(plane), quality.expand_as(plane)], 1
+    )
+
+
+def _local_mean(x: Tensor) -> Tensor:
+    """Return the mean of a square window about each pixel, of what lies in the picture."""
+    pad = _WINDOW // 2
+    rows = F.avg_pool2d(x, (_WINDOW, 1), 1, (pad, 0), count_include_pad=False)
+    return F.avg_pool2d(rows, (1, _WINDOW), 1, (0, pad), count_include_pad=False)
+
+
+class ColorRestorer:
+    """The network at work on whole pictures of any size, tile by tile.
+
+    Args:
+        net: the network.
+        fingerprint: first 32 bits of the hash of its weights.
+        device: where it runs.
+    """
+
+    codes: tuple[str, ...] = ()  # no modality by itself
+
+    def __init__(self, net: RestorerNet, fingerprint: int, device: str = "cpu") -> None:
+        self.fingerprint = fingerprint
+        self.net = net.eval().requires_grad_(False).to(device)
+        self.net = self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.device = torch.device(device)
+
+    def restore(
+        self, decoded: NDArray[np.uint8], quality: int, correction: Correction
+    ) -> NDArray[np.uint8]:
+        """Return a decoded picture, uint8 (H, W, 3), with the estimated error taken away.
+
+        Args:
+            decoded: as AV1 left it.
+            quality: that it was coded at, 0..100.
+            correction: what the encoder found.
+        """
+        out = np.empty_like(decoded)
+        turn = _mixing(correction.gains)
+        for area, estimate in self._estimates(decoded, quality, correction.strength):
+            picture = decoded[area] + estimate @ turn.T
+            out[area] = np.clip(np.rint(picture), 0, 255).astype(np.uint8)
+        return out
+
+    def correction(
+        self, decoded: NDArray[np.uint8], original: NDArray[np.uint8], quality: int
+    ) -> Correction:
+        """Return what the encoder sends: the size of the error, and the gains that leave least.
+
+        The gains are those of least squares in Y, Cb and Cr, so all zero where the network
+        cannot help.
+        """
+        strength = strength_of(rmse(decoded, original))
+        explained, power = np.zeros(3), np.zeros(3)
+        for area, estimate in self._estimates(decoded, quality, strength):
+            error = original[area].astype(np.float32) - decoded[area]
+            seen, wanted = estimate @ _YCC.T, error @ _YCC.T
+            explained += (seen * wanted).sum((0, 1), dtype=np.float64)
+            power += np.square(seen).sum((0, 1), dtype=np.float64)
+        gains = np.rint(GAIN_ONE * explained / np.maximum(power, 1e-9)).clip(0, GAIN_TOP)
+        y, cb, cr = (int(g) for g in gains)
+        return Correction(strength, (y, cb, cr))
+
+    @torch.inference_mode()
+    def _estimates(
+        self, decoded: NDArray[np.uint8], quality: int, strength: int
+    ) -> Iterator[tuple[Area, NDArray[np.float32]]]:
+        """Yield (where, the error estimated there), tile by tile, in steps of 8 bits."""
+        height, width = decoded.shape[:2]
+        padded = np.pad(decoded, [(0, -height % _ALIGN), (0, -width % _ALIGN), (0, 0)], mode="edge")
+        size, given = (
+            torch.full((1, 1, 1, 1), float(v), device=self.device)
+            for v in (size_of(strength), quality)
+        )
+        for core, wide in tiles(height, width):
+            seen = tuple(
+                slice(s.start, s.stop + -s.stop % _ALIGN) for s in wide
+            )  # a picture's last tile takes the padding
+            part = torch.from_numpy(np.ascontiguousarray(padded[seen])).to(self.device)
+            x = color_features(part.permute(2, 0, 1)[None].float(), size, given)
+            error = self.net(x.contiguous(memory_format=torch.channels_last)) * size
+            yield core, error[0].permute(1, 2, 0).cpu().numpy()[within(core, wide)]
+
+
+def rmse(decoded: NDArray[np.uint8], original: NDArray[np.uint8]) -> float:
+    """Return the root mean squared error over all samples, of 255."""
+    error = np.square(decoded.astype(np.float32) - original).mean(dtype=np.float64)
+    return float(np.sqrt(error))
+
+
+def _mixing(gains: tuple[int, int, int]) -> NDArray[np.float32]:
+    """Return the matrix that weighs an RGB estimate in Y, Cb and Cr."""
+    weights = np.diag(np.array(gains, np.float32) / np.float32(GAIN_ONE))
+    return (np.linalg.inv(_YCC) @ weights @ _YCC).astype(np.float32)
