@@ -11,7 +11,7 @@ from encodepth.train.schedule import make_optimiser
 from encodepth.train.soap import Soap, is_matrix
 from encodepth.train.start import SIZES
 from test_train_loop import after, tensors
-from train_tools import TCM, TINY, loop_of
+from train_tools import loop_of
 
 SOAP = ["optimiser.kind=soap", "optimiser.soap_every=2"]
 
@@ -30,7 +30,7 @@ def excess(kind, lr, steps=200):
         loss = (left @ (layer.weight - best) @ right).square().sum()
         loss.backward()
         optimiser.step()
-    return float(loss)
+    return loss.item()
 
 
 def test_a_quadratic_turned_against_its_axes_falls_faster_than_under_adam():
@@ -98,14 +98,13 @@ def test_what_is_not_turned_moves_as_adam_moves_it():
     assert torch.allclose(mine, other, atol=1e-6)
 
 
-@pytest.mark.parametrize(("table", "more"), [(TINY, ["optimiser.ema=0.9"]), (TCM, [])])
-def test_a_resumed_run_with_soap_equals_an_unbroken_one_bit_for_bit(tmp_path, table, more):
-    settings = [*SOAP, *more, "schedule.steps=6"]
-    whole = loop_of(tmp_path / "whole", table, settings).run()
-    assert loop_of(tmp_path / "cut", table, settings).run(after(3)).step == 3
+def test_a_resumed_run_with_soap_equals_an_unbroken_one_bit_for_bit(tmp_path):
+    settings = [*SOAP, "schedule.steps=6"]
+    whole = loop_of(tmp_path / "whole", settings=settings).run()
+    assert loop_of(tmp_path / "cut", settings=settings).run(after(3)).step == 3
     torch.manual_seed(12345)  # whatever went on in between
     assert whole.done
-    assert loop_of(tmp_path / "cut", table, settings).run().done
+    assert loop_of(tmp_path / "cut", settings=settings).run().done
     a, b = tensors(tmp_path / "whole"), tensors(tmp_path / "cut")
     assert a.keys() == b.keys()
     assert any("axes_1" in k for k in a)
@@ -121,8 +120,8 @@ def test_a_run_does_not_change_its_optimiser(tmp_path):
 
 def test_integer_layers_train_under_soap(tmp_path):
     loop = loop_of(tmp_path, settings=[*SOAP, "optimiser.lr=3e-3", "schedule.steps=6"])
-    name = "planes.color.context.scales.0.out.weight"
-    before = loop.names[name].detach().clone()
+    integer = [n for n in loop.names if "context.scales" in n and n.endswith("weight")]
+    before = {n: loop.names[n].detach().clone() for n in integer}
     assert loop.run().done
-    assert not torch.equal(loop.names[name], before)
+    assert sum(not torch.equal(loop.names[n], before[n]) for n in integer) > len(integer) / 2
     assert all(torch.isfinite(p).all() for p in loop.names.values())

@@ -286,7 +286,7 @@ class Meter:
         """Forget everything so far."""
         self.sums: Figures = {}
         self.count = self.good = 0
-        self.waited, self.began = 0.0, time.monotonic()
+        self.waited, self.began, self.worked = 0.0, time.monotonic(), time.process_time()
 
     def add(self, costs: Figures | None, waited: float) -> None:
         """Count a step; None is one that was skipped."""
@@ -298,12 +298,17 @@ class Meter:
                 self.sums[name] = self.sums.get(name, 0.0) + value
 
     def take(self) -> Figures:
-        """Return the means and start over. `data_share` is the share of time spent waiting."""
+        """Return the means and start over.
+
+        `data_share` is the share of time spent waiting for data, `cores` how many this process
+        had: fewer than its threads where the machine is shared.
+        """
         seconds = max(time.monotonic() - self.began, 1e-9)
         figures = {name: value / max(self.good, 1) for name, value in self.sums.items()}
         figures.setdefault("loss", float("nan"))
         figures["steps_per_second"] = self.count / seconds
         figures["data_share"] = self.waited / seconds
+        figures["cores"] = (time.process_time() - self.worked) / seconds
         self.restart()
         return figures
 
