@@ -1,4 +1,4 @@
-"""The restorer of colour: any size, tiles, gains, weights on disk, pictures coded ahead, training."""
+"""The restorer of colour: any size, tiles, gains, weights, pictures coded ahead, training."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from encodepth.models.color_restorer import (
 from encodepth.models.restorer import RestorerConfig, RestorerNet, strength_of
 from encodepth.models.restorer_weights import load_color_restorer, load_restorer, save_restorer
 from encodepth.train.batches import Batches
-from encodepth.train.config import Ahead, Source
 from encodepth.train.coded import coded_ahead, coded_at
+from encodepth.train.config import Ahead, Source
 from encodepth.train.frames import open_training, open_validation
 from encodepth.train.recipe import make_recipe
 from encodepth.train.run import train

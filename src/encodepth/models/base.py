@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ModelNotFoundError
+from .color_restorer import ColorRestorer
 from .context import Guide
 from .plane_coder import Coded, PlaneCoder
-from .color_restorer import ColorRestorer
 from .restorer import Restorer
 from .restorer_weights import (
     is_color_restorer,
