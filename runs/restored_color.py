@@ -5,11 +5,11 @@ Time: about 3 s of one core a picture at libaom's speed 6, 20 s at speed 4; need
     python runs/restored_color.py --sets val cid22 [--ways 6:ssim 4:psnr] [--every 1]
         [--weights restore-color] [-o results/restored_color.jsonl]
 
-Every picture is coded at six qualities. Its restored curve pays for what a file pays: four bytes of
-the weights' fingerprint, the strength and, with gains, three bytes more. PSNR is of RGB after
-rounding to 8 bits. A line holds a picture; lines that the file has already are not made again. At
-the end the means of the sets are printed. Kodak and `data/test` are for reporting only: nothing is
-chosen by them.
+Every picture is coded at six qualities. Its restored curve pays for what a file pays: four bytes
+of the weights' fingerprint and one of the strength, or three of strength and gains. PSNR is of RGB
+after rounding to 8 bits. A line holds a picture; lines that the file has already are not made
+again. At the end the means of the sets are printed. Kodak and `data/test` are for reporting only:
+nothing is chosen by them.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ QUALITIES = (15, 30, 45, 60, 75, 88)
 PHOTOS = {"cid22": "cid22/validation_*.webp", "kodak": "kodak/*.webp"}
 PAIRS = {"val": 1, "test": 3}  # frames of a sequence, evenly spaced
 SIDES = (480, 640)  # the middle of larger frames
-STRENGTH, GAINS = 5, 3  # bytes
+STRENGTH, GAINS = 5, 2  # bytes, and how many more gains take
 Picture = NDArray[np.uint8]
 
 

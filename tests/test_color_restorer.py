@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from encodepth import avif
+from encodepth.errors import CorruptFileError
 from encodepth.models import restorer as tiling
 from encodepth.models.base import load_model
 from encodepth.models.color_restorer import (
@@ -108,6 +111,19 @@ def test_the_encoder_finds_the_size_of_the_error_and_the_gains_that_leave_least(
     worse = restorer.correction(decoded, (decoded - 3).astype(np.uint8), 40)
     assert worse.gains[0] == 0
     assert rmse(decoded, original.astype(np.uint8)) == pytest.approx(3)
+
+
+@given(st.binary(min_size=3, max_size=3))
+def test_three_bytes_are_a_correction_and_back(data):
+    correction = Correction.unpack(data)
+    assert correction.pack() == data
+    assert Correction.unpack(correction.pack()) == correction
+
+
+@pytest.mark.parametrize("data", [b"", b"12", b"1234"])
+def test_a_correction_of_another_length_is_refused(data):
+    with pytest.raises(CorruptFileError, match=rf"correction has {len(data)} bytes; expected 3"):
+        Correction.unpack(data)
 
 
 def test_weights_come_back_and_depths_are_not_taken_for_colours(tmp_path):

@@ -17,12 +17,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..errors import CorruptFileError
 from .restorer import Area, RestorerConfig, RestorerNet, size_of, strength_of, tiles, within
 
 INPUTS, OUTPUTS = 8, 3
 CONFIG = RestorerConfig((16, 48, 80), (0, 2, 4, 1, 1))
 GAIN_ONE = 32  # the gain that takes an estimate as it is
 GAIN_TOP = 63
+SENT = 3  # bytes of a correction
+_BITS = 6
 _ALIGN = 8
 _WINDOW = 7  # of the local mean
 _YCC = np.array(  # BT.601, full range: rows Y, Cb, Cr of R, G, B
@@ -32,7 +35,7 @@ _YCC = np.array(  # BT.601, full range: rows Y, Cb, Cr of R, G, B
 
 @dataclass(frozen=True)
 class Correction:
-    """What the encoder says about a picture's error.
+    """What the encoder says about a picture's error, in three bytes.
 
     Attributes:
         strength: its size, as `strength_of` says it, 0..63.
@@ -41,6 +44,26 @@ class Correction:
 
     strength: int
     gains: tuple[int, int, int] = (GAIN_ONE, GAIN_ONE, GAIN_ONE)
+
+    def pack(self) -> bytes:
+        """Return it as bytes: four numbers of six bits, the first in the highest."""
+        number = 0
+        for value in (self.strength, *self.gains):
+            number = number << _BITS | value
+        return number.to_bytes(SENT, "big")
+
+    @classmethod
+    def unpack(cls, data: bytes) -> Correction:
+        """Read what `pack` wrote; any three bytes are a correction.
+
+        Raises:
+            CorruptFileError: there are not three bytes.
+        """
+        if len(data) != SENT:
+            raise CorruptFileError(f"colour's correction has {len(data)} bytes; expected {SENT}")
+        number = int.from_bytes(data, "big")
+        strength, y, cb, cr = (number >> _BITS * i & 63 for i in (3, 2, 1, 0))
+        return cls(strength, (y, cb, cr))
 
 
 def color_net(config: RestorerConfig = CONFIG) -> RestorerNet:

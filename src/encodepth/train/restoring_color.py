@@ -17,7 +17,14 @@ from torch import Tensor
 
 from .. import metrics
 from ..errors import EncodepthError
-from ..models.color_restorer import CONFIG, ColorRestorer, Correction, color_features, color_net
+from ..models.color_restorer import (
+    CONFIG,
+    SENT,
+    ColorRestorer,
+    Correction,
+    color_features,
+    color_net,
+)
 from ..models.restorer import size_of, strength_of
 from ..models.restorer_weights import save_restorer
 from .batches import Batch, Frame
@@ -26,7 +33,6 @@ from .start import restorer_state, start_from
 from .tasks import Costs, Task, means
 
 _TAME = 4.0  # a crop's error beyond this many times the picture's counts less and less
-_SENT = 3  # bytes that a picture's correction takes
 
 
 class RestoreColorTask(Task):
@@ -104,7 +110,7 @@ def _figures(restorer: ColorRestorer, frame: Frame) -> dict[str, float]:
     after = metrics.psnr(restored, frame.color)
     return {
         "plain_bpp": coded.bpp,
-        "color_bpp": coded.bpp + 8 * _SENT / pixels,
+        "color_bpp": coded.bpp + 8 * SENT / pixels,
         "color_psnr": after,
         "color_gain": after - metrics.psnr(coded.picture, frame.color),
     }
