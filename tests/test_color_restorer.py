@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from encodepth import avif
-from encodepth.errors import CorruptFileError
+from encodepth.errors import CorruptFileError, ModelNotFoundError
 from encodepth.models import restorer as tiling
 from encodepth.models.base import load_model
 from encodepth.models.color_restorer import (
@@ -27,7 +29,7 @@ from encodepth.train.coded import coded_ahead, coded_at
 from encodepth.train.config import Ahead, Source
 from encodepth.train.frames import open_training, open_validation
 from encodepth.train.recipe import make_recipe
-from encodepth.train.run import train
+from encodepth.train.run import make_task, train
 from train_tools import Shapes
 
 SMALL = RestorerConfig((8, 8, 8), (1, 1, 1, 1, 1))
@@ -215,3 +217,18 @@ def test_training_by_recipe_ends_with_weights_that_load_and_figures_of_whole_fil
     card = (weights.parent / "CARD.md").read_text()
     assert "Restorer of AV1's colour" in card
     assert "color_bd_rate" in card
+
+
+def test_training_goes_on_from_weights_and_from_a_checkpoint(run):
+    (weights,) = train(run, quiet=True, cpu=True)
+    tasks = [
+        make_task(dataclasses.replace(run, model=dataclasses.replace(run.model, init=str(path))))
+        for path in (weights, weights.parent / "checkpoint.safetensors")
+    ]
+    shipped, trained = (task.net.tail.weight for task in tasks)
+    assert torch.equal(shipped, load_color_restorer(weights).net.tail.weight)
+    assert trained.any()
+    assert not torch.equal(trained, shipped)  # those that were trained, not their average
+    save_restorer(weights, SMALL, net())
+    with pytest.raises(ModelNotFoundError, match=r"weights\.safetensors is of another model"):
+        make_task(dataclasses.replace(run, model=dataclasses.replace(run.model, init=str(weights))))
