@@ -28,7 +28,13 @@ from numpy.typing import NDArray
 from encodepth import avif, metrics
 from encodepth.data.dataset import open_dataset
 from encodepth.image import read
-from encodepth.models.color_restorer import ColorRestorer, Correction, rmse
+from encodepth.models.color_restorer import (
+    ColorRestorer,
+    Correction,
+    best_gains,
+    corrected,
+    rmse,
+)
 from encodepth.models.restorer import strength_of
 from encodepth.models.restorer_weights import load_color_restorer
 from encodepth.models.weights import find_weights
@@ -98,17 +104,18 @@ def measure(restorer: ColorRestorer, picture: Picture, speed: int, tune: str) ->
     for quality in QUALITIES:
         data = avif.encode_color_as(picture, quality, speed, tune, threads=1)
         decoded = avif.decode_color(data, *picture.shape[:2])
-        correction = restorer.correction(decoded, picture, quality)
-        plain = Correction(strength_of(rmse(decoded, picture)))
+        strength = strength_of(rmse(decoded, picture))
+        estimate = restorer.estimate(decoded, quality, strength)
+        gains = best_gains(decoded, picture, estimate)
         shown = {
             "av1": (decoded, 0),
-            "strength": (restorer.restore(decoded, quality, plain), STRENGTH),
-            "restored": (restorer.restore(decoded, quality, correction), STRENGTH + GAINS),
+            "strength": (corrected(decoded, estimate, Correction(strength).gains), STRENGTH),
+            "restored": (corrected(decoded, estimate, gains), STRENGTH + GAINS),
         }
         points.append({
             name: [len(data) + more, metrics.psnr(out, picture), metrics.ms_ssim_db(out, picture)]
             for name, (out, more) in shown.items()
-        } | {"gains": correction.gains})  # fmt: skip
+        } | {"gains": gains})  # fmt: skip
     rates = {}
     for name in ("strength", "restored"):
         for i, figure in ((1, "psnr"), (2, "ms_ssim")):

@@ -8,7 +8,6 @@ symbol hangs on them, so machines may differ by a rounding.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..errors import CorruptFileError
-from .restorer import Area, RestorerConfig, RestorerNet, size_of, strength_of, tiles, within
+from .restorer import RestorerConfig, RestorerNet, size_of, strength_of, tiles, within
 
 INPUTS, OUTPUTS = 8, 3
 CONFIG = RestorerConfig((16, 48, 80), (0, 2, 4, 1, 1))
@@ -121,60 +120,61 @@ class ColorRestorer:
             quality: that it was coded at, 0..100.
             correction: what the encoder found.
         """
-        out = np.empty_like(decoded)
-        turn = _mixing(correction.gains)
-        for area, estimate in self._estimates(decoded, quality, correction.strength):
-            picture = decoded[area] + estimate @ turn.T
-            out[area] = np.clip(np.rint(picture), 0, 255).astype(np.uint8)
-        return out
+        return corrected(
+            decoded, self.estimate(decoded, quality, correction.strength), correction.gains
+        )
 
     def correction(
         self, decoded: NDArray[np.uint8], original: NDArray[np.uint8], quality: int
     ) -> Correction:
-        """Return what the encoder sends: the size of the error, and the gains that leave least.
-
-        The gains are those of least squares in Y, Cb and Cr, so all zero where the network
-        cannot help.
-        """
+        """Return what the encoder sends of a picture; gains are 0 where the network cannot help."""
         strength = strength_of(rmse(decoded, original))
-        explained, power = np.zeros(3), np.zeros(3)
-        for area, estimate in self._estimates(decoded, quality, strength):
-            error = original[area].astype(np.float32) - decoded[area]
-            seen, wanted = estimate @ _YCC.T, error @ _YCC.T
-            explained += (seen * wanted).sum((0, 1), dtype=np.float64)
-            power += np.square(seen).sum((0, 1), dtype=np.float64)
-        gains = np.rint(GAIN_ONE * explained / np.maximum(power, 1e-9)).clip(0, GAIN_TOP)
-        y, cb, cr = (int(g) for g in gains)
-        return Correction(strength, (y, cb, cr))
+        estimate = self.estimate(decoded, quality, strength)
+        return Correction(strength, best_gains(decoded, original, estimate))
 
     @torch.inference_mode()
-    def _estimates(
+    def estimate(
         self, decoded: NDArray[np.uint8], quality: int, strength: int
-    ) -> Iterator[tuple[Area, NDArray[np.float32]]]:
-        """Yield (where, the error estimated there), tile by tile, in steps of 8 bits."""
+    ) -> NDArray[np.float32]:
+        """Return the error that the network sees in a picture, (H, W, 3), of 255."""
         height, width = decoded.shape[:2]
         padded = np.pad(decoded, [(0, -height % _ALIGN), (0, -width % _ALIGN), (0, 0)], mode="edge")
         size, given = (
             torch.full((1, 1, 1, 1), float(v), device=self.device)
             for v in (size_of(strength), quality)
         )
-        for core, wide in tiles(height, width):
-            seen = tuple(
-                slice(s.start, s.stop + -s.stop % _ALIGN) for s in wide
-            )  # a picture's last tile takes the padding
-            part = torch.from_numpy(np.ascontiguousarray(padded[seen])).to(self.device)
+        out = np.empty(padded.shape, np.float32)
+        for core, wide in tiles(*padded.shape[:2]):
+            part = torch.from_numpy(np.ascontiguousarray(padded[wide])).to(self.device)
             x = color_features(part.permute(2, 0, 1)[None].float(), size, given)
             error = self.net(x.contiguous(memory_format=torch.channels_last)) * size
-            yield core, error[0].permute(1, 2, 0).cpu().numpy()[within(core, wide)]
+            out[core] = error[0].permute(1, 2, 0).cpu().numpy()[within(core, wide)]
+        return out[:height, :width]
+
+
+def corrected(
+    decoded: NDArray[np.uint8], estimate: NDArray[np.float32], gains: tuple[int, int, int]
+) -> NDArray[np.uint8]:
+    """Return a picture with an estimate of its error taken away, as far as Y, Cb, Cr gains say."""
+    weights = np.diag(np.array(gains, np.float32) / np.float32(GAIN_ONE))
+    turn = np.linalg.inv(_YCC) @ weights @ _YCC
+    whole = decoded + estimate @ turn.T.astype(np.float32)
+    return np.clip(np.rint(whole), 0, 255).astype(np.uint8)
+
+
+def best_gains(
+    decoded: NDArray[np.uint8], original: NDArray[np.uint8], estimate: NDArray[np.float32]
+) -> tuple[int, int, int]:
+    """Return the gains in Y, Cb and Cr with which an estimate leaves the least squared error."""
+    seen = estimate @ _YCC.T
+    wanted = (original.astype(np.float32) - decoded) @ _YCC.T
+    explained, power = ((seen * other).sum((0, 1), dtype=np.float64) for other in (wanted, seen))
+    gains = np.rint(GAIN_ONE * explained / np.maximum(power, 1e-9)).clip(0, GAIN_TOP)
+    y, cb, cr = (int(gain) for gain in gains)
+    return y, cb, cr
 
 
 def rmse(decoded: NDArray[np.uint8], original: NDArray[np.uint8]) -> float:
     """Return the root mean squared error over all samples, of 255."""
     error = np.square(decoded.astype(np.float32) - original).mean(dtype=np.float64)
     return float(np.sqrt(error))
-
-
-def _mixing(gains: tuple[int, int, int]) -> NDArray[np.float32]:
-    """Return the matrix that weighs an RGB estimate in Y, Cb and Cr."""
-    weights = np.diag(np.array(gains, np.float32) / np.float32(GAIN_ONE))
-    return (np.linalg.inv(_YCC) @ weights @ _YCC).astype(np.float32)
