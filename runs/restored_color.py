@@ -3,18 +3,19 @@
 Time: about 3 s of one core a picture at libaom's speed 6, 20 s at speed 4; needs ../shared.
 
     python runs/restored_color.py --sets val cid22 [--ways 6:ssim 4:psnr] [--every 1]
-        [--weights restore-color] [-o results/restored_color.jsonl]
+        [--weights restore-color] [--codings out/codings] [-o results/restored_color.jsonl]
 
-Every picture is coded at six qualities. Its restored curve pays for what a file pays: four bytes
-of the weights' fingerprint and one of the strength, or three of strength and gains. PSNR is of RGB
-after rounding to 8 bits. A line holds a picture; lines that the file has already are not made
-again. At the end the means of the sets are printed. Kodak and `data/test` are for reporting only:
-nothing is chosen by them.
+Every picture is coded at six qualities; what AV1 wrote is kept in the folder of codings. Its
+restored curve pays for what a file pays: four bytes of the weights' fingerprint and one of the
+strength, or three of strength and gains. PSNR is of RGB after rounding to 8 bits. A line holds a
+picture; lines that the file has already are not made again. At the end the means of the sets are
+printed. Kodak and `data/test` are for reporting only: nothing is chosen by them.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Iterator
@@ -27,7 +28,7 @@ from numpy.typing import NDArray
 
 from encodepth import avif, metrics
 from encodepth.data.dataset import open_dataset
-from encodepth.image import read
+from encodepth.image import read, write_file
 from encodepth.models.color_restorer import (
     ColorRestorer,
     Correction,
@@ -53,6 +54,7 @@ def main() -> None:
     parser.add_argument("--sets", nargs="+", default=["val", "cid22"])
     parser.add_argument("--ways", nargs="+", default=["6:ssim"], help="libaom's speed:tune")
     parser.add_argument("--weights", default="restore-color")
+    parser.add_argument("--codings", type=Path, default=Path("out/codings"))
     parser.add_argument("--every", type=int, default=1, help="take every n-th photograph")
     parser.add_argument("-o", "--output", type=Path, default=Path("results/restored_color.jsonl"))
     args = parser.parse_args()
@@ -69,9 +71,8 @@ def main() -> None:
                 key = (f"{restorer.fingerprint:08x}", name, label, int(speed), tune)
                 if key in done:
                     continue
-                record = dict(zip(keys, key, strict=True)) | measure(
-                    restorer, picture, int(speed), tune
-                )
+                payloads = coded(picture, int(speed), tune, args.codings)
+                record = dict(zip(keys, key, strict=True)) | measure(restorer, picture, payloads)
                 records.append(record)
                 with open(args.output, "a", encoding="utf-8") as file:
                     file.write(json.dumps(record) + "\n")
@@ -98,11 +99,22 @@ def pictures(name: str, every: int) -> Iterator[tuple[str, Picture]]:
             yield f"{sequence}/{pair.frame}", np.ascontiguousarray(middle)
 
 
-def measure(restorer: ColorRestorer, picture: Picture, speed: int, tune: str) -> dict[str, Any]:
+def coded(picture: Picture, speed: int, tune: str, folder: Path) -> list[bytes]:
+    """Return a picture at every quality as AV1 codes it, from the folder where it is there."""
+    content, payloads = hashlib.sha256(picture.tobytes()).hexdigest()[:16], []
+    for quality in QUALITIES:
+        path = folder / f"{content}-{speed}-{tune}-{quality}.av1"
+        if not path.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            write_file(path, avif.encode_color_as(picture, quality, speed, tune, threads=1))
+        payloads.append(path.read_bytes())
+    return payloads
+
+
+def measure(restorer: ColorRestorer, picture: Picture, payloads: list[bytes]) -> dict[str, Any]:
     """Return a picture's points, AV1's and restored ones, and their BD-rates in percent."""
     points = []
-    for quality in QUALITIES:
-        data = avif.encode_color_as(picture, quality, speed, tune, threads=1)
+    for quality, data in zip(QUALITIES, payloads, strict=True):
         decoded = avif.decode_color(data, *picture.shape[:2])
         strength = strength_of(rmse(decoded, picture))
         estimate = restorer.estimate(decoded, quality, strength)
