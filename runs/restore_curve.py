@@ -5,8 +5,8 @@ Time: none; reads what a run left.
     python runs/restore_curve.py out/restore-color [--before STEP SECONDS] [-o FILE.jsonl]
 
 A machine that is shared gives a run less than a core, so the CPU time of its steps is added up:
-wall time times the cores that they had. `--before` is what a run has behind it whose metrics are not
-in the folder (a trial that it went on from). A line holds a validation source at a step.
+wall time times the cores that they had. `--before` is what a run has behind it whose metrics are
+not in the folder (a trial that it went on from). A line holds a validation source at a step.
 """
 
 from __future__ import annotations
