@@ -8,6 +8,7 @@ import torch
 
 from encodepth import RgbdImage, inspect
 from encodepth.codec import Codec
+from encodepth.codings import restored
 from encodepth.codings.av1_frames import TOP, decode_plane, encode_plane
 from encodepth.codings.filling import depth_plane, depth_range
 from encodepth.container.still import Still
@@ -198,7 +199,7 @@ def test_auto_restores_from_effort_8_on(codec, monkeypatch):
     monkeypatch.setattr(Restorer, "helps", lambda *_: True)
     assert coding(7) == "av1"
     assert coding(8) == "restored"
-    monkeypatch.setattr("encodepth.codings.restored.WEIGHTS", "no such weights")
+    monkeypatch.setitem(restored.WEIGHTS, "depth", "no such weights")
     with pytest.raises(ModelNotFoundError, match='no model "no such weights"'):
         coding(8)
 

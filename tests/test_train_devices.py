@@ -45,9 +45,9 @@ def test_two_processes_take_the_steps_of_one_with_the_doubled_batch(tmp_path, mo
     one, two = (checkpoint.load(tmp_path / n / checkpoint.NAME) for n in ("one", "two"))
     assert one.step == two.step == 2
     compared = 0
-    for name, moments in one.moments.items():
+    for name, kept in one.optimiser.items():
         # Adam's first moment is a running mean of the averaged gradients.
-        a, b = moments["exp_avg"], two.moments[name]["exp_avg"]
+        a, b = kept["exp_avg"], two.optimiser[name]["exp_avg"]
         assert torch.allclose(a, b, rtol=1e-3, atol=1e-4 * float(a.abs().max()) + 1e-9), name
         compared += float(a.abs().max()) > 0
     assert compared > 50

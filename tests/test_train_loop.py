@@ -24,8 +24,8 @@ def tensors(folder):
     state = checkpoint.load(folder / checkpoint.NAME)
     found = {f"model/{k}": v for k, v in state.model.items()}
     found |= {f"ema/{k}": v for k, v in state.ema.items()}
-    for name, moments in state.moments.items():
-        found |= {f"{name}/{k}": v for k, v in moments.items()}
+    for name, kept in state.optimiser.items():
+        found |= {f"{name}/{k}": v for k, v in kept.items()}
     return found
 
 

@@ -64,6 +64,7 @@ CODINGS: list[Row] = [
     Row(2, "jpegxl", ("color", *_PLANES), ".jpegxl", "JPEG XL", exact=True),
     Row(2, "surface", ("depth",), ".exact", "values in place, by mixed contexts", exact=True),
     Row(2, "contexts", ("mask",), ".mask", "holes by their neighbours", exact=True),
+    Row(3, "restored", ("color",), ".restored", "AV1, then a network"),
     Row(3, "restored", ("depth",), ".restored", "AV1, then a network", masked=True),
     Row(4, "quick", ("depth", *_PLANES), ".quick", "median prediction, one context", exact=True),
     Row(5, "mixed", ("depth", *_PLANES), ".mixed", "median prediction, contexts mixed", exact=True),

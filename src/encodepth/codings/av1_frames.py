@@ -33,6 +33,21 @@ def encode_color(color: np.ndarray, quality: int, effort: int = DEFAULT_EFFORT) 
         quality: 0..100, libavif's.
         effort: 1 (fast) .. 9 (small).
     """
+    return encode_color_as(color, quality, _SPEED[effort], "ssim")
+
+
+def encode_color_as(
+    color: np.ndarray, quality: int, speed: int, tune: str, *, threads: int = 0
+) -> bytes:
+    """Code as `encode_color` does, at a speed of libaom's and tuned for "ssim" or "psnr".
+
+    Args:
+        color: the picture.
+        quality: 0..100, libavif's.
+        speed: 0 (small) .. 10 (fast).
+        tune: what libaom calls so.
+        threads: at most so many, 0 for as many as there are cores.
+    """
     out = io.BytesIO()
     Image.fromarray(color).save(
         out,
@@ -40,8 +55,9 @@ def encode_color(color: np.ndarray, quality: int, effort: int = DEFAULT_EFFORT) 
         quality=min(quality, _BEST),
         subsampling="4:4:4",
         codec="aom",
-        speed=_SPEED[effort],
-        advanced={"tune": "ssim"},
+        speed=speed,
+        advanced={"tune": tune},
+        **({"max_threads": threads} if threads else {}),
     )
     return _strip(out.getvalue())
 

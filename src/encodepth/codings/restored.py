@@ -1,7 +1,9 @@
-"""Lossy depth: an AV1 frame, and a network that takes away what AV1 did to it (a post-filter).
+"""Lossy colour and depth: an AV1 frame, and a network that takes back what AV1 did (a post-filter).
 
-The network sees the decoded plane, the mask, how large the error is (the payload's first byte) and
-decoded colour of the same view. Parameters: the quality, the weights' fingerprint, the range.
+Depth's network sees the decoded plane, the mask, how large the error is (the payload's first byte)
+and decoded colour of the same view. Colour's sees the decoded picture, its quality, and three bytes
+that say how large the error is and how much of the estimate counts in Y, Cb and Cr. Parameters: the
+quality, the weights' fingerprint, of depth the range.
 """
 
 from __future__ import annotations
@@ -12,16 +14,19 @@ import numpy as np
 
 from ..errors import CorruptFileError
 from ..learned.restore import MAX_STRENGTH, strength_of
+from ..learned.restore_color import SENT, Correction
 from ..packing import Fields
 from . import av1_frames as frames
 from . import depth
 from .base import Ask, Coded, Facts, References, nothing_left, pack_range, take_quality, take_range
 
-WEIGHTS = "restore"  # the shipped weights
+WEIGHTS = {"color": "restore-color", "depth": "restore"}  # that ship
 
 
 def encode(modality: str, plane: np.ndarray, ask: Ask, seen: References) -> Coded | None:
-    """Code depth (h, w); what the network would not bring nearer is AV1's own."""
+    """Code colour or depth; what the network would not bring nearer is AV1's own."""
+    if modality == "color":
+        return _encode_color(plane, ask, seen)
     mapped = depth.to_plane(plane, ask)
     if mapped is None:
         return None
@@ -29,7 +34,7 @@ def encode(modality: str, plane: np.ndarray, ask: Ask, seen: References) -> Code
     inside = (plane > 0) & ((plane <= mapped.far) if mapped.far else True)
     rough, color = frames.decode_plane(payload, *plane.shape), seen.plane("color")
     rmse = math.sqrt(float(np.square(rough - mapped.plane)[inside].mean()))
-    strength, network = strength_of(frames.TOP * rmse), seen.models[WEIGHTS]
+    strength, network = strength_of(frames.TOP * rmse), seen.models[WEIGHTS["depth"]]
     helps = network.helps(rough, mapped.plane, inside, strength, color)
     payload = mapped.beside(plane, ask.effort) + payload
     quality, line = bytes([ask.quality]), pack_range(mapped.low, mapped.high)
@@ -42,6 +47,8 @@ def encode(modality: str, plane: np.ndarray, ask: Ask, seen: References) -> Code
 
 def decode(modality: str, coded: Coded, shape: tuple[int, int], seen: References) -> np.ndarray:
     """Decode what `encode` coded."""
+    if modality == "color":
+        return _decode_color(coded, shape, seen)
     known, mask = facts(modality, coded), seen.plane("mask")
     apart, payload = depth.split(coded.payload[1:], mask, shape)
     rough = frames.decode_plane(payload, *shape)
@@ -55,11 +62,38 @@ def decode(modality: str, coded: Coded, shape: tuple[int, int], seen: References
 
 def facts(modality: str, coded: Coded) -> Facts:
     """Say what the parameters mean."""
-    if not coded.payload or coded.payload[0] >= MAX_STRENGTH:
-        raise CorruptFileError("restored depth does not say by how much")
     fields = Fields(coded.parameters)
     quality = take_quality(fields, modality)
     weights = int.from_bytes(fields.take(4, "weights fingerprint"), "little")
+    if modality == "color":
+        nothing_left(fields, modality)
+        if len(coded.payload) < SENT:
+            raise CorruptFileError("restored color does not say by how much")
+        return Facts(quality=quality, weights=weights)
+    if not coded.payload or coded.payload[0] >= MAX_STRENGTH:
+        raise CorruptFileError("restored depth does not say by how much")
     low, high = take_range(fields)
     nothing_left(fields, modality)
     return Facts(quality=quality, low=low, high=high, weights=weights)
+
+
+def _encode_color(color: np.ndarray, ask: Ask, seen: References) -> Coded:
+    payload, quality = frames.encode_color(color, ask.quality, ask.effort), bytes([ask.quality])
+    network = seen.models[WEIGHTS["color"]]
+    decoded = frames.decode_color(payload, *color.shape[:2])
+    correction = network.correction(decoded, color, ask.quality)
+    if not any(correction.gains):
+        return Coded(payload, quality, coding="av1")
+    weights = network.fingerprint.to_bytes(4, "little")
+    return Coded(correction.pack() + payload, quality + weights)
+
+
+def _decode_color(coded: Coded, shape: tuple[int, int], seen: References) -> np.ndarray:
+    known = facts("color", coded)
+    assert known.quality is not None
+    decoded = frames.decode_color(coded.payload[SENT:], *shape)
+    network = seen.models.of(known.weights, "restore_color", "color")
+    restored: np.ndarray = network.restore_color(
+        decoded, known.quality, Correction.unpack(coded.payload[:SENT])
+    )
+    return restored

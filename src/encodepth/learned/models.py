@@ -11,11 +11,17 @@ from .plane import FORMAT as PLANE
 from .plane import Plane
 from .restore import FORMAT as RESTORE
 from .restore import Restorer
+from .restore_color import FORMAT as RESTORE_COLOR
+from .restore_color import ColorRestorer
 from .runtime import Runtime
 from .weights import find_weights, format_of, list_models, read_weights
 
-Model = Plane | Restorer
-_LIGHT: dict[str, type[Plane] | type[Restorer]] = {PLANE: Plane, RESTORE: Restorer}
+Model = Plane | Restorer | ColorRestorer
+_LIGHT: dict[str, type[Any]] = {
+    PLANE: Plane,
+    RESTORE: Restorer,
+    RESTORE_COLOR: ColorRestorer,
+}
 _TORCH = {  # format -> (module, function) that opens it, the extra that brings what it needs
     "encodepth-tcm-1": ("encodepth.thesis.model:load", "thesis"),
 }

@@ -11,10 +11,16 @@ from ..errors import ModelNotFoundError
 from ..learned.weights import find_weights
 from ..thesis.model import TcmModel
 from ..thesis.weights import is_tcm, load_tcm
+from .color_restorer import ColorRestorer
 from .context import Guide
 from .plane_coder import Coded, PlaneCoder
 from .restorer import Restorer
-from .restorer_weights import is_restorer, load_restorer
+from .restorer_weights import (
+    is_color_restorer,
+    is_restorer,
+    load_color_restorer,
+    load_restorer,
+)
 from .weights import load_weights
 
 
@@ -108,7 +114,7 @@ class BaseModel:
 
 def load_model(
     name_or_path: str | Path = "base", device: str = "cpu"
-) -> BaseModel | TcmModel | Restorer:
+) -> BaseModel | TcmModel | Restorer | ColorRestorer:
     """Load a shipped model by name, or a weights file of any family.
 
     Raises:
@@ -119,4 +125,6 @@ def load_model(
         return TcmModel(load_tcm(path, device))
     if is_restorer(path):
         return load_restorer(path, device)
+    if is_color_restorer(path):
+        return load_color_restorer(path, device)
     return BaseModel(*load_weights(path, device))

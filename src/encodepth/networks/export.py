@@ -31,13 +31,15 @@ from ..errors import ModelNotFoundError
 from ..files import write_file
 from ..learned.plane import FORMAT as PLANE
 from ..learned.restore import FORMAT as RESTORE
+from ..learned.restore_color import FORMAT as RESTORE_COLOR
 from ..learned.weights import Graph, format_of, read_weights, with_graphs
 from ..networks.plane import PlaneModel
 from .blocks import linear
+from .color_restorer import color_features
 from .context import INDEX_SHIFT, STEPS, magnitude
 from .integer import EXACT, HIDDEN_MAX, IntegerConv
 from .restorer import RestorerNet, features
-from .restorer_weights import load_restorer
+from .restorer_weights import load_color_restorer, load_restorer
 from .weights import load_weights
 
 _LARGEST_CONSTANT = 64  # numbers; anything larger is a weight that lost its name
@@ -165,6 +167,18 @@ class _Restore(nn.Module):
         return error
 
 
+class _RestoreColor(nn.Module):
+    """AV1's picture, how large its error is and its quality -> the estimated error, of 255."""
+
+    def __init__(self, net: RestorerNet) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, decoded: Tensor, size: Tensor, quality: Tensor) -> Tensor:
+        error: Tensor = self.net(color_features(decoded, size, quality)) * size
+        return error
+
+
 def plane_graphs(model: PlaneModel, kind: str = "color") -> dict[str, Graph]:
     """Return the graphs of a network of the default family, named "kind/piece".
 
@@ -209,6 +223,13 @@ def restorer_graphs(net: RestorerNet) -> dict[str, Graph]:
     size = _Input(torch.ones(1, 1, 1, 1), varies=False)
     inputs = {"codes": plane, "holes": plane, "color": color, "size": size}
     return {"restore/depth": _draw(_Restore(net), inputs, ["error"], "restore/")}
+
+
+def color_restorer_graphs(net: RestorerNet) -> dict[str, Graph]:
+    """Return the graph of a network that restores AV1's colour."""
+    picture, one = _Input(torch.rand(1, 3, 32, 48)), _Input(torch.ones(1, 1, 1, 1), varies=False)
+    inputs = {"decoded": picture, "size": one, "quality": one}
+    return {"restore/color": _draw(_RestoreColor(net), inputs, ["error"], "restore/")}
 
 
 @dataclass(frozen=True)
@@ -351,6 +372,8 @@ def draw_graphs(path: str | Path) -> None:
     form = format_of(path)
     if form == RESTORE:
         graphs = restorer_graphs(load_restorer(path).net)
+    elif form == RESTORE_COLOR:
+        graphs = color_restorer_graphs(load_color_restorer(path).net)
     elif form == PLANE:
         planes = load_weights(path)[0]
         graphs = {n: g for k, c in planes.items() for n, g in plane_graphs(c.model, k).items()}

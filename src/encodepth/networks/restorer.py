@@ -25,6 +25,8 @@ _TILE, _HALO = 1024, 128  # pixels; the network sees 127 around each
 _WINDOW = 9  # of the local mean
 _TRIED = 64  # rows on which the encoder sees whether the network helps
 
+Area = tuple[slice, slice]
+
 
 @dataclass(frozen=True)
 class RestorerConfig:
@@ -41,16 +43,17 @@ class RestorerConfig:
 
 
 class RestorerNet(nn.Module):
-    """(B, 7, H, W) of `features` -> the error in units of its own size, (B, 1, H, W).
+    """(B, inputs, H, W) of features -> the error in units of its own size, (B, outputs, H, W).
 
-    Sides are multiples of 8.
+    Sides are multiples of 8. Depth has 7 `features` and one plane; colour 8 and three.
     """
 
-    def __init__(self, config: RestorerConfig) -> None:
+    def __init__(self, config: RestorerConfig, inputs: int = 7, outputs: int = 1) -> None:
         super().__init__()
+        self.outputs = outputs
         half, quarter, eighth = config.widths
         counts = config.blocks
-        self.head = nn.Conv2d(4 * 7, half, 3, padding=1)
+        self.head = nn.Conv2d(4 * inputs, half, 3, padding=1)
         self.half_in = _residuals(half, counts[0])
         self.to_quarter = nn.Conv2d(4 * half, quarter, 1)
         self.quarter_in = _residuals(quarter, counts[1])
@@ -60,7 +63,7 @@ class RestorerNet(nn.Module):
         self.quarter_out = _residuals(quarter, counts[3])
         self.from_quarter = nn.Conv2d(quarter, 4 * half, 1)
         self.half_out = _residuals(half, counts[4])
-        self.tail = nn.Conv2d(half, 4, 3, padding=1)
+        self.tail = nn.Conv2d(half, 4 * outputs, 3, padding=1)
         for parameter in self.tail.parameters():
             nn.init.zeros_(parameter)
 
@@ -153,15 +156,12 @@ class Restorer:
             color = np.pad(color, [*space, (0, 0)], mode="edge")
         size = torch.full((1, 1, 1, 1), size_of(strength), device=self.device)
         out = np.empty(codes.shape, np.float32)
-        for core, wide in _tiles(*codes.shape):
+        for core, wide in tiles(*codes.shape):
             x = features(
                 self._tensor(codes[wide]), self._tensor(holes[wide]), self._color(color, wide), size
             ).contiguous(memory_format=torch.channels_last)
             error = (self.net(x) * size)[0, 0].cpu().numpy()
-            inner = tuple(
-                slice(c.start - w.start, c.stop - w.start) for c, w in zip(core, wide, strict=True)
-            )
-            out[core] = codes[core] + error[inner]
+            out[core] = codes[core] + error[within(core, wide)]
         return np.clip(out[:height, :width] / np.float32(TOP), 0, 1)
 
     def helps(
@@ -200,7 +200,7 @@ class Restorer:
         return part.permute(2, 0, 1)[None].float() / 255
 
 
-def _tiles(height: int, width: int) -> Iterator[tuple[tuple[slice, slice], tuple[slice, slice]]]:
+def tiles(height: int, width: int) -> Iterator[tuple[Area, Area]]:
     """Yield (what a tile gives, what it sees), both in pixels."""
     for top in range(0, height, _TILE):
         for left in range(0, width, _TILE):
@@ -210,3 +210,11 @@ def _tiles(height: int, width: int) -> Iterator[tuple[tuple[slice, slice], tuple
                 for s, n in zip(core, (height, width), strict=True)
             )
             yield core, (rows, columns)
+
+
+def within(core: Area, wide: Area) -> Area:
+    """Return where a tile's core lies in what it sees."""
+    rows, columns = (
+        slice(c.start - w.start, c.stop - w.start) for c, w in zip(core, wide, strict=True)
+    )
+    return rows, columns

@@ -1,9 +1,10 @@
-"""Weights of the restorer on disk: safetensors with fp16 floats and the size."""
+"""Weights of the restorers on disk: safetensors with fp16 floats and the size."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,9 @@ import safetensors.numpy
 import torch
 
 from ..files import write_file
+from ..learned.restore_color import FORMAT as COLOR_FORMAT
 from ..learned.weights import fingerprint, naming_failures
+from .color_restorer import ColorRestorer, color_net
 from .restorer import Restorer, RestorerConfig, RestorerNet
 from .weights import is_format
 
@@ -20,34 +23,56 @@ _PREFIX = "restore/"
 
 
 def save_restorer(path: str | Path, config: RestorerConfig, net: RestorerNet) -> None:
-    """Write a network to a file, atomically."""
+    """Write a network to a file, atomically; how many planes it gives says whose it is."""
     arrays = {
         _PREFIX + name: tensor.detach().cpu().numpy().astype(np.float16)
         for name, tensor in net.state_dict().items()
     }
-    metadata = {"format": FORMAT, "config": json.dumps(dataclasses.asdict(config))}
+    kind = FORMAT if net.outputs == 1 else COLOR_FORMAT
+    metadata = {"format": kind, "config": json.dumps(dataclasses.asdict(config))}
     write_file(Path(path), safetensors.numpy.save(arrays, metadata))
 
 
 def load_restorer(path: str | Path, device: str = "cpu") -> Restorer:
-    """Read a network.
+    """Read the network for depth.
 
     Raises:
         ModelNotFoundError: the file does not hold such a network.
     """
+    return Restorer(*_read(path, RestorerNet), device)
+
+
+def load_color_restorer(path: str | Path, device: str = "cpu") -> ColorRestorer:
+    """Read the network for colour.
+
+    Raises:
+        ModelNotFoundError: the file does not hold such a network.
+    """
+    return ColorRestorer(*_read(path, color_net), device)
+
+
+def _read(
+    path: str | Path, make: Callable[[RestorerConfig], RestorerNet]
+) -> tuple[RestorerNet, int]:
+    """Return the network and the fingerprint of its weights."""
     with naming_failures(path):
         with safetensors.safe_open(path, framework="numpy") as file:
             fields = json.loads((file.metadata() or {})["config"])
             arrays = {n: file.get_tensor(n) for n in file.keys() if n.startswith(_PREFIX)}  # noqa: SIM118
-        net = RestorerNet(RestorerConfig(tuple(fields["widths"]), tuple(fields["blocks"])))
+        net = make(RestorerConfig(tuple(fields["widths"]), tuple(fields["blocks"])))
         state = {
             name.removeprefix(_PREFIX): torch.from_numpy(array.astype(np.float32))
             for name, array in arrays.items()
         }
         net.load_state_dict(state)
-    return Restorer(net, fingerprint(arrays), device)
+    return net, fingerprint(arrays)
 
 
 def is_restorer(path: str | Path) -> bool:
-    """Whether a weights file says that it holds such a network."""
+    """Whether a weights file says that it holds the network for depth."""
     return is_format(path, FORMAT)
+
+
+def is_color_restorer(path: str | Path) -> bool:
+    """Whether a weights file says that it holds the network for colour."""
+    return is_format(path, COLOR_FORMAT)

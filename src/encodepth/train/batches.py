@@ -20,7 +20,25 @@ from torch.utils.data import DataLoader, Dataset
 
 from .config import Augment, Recipe
 
+_GRID = 8  # pixels
 _PICTURE, _STEP, _NOISE, _GUIDE = 1, 2, 3, 4  # streams of random numbers
+
+
+@dataclass(frozen=True, eq=False)
+class Coded:
+    """What a decoder shows of a picture's colour.
+
+    Attributes:
+        picture: uint8 (H, W, 3).
+        quality: it was coded at.
+        rmse: of the whole picture, in steps of 8 bits.
+        bpp: bits per pixel it took.
+    """
+
+    picture: NDArray[np.uint8]
+    quality: float
+    rmse: float
+    bpp: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +51,8 @@ class Frame:
         valid: bool (H, W), where depth was measured.
         low: the step that becomes 0 in the network.
         high: the step that becomes 1.
+        unit: metres in a step.
+        coded: its colour after a codec, where that was done ahead.
     """
 
     color: NDArray[np.uint8] | None = None
@@ -41,6 +61,7 @@ class Frame:
     low: int = 0
     high: int = 65535
     unit: float = 0.001
+    coded: Coded | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -72,6 +93,8 @@ class Batch:
     context_quality: Tensor  # (B,), of colour that guides depth
     context: bool  # whether depth sees colour this time
     seed: int  # of the noise that stands for rounding
+    coded: Tensor | None = None  # (B, 3, H, W) in [0, 1], colour after a codec, at `quality`
+    rmse: Tensor | None = None  # (B,), of the whole pictures that `coded` is cut from, of 255
 
     def to(self, device: torch.device) -> Batch:
         """Copy to a device, channels last."""
@@ -132,7 +155,7 @@ class Batches(Dataset[Batch]):
         source = self.sources[int(np.searchsorted(self.shares, rng.random(), side="right"))]
         frame = source[int(rng.integers(len(source)))]
         if not self.recipe.needs_depth:
-            frame = Frame(frame.color)
+            frame = Frame(frame.color, coded=frame.coded)
         return cut(rng, frame, self.recipe.data.crop, self.recipe.augment)
 
 
@@ -151,12 +174,17 @@ def loader(batches: Batches, start: int, end: int, pin: bool = False) -> DataLoa
 
 
 def cut(rng: np.random.Generator, frame: Frame, side: int, augment: Augment) -> Frame:
-    """Return a random crop of side x side pixels, perhaps shrunk, flipped, transposed."""
+    """Return a random crop of side x side pixels, perhaps shrunk, flipped, transposed.
+
+    What was coded is never shrunk, and cut where the codec's smallest transforms begin.
+    """
     height, width = frame.size
     reach = side
-    if frame.depth is None and augment.rescale and rng.random() < augment.rescale:
+    plain = frame.depth is None and frame.coded is None
+    if plain and augment.rescale and rng.random() < augment.rescale:
         reach = int(side * min(rng.uniform(1, 2), min(height, width) / side))
-    top, left = rng.integers(height - reach + 1), rng.integers(width - reach + 1)
+    grid = 1 if frame.coded is None else _GRID
+    top, left = (int(rng.integers((n - reach) // grid + 1)) * grid for n in (height, width))
     flips = rng.random(3) < (augment.flip_x, augment.flip_y, augment.transpose)
     area = slice(top, top + reach), slice(left, left + reach)
     color = None if frame.color is None else frame.color[area]
@@ -166,7 +194,9 @@ def cut(rng: np.random.Generator, frame: Frame, side: int, augment: Augment) -> 
     depth = None if frame.depth is None else _turn(frame.depth[area], flips)
     valid = None if frame.valid is None else _turn(frame.valid[area], flips)
     color = None if color is None else _turn(color, flips)
-    return Frame(color, depth, valid, frame.low, frame.high, frame.unit)
+    coded = frame.coded
+    coded = coded and replace(coded, picture=_turn(coded.picture[area], flips))
+    return Frame(color, depth, valid, frame.low, frame.high, frame.unit, coded)
 
 
 def collate(
@@ -176,7 +206,7 @@ def collate(
     context: bool,
     seed: int,
 ) -> Batch:
-    """Stack frames of one size to a batch."""
+    """Stack frames of one size to a batch; what was coded ahead has its own quality."""
     color = depth = valid = None
     if frames[0].color is not None:
         stack = np.stack([np.asarray(f.color) for f in frames])
@@ -186,7 +216,13 @@ def collate(
         mask = np.stack([np.asarray(f.valid) for f in frames])
         valid = torch.from_numpy(mask)[:, None].float()
     own, other = (torch.from_numpy(q).float() for q in (quality, context_quality))
-    return Batch(color, depth, valid, own, other, context, seed)
+    seen = [f.coded for f in frames if f.coded is not None]
+    if not seen:
+        return Batch(color, depth, valid, own, other, context, seed)
+    stack = np.stack([c.picture for c in seen])
+    coded = torch.from_numpy(stack).permute(0, 3, 1, 2).float() / 255
+    own, rmse = torch.tensor([c.quality for c in seen]), torch.tensor([c.rmse for c in seen])
+    return Batch(color, depth, valid, own, other, context, seed, coded, rmse)
 
 
 def plane(frame: Frame) -> Tensor:

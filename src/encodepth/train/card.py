@@ -10,7 +10,10 @@ from .journal import clock, read_metrics
 from .loop import Outcome
 
 CARD = "CARD.md"
-_COLUMNS = ("color_bpp", "color_psnr", "depth_bpp", "depth_psnr", "depth_rmse_mm", "depth_edge_bad")
+_COLUMNS = (
+    "color_bpp", "color_psnr", "color_gain", "color_bd_rate",
+    "depth_bpp", "depth_psnr", "depth_rmse_mm", "depth_edge_bad",
+)  # fmt: skip
 
 
 def write_card(folder: Path, recipe: Recipe, facts: dict[str, Any], outcome: Outcome) -> None:
@@ -19,6 +22,7 @@ def write_card(folder: Path, recipe: Recipe, facts: dict[str, Any], outcome: Out
     what = {
         "base": f"{' and '.join(model.planes)} of the default family, size {model.size}",
         "restore": "restorer of AV1's depth",
+        "restore-color": "restorer of AV1's colour",
         "tcm": f"row `{model.row}`, lambda {', '.join(f'{x:g}' for x in recipe.loss.lambdas)}",
     }[model.family]
     data = [

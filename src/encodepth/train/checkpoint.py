@@ -19,32 +19,33 @@ from ..errors import CorruptFileError
 
 FORMAT = "encodepth-checkpoint-1"
 NAME = "checkpoint.safetensors"
-_MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 State = dict[str, Tensor]
 
 
 @dataclass
 class Checkpoint:
-    """A run at rest: parameters and buffers, their average, Adam's moments, by name."""
+    """A run at rest: parameters and buffers, their average, the optimiser's tensors, by name."""
 
     step: int
     model: State
     ema: State = field(default_factory=dict)
-    moments: dict[str, State] = field(
-        default_factory=dict
-    )  # parameter -> exp_avg, exp_avg_sq, step
+    optimiser: dict[str, State] = field(default_factory=dict)  # parameter -> what is kept for it
     seconds: float = 0.0  # spent so far
+    kind: str = "adam"  # of optimiser
 
 
 def save(path: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint; a kill at any moment leaves either the old file or the new one."""
     tensors = {f"model/{k}": v for k, v in checkpoint.model.items()}
     tensors |= {f"ema/{k}": v for k, v in checkpoint.ema.items()}
-    for name, moments in checkpoint.moments.items():
-        tensors |= {f"adam/{name}/{k}": v for k, v in moments.items()}
+    for name, kept in checkpoint.optimiser.items():
+        tensors |= {f"{checkpoint.kind}/{name}/{k}": v for k, v in kept.items()}
     metadata = {
-        "format": FORMAT, "step": str(checkpoint.step), "seconds": str(checkpoint.seconds)
-    }  # fmt: skip
+        "format": FORMAT,
+        "step": str(checkpoint.step),
+        "seconds": str(checkpoint.seconds),
+        "optimiser": checkpoint.kind,
+    }
     temporary = path.with_suffix(".tmp")
     plain = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
     temporary.unlink(missing_ok=True)
@@ -71,31 +72,41 @@ def load(path: Path) -> Checkpoint:
         raise CorruptFileError(f"cannot read checkpoint {path}: {error}") from None
     if metadata.get("format") != FORMAT:
         raise CorruptFileError(f"{path} is no {FORMAT}")
-    checkpoint = Checkpoint(int(metadata["step"]), {}, seconds=float(metadata["seconds"]))
+    checkpoint = Checkpoint(
+        int(metadata["step"]),
+        {},
+        seconds=float(metadata["seconds"]),
+        kind=metadata.get("optimiser", "adam"),
+    )
     for key, tensor in tensors.items():
         kind, name = key.split("/", 1)
-        if kind == "adam":
-            name, moment = name.rsplit("/", 1)
-            checkpoint.moments.setdefault(name, {})[moment] = tensor
+        if kind == checkpoint.kind:
+            name, part = name.rsplit("/", 1)
+            checkpoint.optimiser.setdefault(name, {})[part] = tensor
         else:
             getattr(checkpoint, kind)[name] = tensor
     return checkpoint
 
 
-def moments_of(module: nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, State]:
-    """Return Adam's state by parameter name; a parameter without a gradient so far has none."""
+def state_of(module: nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, State]:
+    """Return an optimiser's state by parameter name; one without a gradient so far has none."""
     return {
-        name: {k: optimiser.state[p][k] for k in _MOMENTS}
+        name: dict(optimiser.state[p])
         for name, p in module.named_parameters()
         if p in optimiser.state
     }
 
 
-def restore_moments(
-    module: nn.Module, optimiser: torch.optim.Optimizer, moments: dict[str, State]
+def restore_state(
+    module: nn.Module, optimiser: torch.optim.Optimizer, state: dict[str, State]
 ) -> None:
-    """Undo `moments_of`, in each parameter's own memory layout."""
+    """Undo `state_of`; what has a parameter's shape takes its memory layout, counters stay here."""
     for name, parameter in module.named_parameters():
-        if name in moments:
-            own = {k: torch.empty_like(parameter).copy_(moments[name][k]) for k in _MOMENTS[:2]}
-            optimiser.state[parameter] = own | {"step": moments[name]["step"]}
+        for key, tensor in state.get(name, {}).items():
+            if key == "step":
+                own = tensor
+            elif tensor.shape == parameter.shape:
+                own = torch.empty_like(parameter).copy_(tensor)
+            else:
+                own = tensor.to(parameter.device)
+            optimiser.state[parameter][key] = own

@@ -23,8 +23,8 @@ class Model:
     """What is trained.
 
     Attributes:
-        family: "base", the default model, "restore", the network that restores AV1's depth, or
-            "tcm", the thesis's.
+        family: "base", the default model, "restore", the network that restores AV1's depth,
+            "restore-color", the one that restores its colour, or "tcm", the thesis's.
         planes: base: the modalities trained here, "color", "depth" or both in turn.
         size: base: "default" or "tiny".
         row: tcm: a row of `thesis.rows`, "-small" or "-light" after it varies it.
@@ -37,7 +37,7 @@ class Model:
         frozen: tensors whose name starts with one of these are not trained.
     """
 
-    family: Literal["base", "restore", "tcm"] = "base"
+    family: Literal["base", "restore", "restore-color", "tcm"] = "base"
     planes: tuple[Literal["color", "depth"], ...] = ("color",)
     size: Literal["default", "tiny"] = "default"
     row: str = "rgb"
@@ -70,6 +70,7 @@ class Source:
         seed: "generated": of the first scene.
         size: "generated": height and width.
         sensors: "generated": taken in turn; "none" is exact depth.
+        versions: how often each picture is coded where that is done ahead (`ahead`).
     """
 
     kind: Literal["photos", "pairs", "generated"]
@@ -82,6 +83,7 @@ class Source:
     seed: int = 0
     size: tuple[int, int] = (480, 640)
     sensors: tuple[Literal["none", "kinect", "realsense"], ...] = ("none",)
+    versions: int = 4
 
     def __post_init__(self) -> None:
         if self.kind == "generated" and self.count < 1:
@@ -90,6 +92,33 @@ class Source:
             raise ValueError(f"a source of {self.kind} needs a path")
         _positive("share", self.share)
         _positive("every", self.every)
+        _positive("versions", self.versions)
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """How AV1 codes colour ahead of training the network that restores it.
+
+    Attributes:
+        qualities: lowest and highest, libavif's.
+        speeds: libaom's, drawn evenly; one that stands here twice is drawn twice as often.
+        tunes: what libaom tunes for, drawn evenly.
+        shrunk: share of a picture's codings that are of a smaller copy.
+        validation: (speed, tune) that the validation pictures take in turn.
+    """
+
+    qualities: tuple[int, int] = (5, 95)
+    speeds: tuple[int, ...] = (4, 5, 6, 7, 8)
+    tunes: tuple[Literal["psnr", "ssim"], ...] = ("psnr", "ssim")
+    shrunk: float = 0.0
+    validation: tuple[tuple[int, str], ...] = ((6, "ssim"), (6, "psnr"))
+
+    def __post_init__(self) -> None:
+        low, high = self.qualities
+        if not 0 <= low <= high <= 100:
+            raise ValueError(f"qualities are {low} to {high}; expected 0 <= low <= high <= 100")
+        if not (self.speeds and self.tunes and self.validation):
+            raise ValueError("speeds, tunes and validation need one entry each")
 
 
 @dataclass(frozen=True)
@@ -198,9 +227,16 @@ class Rate:
 
 @dataclass(frozen=True)
 class Optimiser:
-    """Adam and what surrounds it.
+    """Adam or SOAP, and what surrounds it.
 
     Attributes:
+        kind: "adam", or "soap" (`train.soap`), which wants about 2.5 times Adam's rate.
+        betas: of Adam's moments.
+        soap_betas: of the moments and covariances of the matrices that SOAP turns.
+        soap_largest: longest side that SOAP turns; longer ones stay as they are.
+        soap_every: steps from one update of a matrix's axes to the next.
+        soap_rest: factor of the rate for tensors that stay in Adam under SOAP: depthwise kernels,
+            biases, tables, gains.
         rates: tensors with a learning rate of their own.
         batch: pictures per step and process.
         accumulate: batches whose gradients are averaged before a step.
@@ -213,8 +249,13 @@ class Optimiser:
             before the run stops.
     """
 
+    kind: Literal["adam", "soap"] = "adam"
     lr: float = 1e-4
     betas: tuple[float, float] = (0.9, 0.999)
+    soap_betas: tuple[float, float] = (0.95, 0.95)
+    soap_largest: int = 640
+    soap_every: int = 10
+    soap_rest: float = 1.0
     rates: tuple[Rate, ...] = ()
     batch: int = 8
     accumulate: int = 1
@@ -226,7 +267,7 @@ class Optimiser:
     nan_patience: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("lr", "batch", "accumulate", "clip"):
+        for name in ("lr", "batch", "accumulate", "clip", "soap_every", "soap_rest"):
             _positive(name, getattr(self, name))
         if not 0 <= self.ema < 1:
             raise ValueError(f"ema is {self.ema}; expected 0 <= ema < 1")
@@ -299,6 +340,7 @@ class Recipe:
     augment: Augment = Augment()
     optimiser: Optimiser = Optimiser()
     validation: Validation = Validation()
+    ahead: Ahead = Ahead()
     log: Log = Log()
     output: str = ""  # run folder; empty takes out/<name>
     seed: int = 1
@@ -317,8 +359,8 @@ class Recipe:
         """Whether training reads depth maps."""
         if self.model.family == "base":
             return "depth" in self.model.planes
-        if self.model.family == "restore":
-            return True
+        if self.model.family.startswith("restore"):
+            return self.model.family == "restore"
         return self.model.row.split("-small")[0].split("-light")[0] != "rgb"
 
     @property

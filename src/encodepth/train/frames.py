@@ -23,6 +23,7 @@ from ..io.pictures import read
 from ..scenes.scene import scene
 from .allowed import may_train
 from .batches import Frame, Frames
+from .coded import coded_ahead, coded_at
 from .config import Data, Recipe, Source
 from .loop import Validation
 from .pack import Doubt, Pack, make_pack
@@ -41,13 +42,22 @@ def open_training(recipe: Recipe, say: Say) -> list[Frames]:
     Raises:
         EncodepthError: a source has nothing usable, or a file is bad and the recipe refuses that.
     """
+    data = recipe.data
+    sources = [_open(recipe, source, data.crop, say, training=True) for source in data.train]
+    if recipe.model.family != "restore-color":
+        return sources
+    packs = Path(data.packs)
     return [
-        _open(recipe, source, recipe.data.crop, say, training=True) for source in recipe.data.train
+        coded_ahead(frames, source, recipe.ahead, data.crop, packs, say)
+        for frames, source in zip(sources, data.train, strict=True)
     ]
 
 
 def open_validation(recipe: Recipe, say: Say) -> list[Validation]:
-    """Read the validation pictures, cut from their centres to multiples of 64."""
+    """Read the validation pictures, cut from their centres to multiples of 64.
+
+    For the network that restores colour every picture comes once per quality, as AV1 leaves it.
+    """
     found = []
     left = recipe.validation.frames or 1 << 30
     for source in recipe.data.validation:
@@ -55,6 +65,10 @@ def open_validation(recipe: Recipe, say: Say) -> list[Validation]:
         cuts = [centre(frames[i], recipe.data.validation_size) for i in range(len(frames))][:left]
         cuts = [c for c in cuts if c.valid is None or c.valid.any()]
         left -= len(cuts)
+        if cuts and recipe.model.family == "restore-color":
+            settings = recipe.validation.qualities, recipe.ahead.validation
+            coded = coded_at(cuts, frames.label, *settings, Path(recipe.data.packs), say)
+            cuts = [coded[i] for i in range(len(coded))]
         if cuts:
             found.append(Validation(frames.label, cuts))
     return found

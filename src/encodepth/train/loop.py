@@ -23,7 +23,7 @@ from .batches import Batch, Batches, Frame, Frames, loader
 from .checkpoint import Checkpoint
 from .devices import Devices
 from .journal import Figures, Journal, Progress
-from .schedule import by_rate, length, rate
+from .schedule import length, make_optimiser, rate
 from .tasks import Task
 
 Stop = Callable[[], bool]
@@ -85,8 +85,7 @@ class Loop:
         self.names = {n: p for n, p in task.named_parameters() if p.requires_grad}
         if not self.names:
             raise EncodepthError("every tensor is frozen; nothing to train")
-        groups = by_rate(self.names, settings)
-        self.optimiser = torch.optim.Adam(groups, settings.lr, betas=settings.betas)
+        self.optimiser = make_optimiser(self.names, settings)
         if settings.ema:
             self.averages = {n: p.detach().clone() for n, p in self.names.items()}
         if state is not None:
@@ -141,8 +140,9 @@ class Loop:
                 self.step,
                 dict(self.task.state_dict()),
                 self.averages,
-                checkpoint.moments_of(self.task, self.optimiser),
+                checkpoint.state_of(self.task, self.optimiser),
                 self.before + seconds,
+                self.recipe.optimiser.kind,
             )
             checkpoint.save(self.folder / checkpoint.NAME, state)
         self.devices.wait()
@@ -154,8 +154,8 @@ class Loop:
             with self.averaged(), torch.random.fork_rng(devices=_cuda(self.devices.device)):
                 self.task.eval()
                 for source in self.validation:
-                    for quality in self.task.qualities:
-                        records.append(self._measure(source, quality))
+                    found = self.task.validate(source.frames, self.devices.device)
+                    records += [{"source": source.label, **figures} for figures in found]
                 self.task.train()
         for record in records:
             if self.journal is not None:
@@ -244,7 +244,12 @@ class Loop:
         return state
 
     def _load_rest(self, state: Checkpoint) -> None:
-        checkpoint.restore_moments(self.task, self.optimiser, state.moments)
+        if state.kind != self.recipe.optimiser.kind:
+            raise EncodepthError(
+                f"{self.folder} was trained with {state.kind}, not {self.recipe.optimiser.kind};"
+                " start a new run from it with model.init"
+            )
+        checkpoint.restore_state(self.task, self.optimiser, state.optimiser)
         with torch.no_grad():
             for name, average in self.averages.items():
                 average.copy_(state.ema.get(name, self.names[name]))
@@ -270,14 +275,6 @@ class Loop:
             raise EncodepthError(f"{text}; the last checkpoint is sound")
         self.progress.say(f"{text}; step skipped")
 
-    def _measure(self, source: Validation, quality: int) -> dict[str, Any]:
-        """Average the figures of one source at one quality."""
-        torch.manual_seed(0)
-        device = self.devices.device
-        found = [self.task.measure(f, quality, device) for f in source.frames]
-        means = {k: sum(f[k] for f in found) / len(found) for k in found[0]}
-        return {"source": source.label, "quality": quality, **means}
-
 
 class Meter:
     """Means since the last line, and where the time went."""
@@ -289,7 +286,7 @@ class Meter:
         """Forget everything so far."""
         self.sums: Figures = {}
         self.count = self.good = 0
-        self.waited, self.began = 0.0, time.monotonic()
+        self.waited, self.began, self.worked = 0.0, time.monotonic(), time.process_time()
 
     def add(self, costs: Figures | None, waited: float) -> None:
         """Count a step; None is one that was skipped."""
@@ -301,12 +298,17 @@ class Meter:
                 self.sums[name] = self.sums.get(name, 0.0) + value
 
     def take(self) -> Figures:
-        """Return the means and start over. `data_share` is the share of time spent waiting."""
+        """Return the means and start over.
+
+        `data_share` is the share of time spent waiting for data, `cores` how many this process
+        had: fewer than its threads where the machine is shared.
+        """
         seconds = max(time.monotonic() - self.began, 1e-9)
         figures = {name: value / max(self.good, 1) for name, value in self.sums.items()}
         figures.setdefault("loss", float("nan"))
         figures["steps_per_second"] = self.count / seconds
         figures["data_share"] = self.waited / seconds
+        figures["cores"] = (time.process_time() - self.worked) / seconds
         self.restart()
         return figures
 

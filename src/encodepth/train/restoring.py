@@ -17,9 +17,10 @@ from torch import Tensor
 from ..codings import av1_frames as avif
 from ..learned.restore import size_of, strength_of
 from ..networks.restorer import RestorerConfig, RestorerNet, features
-from ..networks.restorer_weights import load_restorer, save_restorer
+from ..networks.restorer_weights import save_restorer
 from .batches import Batch
 from .config import Recipe
+from .start import restorer_state, start_from
 from .tasks import Costs, Task
 
 _QUALITIES = (5.0, 92.0)  # AV1's that are drawn
@@ -35,7 +36,7 @@ class RestoreTask(Task):
         self.config = RestorerConfig()
         self.net = RestorerNet(self.config)
         if recipe.model.init:
-            self.net.load_state_dict(load_restorer(recipe.model.init).net.state_dict())
+            start_from(self.net, restorer_state(recipe.model.init), recipe.model.init)
         self.freeze(tuple(f"net.{prefix}" for prefix in recipe.model.frozen))
 
     def forward(self, batch: Batch) -> Costs:

@@ -30,6 +30,7 @@ TASKS = {
     # family: (module, class); loaded when a recipe names it
     "base": (".tasks", "BaseTask"),
     "restore": (".restoring", "RestoreTask"),
+    "restore-color": (".restoring_color", "RestoreColorTask"),
     "tcm": ("..thesis.task", "TcmTask"),
 }
 

@@ -41,6 +41,22 @@ def frozen_color(model: Model) -> PlaneModel:
     return plane.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
+def restorer_state(source: str) -> State:
+    """Return the tensors of a restoring network, from a checkpoint or a weights file.
+
+    Of a checkpoint those that were trained, not their average, for training goes on from them.
+
+    Raises:
+        ModelNotFoundError: there is no such file.
+    """
+    path = Path(source)
+    if path.name != checkpoint.NAME:
+        path = find_weights(source)
+    prefixes = "net.", "restore/"
+    state = read_weights(path, averaged=False)
+    return {k.removeprefix(prefixes[0]).removeprefix(prefixes[1]): v for k, v in state.items()}
+
+
 def read_weights(path: str | Path, *, averaged: bool = True) -> State:
     """Read tensors by name.
 

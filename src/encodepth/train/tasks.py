@@ -9,7 +9,7 @@ from __future__ import annotations
 import abc
 import copy
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -82,6 +82,15 @@ class Task(nn.Module, abc.ABC):
             for parameter in found:
                 parameter.requires_grad_(False)
 
+    def validate(self, frames: Sequence[Frame], device: torch.device) -> list[dict[str, float]]:
+        """Return the mean figures of one validation source, for every quality."""
+        records = []
+        for quality in self.qualities:
+            torch.manual_seed(0)
+            found = [self.measure(f, quality, device) for f in frames]
+            records.append({"quality": quality} | means(found))
+        return records
+
     @torch.no_grad()
     def measure(self, frame: Frame, quality: float, device: torch.device) -> dict[str, float]:
         """Return rate and distortion of one picture of the validation set.
@@ -108,6 +117,11 @@ class Task(nn.Module, abc.ABC):
         distortion = losses.distortion(x_hat.float(), x, loss, valid)
         cost = losses.rate_distortion(bpp, distortion, lmbda, loss)
         return {"loss": cost, f"{name}_bpp": bpp, f"{name}_distortion": distortion}
+
+
+def means(figures: Sequence[dict[str, float]]) -> dict[str, float]:
+    """Return the mean of every figure."""
+    return {k: sum(f[k] for f in figures) / len(figures) for k in figures[0]}
 
 
 class BaseTask(Task):
