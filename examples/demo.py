@@ -28,15 +28,14 @@ SETTINGS: dict[str, dict] = {
     "all lossless": {"lossless": "both"},
 }
 SHOWN = "quality 50"
-LEARNED = {f"learned, quality {q}": {"quality": q, "coder": "learned"} for q in (30, 50, 80)}
+RESTORED = {f"restored, quality {q}": {"quality": q, "coding": "restored"} for q in (30, 50, 80)}
 
 
 def main(pairs: list[str]) -> None:
     """Show every pair: a table on stdout and a picture in demo-out/."""
     OUT.mkdir(exist_ok=True)
-    codec, settings, shown = encodepth.Codec(), SETTINGS, SHOWN
-    if any(model.name == "base" for model in encodepth.list_models()):
-        settings, shown = SETTINGS | LEARNED, f"learned, {SHOWN}"
+    codec, settings = encodepth.Codec(), SETTINGS | RESTORED
+    shown = f"restored, {SHOWN}" if RESTORED else SHOWN
     for pair in pairs:
         folder = ROOT / "samples" / pair
         color, depth = next(folder.glob("color.*")), folder / "depth.png"
@@ -66,20 +65,20 @@ def report(
     assert image.depth is not None
     assert decoded.color is not None
     assert decoded.depth is not None
-    streams = {s.kind.name: s for s in encodepth.inspect(data).streams}
-    sizes = {kind: len(stream.payload) for kind, stream in streams.items()}
+    streams = {s.modality: s for s in encodepth.inspect(data).streams}
+    sizes = {kind: stream.bytes for kind, stream in streams.items()}
     errors = depth_errors(decoded.depth, image.depth, depth_unit=image.depth_unit)
     assert errors.holes_filled == errors.holes_added == 0
     fidelity = psnr(decoded.color, image.color)
     print_row(
         name,
-        sizes["COLOR"],
-        sizes["DEPTH"],
-        sizes.get("MASK", 0),
+        sizes["color"],
+        sizes["depth"],
+        sizes.get("mask", 0),
         len(data),
         f"{fidelity:9.2f} dB" if np.isfinite(fidelity) else "       exact",
         f"{errors.rmse_mm:7.2f} mm {errors.max_mm:6.1f}" if errors.max_mm else "     exact       ",
-        ", ".join(streams[kind].coding.name.lower() for kind in ("COLOR", "DEPTH")),
+        ", ".join(streams[kind].coding for kind in ("color", "depth")),
     )
 
 

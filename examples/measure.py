@@ -11,7 +11,7 @@ SAMPLES = Path(__file__).parents[1] / "samples"
 
 if __name__ == "__main__":  # with jobs=2, evaluate would start processes
     frames = list(find_frames(SAMPLES / "livingroom"))
-    done = evaluate(["base+avif", "jpeg", "webp"], frames, [20, 50, 80], out="measured.jsonl")
+    done = evaluate(["base+av1", "jpeg", "webp"], frames, [20, 50, 80], out="measured.jsonl")
     print(f"{done.written} records written, {done.found} already there")
 
     comparison = compare(["measured.jsonl"], "psnr", anchor="jpeg-turbo-420")

@@ -14,9 +14,7 @@ image = encodepth.read(
 )
 data = encodepth.encode(image, quality=60)
 for stream in encodepth.inspect(data).streams:
-    print(
-        f"{stream.kind.name.lower():6}{len(stream.payload):7,} bytes, {stream.coding.name.lower()}"
-    )
+    print(f"{stream.modality:6}{stream.bytes:7,} bytes, {stream.how}")
 
 decoded = encodepth.decode(data)
 encodepth.write(decoded, "color.png", "depth.png")

@@ -132,7 +132,7 @@ USAGE = [
     (["encode", "color.png", "--coder", "avif,depth=jxl"], "encodepth encode: invalid value for "
      "'--coder': no modality \"\"; there are color and depth"),
     (["encode", "color.png", "--coding", "foo"], "encodepth encode: invalid value for '--coding': "
-     'no coding "foo"; there are auto, learned, av1, jpegxl, surface, restored'),
+     'no coding "foo"; there are auto, learned, av1, jpegxl, surface, restored, quick, mixed'),
     (["encode", "color.png", "--coding", "av1", "--coder", "avif", "--quiet"],
      "encodepth encode: --coder is what --coding was called before; give one of them"),
     (["encode", "color.png", "--plane", "heat=x.png"],
@@ -248,7 +248,7 @@ def test_info_in_words(run, pair):
         f"color.rgbd: {found['bytes']:,} bytes, {found['bits_per_pixel']:.4g} bits per pixel, "
         "format version 1\n"
         f"  color     {color:>11,} bytes  24x16, jpegxl, exact\n"
-        f"  depth     {depth:>11,} bytes  24x16, surface, exact\n"
+        f"  depth     {depth:>11,} bytes  24x16, quick, exact\n"
         f"  header    {found['header_bytes']:>11,} bytes\n"
         "  depth unit 0.001 m\n"
         "  intrinsics fx 525  fy 525  cx 12  cy 8\n"
@@ -693,7 +693,7 @@ def test_further_planes_go_in_and_come_out(run, pair):
     )  # fmt: skip
     assert shown.status == 0
     assert re.search(
-        r"confidence +[0-9]+ bytes  24x16, jpegxl, exact", run("info", "color.rgbd").out
+        r"confidence +[0-9]+ bytes  24x16, mixed, exact", run("info", "color.rgbd").out
     )
     run("decode", "color.rgbd", "-o", "back")
     assert sorted(os.listdir("back")) == [

@@ -137,7 +137,7 @@ def command(
     stdin. The file lies beside COLOR unless -o says where. Holes in depth (0) stay holes, exactly,
     in every mode.
     """
-    settings = settings_of(given)
+    settings = settings_of(given, quiet=quiet)
     source = click.get_current_context().get_parameter_source("depth_unit")
     unit = None if source == ParameterSource.DEFAULT else depth_unit
     if out_dir is not None:

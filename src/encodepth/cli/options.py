@@ -34,16 +34,16 @@ def settings_options(command: Decorated) -> Decorated:
         help="How it is coded: auto, what measured best at that effort, or a name "
         f"({_names()}); for each: color=av1,depth=surface.",
     )
-    old = click.option(
-        "--coder", type=_Codings(from_old), metavar="CODER", hidden=True, callback=_say_new
-    )
+    old = click.option("--coder", type=_Codings(from_old), metavar="CODER", hidden=True)
     for option in reversed([*made, kept, coding, old]):
         command = option(command)
     return command
 
 
-def settings_of(given: dict[str, Any]) -> Settings:
+def settings_of(given: dict[str, Any], *, quiet: bool = False) -> Settings:
     """Take the settings out of a command's arguments and make them one.
+
+    Who uses the old word for a coding is told the new one, unless `quiet`.
 
     Raises:
         click.UsageError: a value is out of its range, or --coding and --coder are both given.
@@ -51,6 +51,9 @@ def settings_of(given: dict[str, Any]) -> Settings:
     coding, coder = given.pop("coding"), given.pop("coder")
     if coding is not None and coder is not None:
         raise click.UsageError("--coder is what --coding was called before; give one of them")
+    if coder is not None and not quiet:
+        new = ",".join(f"{kind}={name}" for kind, name in coder.items())
+        fail(f"--coder is now called --coding; this is --coding {new}")
     names = [f.name for f in dataclasses.fields(Settings) if "option" in f.metadata]
     values = {name: given.pop(name) for name in names}
     if values["effort"] is None:
@@ -103,13 +106,3 @@ def _option(name: str, option: Option) -> Callable[[Decorated], Decorated]:
 def _names() -> str:
     able = [row.name for row in CODINGS if set(row.modalities) & {*IMAGE, *PLANES}]
     return ", ".join(dict.fromkeys(able))
-
-
-def _say_new(
-    ctx: click.Context, param: click.Parameter, value: dict[str, str] | None
-) -> dict[str, str] | None:
-    """Tell who uses the old word what the new one is."""
-    if value is not None and not ctx.params.get("quiet"):
-        new = ",".join(f"{kind}={name}" for kind, name in value.items())
-        fail(f"--coder is now called --coding; this is --coding {new}")
-    return value
