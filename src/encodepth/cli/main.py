@@ -10,6 +10,7 @@ import importlib
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Sequence
 from types import FrameType
 
@@ -83,6 +84,7 @@ class _Stopped(KeyboardInterrupt):
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command and leave the process with its exit status."""
     signal.signal(signal.SIGTERM, _stop)
+    warnings.showwarning = _warn  # type: ignore[assignment]
     status = _run(sys.argv[1:] if arguments is None else list(arguments))
     try:
         sys.stdout.flush()
@@ -116,6 +118,11 @@ def _run(arguments: list[str]) -> int:
             raise
         fail(reason)
         return 1
+
+
+def _warn(message: Warning | str, category: type[Warning], *_: object) -> None:
+    """Say a warning in one line."""
+    fail(str(message))
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

@@ -13,11 +13,12 @@ import numba
 import numpy as np
 
 from ..errors import CorruptFileError
+from .compiled import compiled
 
 njit: Any = numba.njit  # which takes options that type checkers have not heard of
 # Nothing compiled here makes arrays, so none is counted: counting took half of the time. What is
 # inlined has no wrapper for Python: call its `py_func` there.
-jit = njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+jit = compiled(nogil=True, error_model="numpy", _nrt=False)
 inlined = njit(
     nogil=True,
     error_model="numpy",

@@ -14,7 +14,13 @@ from .base import Ask, Coded, Facts, References, nothing_left, pack_range, take_
 
 
 def encode(modality: str, plane: np.ndarray, ask: Ask, seen: References) -> Coded | None:
-    """Code colour (H, W, 3) or depth (h, w)."""
+    """Code colour (H, W, 3) or depth (h, w).
+
+    Raises:
+        InvalidImageError: colour has a side that AV1's decoder refuses.
+    """
+    if not frames.fits(modality, plane):
+        return None
     if modality == "color":
         return Coded(frames.encode_color(plane, ask.quality, ask.effort), bytes([ask.quality]))
     mapped = depth.to_plane(plane, ask)

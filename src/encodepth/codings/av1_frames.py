@@ -13,11 +13,12 @@ import imagecodecs
 import numpy as np
 from PIL import Image
 
-from ..errors import CorruptFileError, EncodepthError
+from ..errors import CorruptFileError, EncodepthError, InvalidImageError
 from .libavif import encode_grey
 
 DEFAULT_EFFORT = 7
 
+MAX_SIDE = 32768  # libavif's
 TOP = 4095  # depth planes have 12 bits
 _BEST = 99  # 100 means lossless to libavif, in another pixel format
 _SPEED = (10, 10, 9, 9, 8, 8, 7, 6, 4, 3)  # libaom's speed for effort 0..9
@@ -69,6 +70,23 @@ def decode_color(payload: bytes, height: int, width: int) -> np.ndarray:
         CorruptFileError: the payload is not such a picture of that size.
     """
     return _decode(payload, (height, width, 3), np.uint8)
+
+
+def fits(modality: str, plane: np.ndarray) -> bool:
+    """Whether the decoder takes a picture of that size; depth that it does not is coded exactly.
+
+    Raises:
+        InvalidImageError: colour that it does not take.
+    """
+    height, width = plane.shape[:2]
+    if max(height, width) <= MAX_SIDE:
+        return True
+    if modality == "color":
+        raise InvalidImageError(
+            f"color is {width}x{height}; AV1 goes up to {MAX_SIDE} a side, so keep it exactly "
+            '(lossless "color") or cut it'
+        )
+    return False
 
 
 def encode_plane(plane: np.ndarray, quality: int, effort: int = DEFAULT_EFFORT) -> bytes:

@@ -14,13 +14,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from .compiled import compiled
 
 # Without _nrt=False every inlined call counts references to the arrays it gets, with atomic
 # operations: a third of the time. Such functions cannot allocate.
-_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "cache": True, "_nrt": False}
-inner: Any = njit(forceinline=True, **_OPTIONS)
-outer: Any = njit(**_OPTIONS)
+_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
+inner: Any = compiled(forceinline=True, **_OPTIONS)
+outer: Any = compiled(**_OPTIONS)
 
 Coder = tuple[int, int, int]  # low (decoding: how far the bytes lie above it), width, bytes moved
 

@@ -25,6 +25,8 @@ WEIGHTS = {"color": "restore-color", "depth": "restore"}  # that ship
 
 def encode(modality: str, plane: np.ndarray, ask: Ask, seen: References) -> Coded | None:
     """Code colour or depth; what the network would not bring nearer is AV1's own."""
+    if not frames.fits(modality, plane):
+        return None
     if modality == "color":
         return _encode_color(plane, ask, seen)
     mapped = depth.to_plane(plane, ask)
