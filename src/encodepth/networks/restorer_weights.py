@@ -25,7 +25,8 @@ _PREFIX = "restore/"
 def save_restorer(path: str | Path, config: RestorerConfig, net: RestorerNet) -> None:
     """Write a network to a file, atomically; how many planes it gives says whose it is."""
     arrays = {
-        _PREFIX + name: tensor.detach().cpu().numpy().astype(np.float16)
+        # In C order: safetensors writes memory as it lies, and training keeps channels last.
+        _PREFIX + name: np.ascontiguousarray(tensor.detach().cpu().numpy(), np.float16)
         for name, tensor in net.state_dict().items()
     }
     kind = FORMAT if net.outputs == 1 else COLOR_FORMAT
