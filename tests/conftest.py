@@ -17,7 +17,8 @@ from encodepth.cli.main import main
 
 TESTS = Path(__file__).parent
 SAMPLES = TESTS.parent / "samples"
-MISSING = [name for name in ("torch", "av", "h5py") if importlib.util.find_spec(name) is None]
+EXTRAS = ("torch", "av", "bjontegaard", "h5py", "scipy", "pytorch_msssim")
+MISSING = [name for name in EXTRAS if importlib.util.find_spec(name) is None]
 NEEDS = {  # rooms that import a package which only an extra brings
     "encodepth.networks": "torch",
     "encodepth.train": "torch",
