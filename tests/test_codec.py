@@ -241,9 +241,8 @@ def test_no_mask_is_sent_when_nothing_is_missing():
 
 def test_auto_needs_no_weights():
     nowhere = Codec("no such model")
-    for effort in (7, 8):
-        data = nowhere.encode(scene(), quality=40, effort=effort)
-        assert inspect(data).streams[0].coding == "av1"
+    data = nowhere.encode(scene(), quality=40, effort=7)
+    assert inspect(data).streams[0].coding == "av1"
 
 
 def test_auto_merges_values_where_that_is_smaller_and_no_less_exact():

@@ -13,16 +13,12 @@ from PIL import Image
 
 from encodepth.codings import av1_frames as avif
 from encodepth.errors import CorruptFileError, ModelNotFoundError
+from encodepth.learned.restore import strength_of
+from encodepth.learned.restore_color import GAIN_ONE, Correction, rmse
 from encodepth.networks import restorer as tiling
 from encodepth.networks.base import load_model
-from encodepth.networks.color_restorer import (
-    GAIN_ONE,
-    ColorRestorer,
-    Correction,
-    color_net,
-    rmse,
-)
-from encodepth.networks.restorer import RestorerConfig, RestorerNet, strength_of
+from encodepth.networks.color_restorer import ColorRestorer, color_net
+from encodepth.networks.restorer import RestorerConfig, RestorerNet
 from encodepth.networks.restorer_weights import load_color_restorer, load_restorer, save_restorer
 from encodepth.train.batches import Batches
 from encodepth.train.coded import coded_ahead, coded_at

@@ -1,5 +1,6 @@
 """Every metric against a value worked by hand or an independent implementation."""
 
+import importlib.util
 import math
 import subprocess
 import sys
@@ -12,6 +13,10 @@ from hypothesis import strategies as st
 
 from encodepth import metrics
 from encodepth.errors import EncodepthError, InvalidImageError
+
+with_eval = pytest.mark.skipif(
+    importlib.util.find_spec("bjontegaard") is None, reason="needs encodepth[eval]"
+)
 
 Camera = namedtuple("Camera", "fx fy cx cy")
 ROW, COLUMN = np.mgrid[:240, :320]
@@ -222,6 +227,7 @@ def test_back_projection_puts_the_principal_point_on_the_axis():
     assert points == pytest.approx(np.array([[0, 0, 2], [0.03, 0.04, 1]]))
 
 
+@with_eval
 def test_point_cloud_distance_worked_by_hand():
     near = np.zeros((4, 4), np.uint16)
     near[1, 1] = 1000
@@ -241,12 +247,14 @@ def test_point_cloud_distance_worked_by_hand():
 CURVE = [(0.1, 28.0), (0.2, 31.0), (0.4, 33.5), (0.8, 35.5)]
 
 
+@with_eval
 def test_half_the_rate_is_minus_50_percent_and_twice_is_plus_100():
     assert metrics.bd_rate(CURVE, [(r / 2, q) for r, q in CURVE]) == pytest.approx(-50)
     assert metrics.bd_rate(CURVE, [(r * 2, q) for r, q in CURVE]) == pytest.approx(100)
     assert metrics.bd_quality(CURVE, [(r, q + 0.7) for r, q in CURVE]) == pytest.approx(0.7)
 
 
+@with_eval
 def test_bd_rate_of_straight_lines_worked_by_hand():
     """log10 rate = (q - 30) / 10 against (q - 30) / 20, common 30 to 34: mean -(q - 30) / 20."""
     anchor = [(10 ** ((q - 30) / 10), q) for q in (30, 32, 34, 36)]
@@ -266,6 +274,7 @@ def test_bd_rate_agrees_with_an_own_integration_of_scipys_akima():
     assert metrics.bd_rate(CURVE, test) == pytest.approx(expected, abs=1e-3)
 
 
+@with_eval
 def test_points_that_cost_more_without_being_better_are_dropped():
     worse = [*CURVE, (0.5, 33.4), (0.4, 33.0), (0.9, 35.5)]
     assert metrics.improving(worse) == CURVE
