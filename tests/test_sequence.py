@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from encodepth import InvalidImageError, InvalidSettingError, Reader, RgbdImage, Writer
+from encodepth import InvalidImageError, InvalidSettingError, Reader, RgbdImage, Writer, decode
 from encodepth.container.header import Camera
 from encodepth.errors import CorruptFileError, EncodepthError
 from encodepth.frame import Intrinsics
@@ -197,3 +197,25 @@ def test_contradictions_are_named(tmp_path):
         Reader(b"hello")
     with pytest.raises(EncodepthError, match="does not exist"):
         Reader(tmp_path / "nowhere.rgbd")
+
+
+def test_the_command_says_what_a_recording_holds_and_whether_it_is_whole(run, tmp_path):
+    path = tmp_path / "r.rgbd"
+    data = record(10, 4, lossless="depth")
+    path.write_bytes(data)
+    said = run("info", path).out
+    assert f"{len(data):,} bytes, 10 frames, 0.30 s" in said
+    assert "color" in said
+    assert "av1-inter, 10 frames, 3 of them key frames" in said
+    assert run("verify", "--decode", path).out == f"{path}: whole, and decodes here\n"
+    entry = Reader(data).container.chunks[1]
+    path.write_bytes(data[: entry.offset + 70] + b"x" + data[entry.offset + 71 :])
+    assert "problem: chunk 1" in run("info", path).out
+    shown = run("verify", path)
+    assert (shown.status, shown.err.count("\n")) == (1, 1)
+    assert "chunk 1" in shown.err
+
+
+def test_a_recording_where_a_picture_is_expected_is_named(tmp_path):
+    with pytest.raises(CorruptFileError, match="a recording; open it with"):
+        decode(record(2, 2))

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .shared import attempt_all, json_option, read_bytes
+from .shared import PIPE, attempt_all, head_of, json_option, read_bytes
 
 if TYPE_CHECKING:
     from ..codec import Encoded
     from ..info import FileInfo
+    from ..sequence.about import RecordingInfo
 
 
 @click.command("info")
@@ -19,8 +20,13 @@ if TYPE_CHECKING:
 def command(files: tuple[str, ...], as_json: bool) -> None:
     """Say what each FILE holds: sizes, codings, bytes, depth unit, camera. "-" is stdin."""
     from ..info import inspect
+    from ..sequence.about import inspect_recording, is_recording
 
     def show(path: str) -> None:
+        if path != PIPE and is_recording(head_of(path)):
+            recording = inspect_recording(path, path)
+            click.echo(recording.json() if as_json else _recording(recording))
+            return
         found = inspect(read_bytes(path), path)
         click.echo(found.json() if as_json else _text(found))
 
@@ -56,6 +62,23 @@ def as_dict(name: str, coded: Encoded) -> dict[str, Any]:
         "depth_max_error_mm": None if off is None else round(off.max_mm, 6),
     }
     return inspect(coded.data, name).as_dict() | errors
+
+
+def _recording(found: RecordingInfo) -> str:
+    rate = 8e-6 * found.bytes / found.seconds if found.seconds else 0.0
+    lines = [
+        f"{found.file}: {found.bytes:,} bytes, {found.frames:,} frames, {found.seconds:.2f} s, "
+        f"{rate:.3g} Mbit/s, {found.chunks} chunks, format version {found.version}"
+    ]
+    for track in found.tracks:
+        lines.append(
+            f"  {track.modality:10}{track.bytes:>13,} bytes  {track.size[0]}x{track.size[1]}, "
+            f"{' and '.join(track.codings)}, {track.frames:,} frames, {track.key_frames:,} of them "
+            f"key frames, {track.bytes / track.frames:,.0f} bytes each"
+        )
+    if found.depth_unit_m is not None:
+        lines.append(f"  depth unit {found.depth_unit_m:g} m")
+    return "\n".join([*lines, *(f"  problem: {problem}" for problem in found.problems)])
 
 
 def _text(found: FileInfo) -> str:

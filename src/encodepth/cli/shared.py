@@ -113,6 +113,15 @@ def read_bytes(path: str) -> bytes:
         raise EncodepthError(f"{path} {reason}") from None
 
 
+def head_of(path: str) -> bytes:
+    """Return the first bytes of a file, which say what kind it is; none of what cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(16)
+    except OSError:
+        return b""
+
+
 def check_free(path: Path, *, force: bool, sources: Sequence[str | None] = ()) -> None:
     """Make sure that a file may be written, before work is put into making it.
 

@@ -7,8 +7,10 @@ import json
 import click
 
 from .shared import (
+    PIPE,
     attempt_all,
     device_option,
+    head_of,
     json_option,
     model_option,
     open_codec,
@@ -33,15 +35,19 @@ def command(
     """
     from ..codec import parse
     from ..errors import EncodepthError
+    from ..sequence.about import is_recording
 
     codec = open_codec(model, device) if decode else None
 
     def check(path: str) -> None:
         try:
-            data = read_bytes(path)
-            parse(data)
-            if codec is not None:
-                codec.decode(data)
+            if path != PIPE and is_recording(head_of(path)):
+                _check_recording(path, decode=decode, model=model, device=device)
+            else:
+                data = read_bytes(path)
+                parse(data)
+                if codec is not None:
+                    codec.decode(data)
         except EncodepthError as error:
             if as_json:
                 click.echo(json.dumps({"file": path, "ok": False, "error": str(error)}))
@@ -52,3 +58,23 @@ def command(
             click.echo(f"{path}: whole, and decodes here" if decode else f"{path}: whole")
 
     click.get_current_context().exit(attempt_all(files, check))
+
+
+def _check_recording(path: str, *, decode: bool, model: str, device: str) -> None:
+    """Check every chunk of a recording, and decode every frame if that is asked for.
+
+    Raises:
+        CorruptFileError: the first thing that is wrong.
+    """
+    from ..errors import CorruptFileError
+    from ..sequence.about import inspect_recording
+    from ..sequence.reader import Reader
+
+    problems = inspect_recording(path).problems
+    if problems:
+        more = f"; {len(problems) - 1} more (encodepth info names all)" if problems[1:] else ""
+        raise CorruptFileError(problems[0] + more)
+    if decode:
+        with Reader(path, model=model, device=device) as reader:
+            for _ in reader:
+                pass

@@ -19,6 +19,7 @@ from .stream import Stream
 
 MAGIC = b"\x9aRZD"  # not UTF-8, so no text file starts with it
 VERSION = 1
+RECORDING = 2  # the version of recordings
 MAX_STREAMS = 16
 
 _HEAD = struct.Struct("<4sBBB")  # magic, version, features, stream count
@@ -333,6 +334,8 @@ def _checked_body(data: bytes) -> bytes:
         raise CorruptFileError(f"not an .rgbd file: starts with {data[:4].hex() or 'nothing'}")
     if len(data) < _HEAD.size + 2 + _CRC32.size:
         raise CorruptFileError(f"truncated: {len(data)} bytes, shorter than the header")
+    if data[4] == RECORDING:
+        raise CorruptFileError("a recording; open it with encodepth.Reader")
     if data[4] != VERSION:
         raise CorruptFileError(f"format version {data[4]}; this build reads version {VERSION}")
     body, (crc,) = data[: -_CRC32.size], _CRC32.unpack(data[-_CRC32.size :])
