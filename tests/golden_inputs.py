@@ -32,6 +32,23 @@ def with_other_mask(data: bytes, depth: np.ndarray) -> bytes:
     return replace(still, streams=streams).serialize()
 
 
+def far_away(depth: np.ndarray) -> np.ndarray:
+    """Return a depth map with a window in its wall, 50 m behind."""
+    out = depth.copy()
+    out[5:9, 40:50] = 50_000 + np.arange(10, dtype=np.uint16)
+    return out
+
+
+def further() -> dict[str, np.ndarray]:
+    """Return a further plane of every kind, of several sizes and bits."""
+    y, x = np.mgrid[:30, :40]
+    return {
+        "infrared": ((x * y * 37) % 1021).astype(np.uint16),
+        "confidence": (x // 14).astype(np.uint8),
+        "labels": (x[:20] // 9 + y[:20] // 7 * 8).astype(np.uint16),
+    }
+
+
 def golden() -> dict[str, Callable[[], bytes]]:
     """Return name -> what makes the file, one of every way a conventional stream can be coded."""
     image = scene()
@@ -53,5 +70,9 @@ def golden() -> dict[str, Callable[[], bytes]]:
         "v1-exact-one-hole": lambda: encode(RgbdImage(depth=np.zeros((1, 1), np.uint16))),
         "v1-bounded-10mm": lambda: encode(fine, max_depth_error=10),
         "v1-color-only": lambda: encode(RgbdImage(image.color), coding="av1", quality=20),
+        "v1-quick-5mm": lambda: encode(image, coding={"depth": "quick"}, max_depth_error=5),
+        "v1-mixed-exact": lambda: encode(RgbdImage(depth=depth), coding={"depth": "mixed"}),
+        "v1-far-pixels": lambda: encode(RgbdImage(depth=far_away(depth)), coding="av1", quality=70),
+        "v1-further-planes": lambda: encode(RgbdImage(planes=further())),
         "v1-two-sizes": lambda: encode(sizes, coding="av1", effort=5),
     }

@@ -61,22 +61,22 @@ class Fixed(torch.nn.Module):
 @pytest.mark.parametrize("size", [(1, 1), (5, 70), (64, 64), (97, 130)])
 def test_any_size_is_restored(size):
     decoded = picture(*size)
-    out = ColorRestorer(net(), 0).restore(decoded, 40, Correction(20))
+    out = ColorRestorer(net(), 0).restore_color(decoded, 40, Correction(20))
     assert (out.shape, out.dtype) == (decoded.shape, np.uint8)
     assert not np.array_equal(out, decoded)
 
 
 def test_a_fresh_network_changes_nothing():
     decoded = picture(40, 50)
-    out = ColorRestorer(color_net(SMALL), 0).restore(decoded, 40, Correction(20))
+    out = ColorRestorer(color_net(SMALL), 0).restore_color(decoded, 40, Correction(20))
     assert np.array_equal(out, decoded)
 
 
 def test_tiles_leave_no_seams(monkeypatch):
     decoded = picture(290, 330)
-    whole = ColorRestorer(net(), 0).restore(decoded, 40, Correction(20)).astype(int)
+    whole = ColorRestorer(net(), 0).restore_color(decoded, 40, Correction(20)).astype(int)
     monkeypatch.setattr(tiling, "_TILE", 64)
-    tiled = ColorRestorer(net(), 0).restore(decoded, 40, Correction(20))
+    tiled = ColorRestorer(net(), 0).restore_color(decoded, 40, Correction(20))
     assert np.abs(tiled - whole).max() <= 1  # a float on the brink of rounding
     assert (tiled != whole).mean() < 1e-3
 
@@ -86,7 +86,8 @@ def test_gains_of_zero_leave_the_picture_and_gains_of_one_take_the_estimate():
     restorer = ColorRestorer(net(), 0)
     assert np.array_equal(restorer.restore_color(decoded, 40, Correction(20, (0, 0, 0))), decoded)
     plain = ColorRestorer(Fixed([1.0, -2.0, 3.0]), 0)
-    out = plain.restore(np.full((16, 16, 3), 100, np.uint8), 40, Correction(8))  # an error of one
+    grey = np.full((16, 16, 3), 100, np.uint8)
+    out = plain.restore_color(grey, 40, Correction(8))  # an error of one
     assert np.array_equal(out[3, 3], [101, 98, 103])
 
 
@@ -94,9 +95,9 @@ def test_a_gain_scales_its_own_channel():
     grey = ColorRestorer(Fixed([2.0, 2.0, 2.0]), 0)  # luma only
     decoded = np.full((16, 16, 3), 100, np.uint8)
     half = Correction(8, (GAIN_ONE // 2, GAIN_ONE, GAIN_ONE))
-    assert np.all(grey.restore(decoded, 40, half) == 101)
+    assert np.all(grey.restore_color(decoded, 40, half) == 101)
     no_chroma = Correction(8, (GAIN_ONE, 0, 0))
-    assert np.all(grey.restore(decoded, 40, no_chroma) == 102)
+    assert np.all(grey.restore_color(decoded, 40, no_chroma) == 102)
 
 
 def test_the_encoder_finds_the_size_of_the_error_and_the_gains_that_leave_least():
@@ -133,7 +134,7 @@ def test_weights_come_back_and_depths_are_not_taken_for_colours(tmp_path):
     for parameter in rounded.parameters():
         parameter.data = parameter.data.half().float()
     decoded = picture(33, 40)
-    expected = ColorRestorer(rounded, 0).restore(decoded, 40, Correction(9))
+    expected = ColorRestorer(rounded, 0).restore_color(decoded, 40, Correction(9))
     assert np.array_equal(restorer.restore_color(decoded, 40, Correction(9)), expected)
     assert restorer.fingerprint == load_color_restorer(tmp_path / "c.safetensors").fingerprint
     save_restorer(tmp_path / "d.safetensors", SMALL, RestorerNet(SMALL))
@@ -229,3 +230,22 @@ def test_training_goes_on_from_weights_and_from_a_checkpoint(run):
     save_restorer(weights, SMALL, net())
     with pytest.raises(ModelNotFoundError, match=r"weights\.safetensors is of another model"):
         make_task(dataclasses.replace(run, model=dataclasses.replace(run.model, init=str(weights))))
+
+
+def test_a_file_restores_its_colour_without_torch_as_torch_does(samples):
+    from encodepth import Codec, RgbdImage, inspect, read
+    from encodepth.learned.weights import find_weights
+    from encodepth.metrics import psnr
+
+    color = read(samples / "table" / "color.webp").color[:200, :264]
+    codec = Codec()
+    plain, data = (
+        codec.encode(RgbdImage(color), quality=40, coding=coding) for coding in ("av1", "restored")
+    )
+    assert inspect(data).streams[0].coding == "restored"
+    assert len(data) == len(plain) + 7
+    restored, rough = codec.decode(data).color, codec.decode(plain).color
+    assert psnr(restored, color) > psnr(rough, color) + 0.2
+    heavy = load_color_restorer(find_weights("restore-color"))
+    whole = heavy.restore_color(rough, 40, heavy.correction(rough, color, 40))
+    assert np.abs(whole.astype(int) - restored).max() <= 1

@@ -21,6 +21,7 @@ from encodepth.errors import CorruptFileError, EncodepthError
 from encodepth.frame import Intrinsics
 from encodepth.metrics import psnr
 
+GOLDEN = Path(__file__).parent / "golden"
 NS = 1_000_000_000
 
 
@@ -219,3 +220,12 @@ def test_the_command_says_what_a_recording_holds_and_whether_it_is_whole(run, tm
 def test_a_recording_where_a_picture_is_expected_is_named(tmp_path):
     with pytest.raises(CorruptFileError, match="a recording; open it with"):
         decode(record(2, 2))
+
+
+@pytest.mark.parametrize("path", sorted(GOLDEN.glob("v2-*.rgbd")), ids=lambda path: path.stem)
+def test_golden_recordings_decode_to_the_golden_frames(path):
+    expected = np.load(path.with_suffix(".npz"))
+    frames = list(Reader(path))
+    for kind in expected:
+        for i, frame in enumerate(frames):
+            assert np.array_equal(frame.image.arrays[kind], expected[kind][i])

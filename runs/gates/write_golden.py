@@ -11,13 +11,14 @@ is written beside it, by hand where it is new, never by running this twice.
 
 from __future__ import annotations
 
+import io
 import zlib
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from encodepth import Codec, RgbdImage, decode, encode, inspect
+from encodepth import Codec, Reader, RgbdImage, Writer, decode, encode, inspect
 from encodepth.codings.mask import encode_mask
 from encodepth.container.still import Still
 from encodepth.container.stream import Stream
@@ -33,6 +34,19 @@ def learned() -> dict[str, bytes]:
         scene(97, 131), quality=60, coding={"color": "learned", "depth": "restored"}
     )
     return {f"learned-{inspect(data).streams[0].weights}": data}
+
+
+def recording() -> dict[str, bytes]:
+    """Return name -> a recording of two groups: lossy colour, depth and masks over time."""
+    out = io.BytesIO()
+    with Writer(out, rate=30, key_interval=3, quality=60) as writer:
+        for i in range(5):
+            image = scene(48 + 16, 64 + 16)
+            assert image.color is not None
+            assert image.depth is not None
+            part = np.s_[i : 48 + i, 2 * i : 64 + 2 * i]
+            writer.append(RgbdImage(image.color[part].copy(), image.depth[part].copy()))
+    return {"v2-av1-inter": out.getvalue()}
 
 
 def errors() -> dict[str, bytes]:
@@ -84,9 +98,17 @@ def main() -> None:
         path = TESTS / "golden" / f"{name}.rgbd"
         if not path.exists():
             image = decode(data)
-            arrays = {n: a for n in ("color", "depth") if (a := getattr(image, n)) is not None}
+            arrays = image.arrays
             path.write_bytes(data)
             np.savez_compressed(path.with_suffix(".npz"), **arrays)
+            print(f"{path.name}: {len(data)} bytes")
+    for name, data in recording().items():
+        path = TESTS / "golden" / f"{name}.rgbd"
+        if not path.exists():
+            images = [frame.image.arrays for frame in Reader(data)]
+            path.write_bytes(data)
+            stacks = {kind: np.stack([image[kind] for image in images]) for kind in images[0]}
+            np.savez_compressed(path.with_suffix(".npz"), **stacks)
             print(f"{path.name}: {len(data)} bytes")
     for name, data in errors().items():
         path = TESTS / "golden-errors" / f"{name}.rgbd"
