@@ -54,6 +54,8 @@ def test_depth_tuned_for_squared_error_is_smaller_than_tuned_for_eyes(monkeypatc
     depth = Image.open(samples / "livingroom" / "depth.png")
     values = fill_holes(np.asarray(depth).astype(np.uint16))
     values = (values - values.min()) / np.ptp(values)
+    if imagecodecs.__version__ != "2026.3.6":
+        pytest.skip("another libaom than the comparison was made with")
     rate, error = curve(values)
     monkeypatch.setattr("encodepth.codings.av1_frames.encode_grey", lambda *_: None)
     eyes_rate, eyes_error = curve(values)
