@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import pickle
 import signal
@@ -15,7 +16,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from encodepth import InvalidImageError, InvalidSettingError, Reader, RgbdImage, Writer, decode
+from encodepth import (
+    InvalidImageError,
+    InvalidSettingError,
+    Reader,
+    RgbdImage,
+    Writer,
+    decode,
+    open_dataset,
+)
 from encodepth.container.header import Camera
 from encodepth.errors import CorruptFileError, EncodepthError
 from encodepth.frame import Intrinsics
@@ -215,6 +224,41 @@ def test_the_command_says_what_a_recording_holds_and_whether_it_is_whole(run, tm
     shown = run("verify", path)
     assert (shown.status, shown.err.count("\n")) == (1, 1)
     assert "chunk 1" in shown.err
+
+
+def test_the_command_turns_a_recording_back_into_a_folder_of_pictures(run, tmp_path):
+    path = tmp_path / "r.rgbd"
+    path.write_bytes(data := record(5, 2, lossless="both"))
+    shown = run("decode", path)
+    assert (shown.status, shown.err.count("\n")) == (1, 1)
+    assert "say with -o" in shown.err
+    out = tmp_path / "out"
+    assert "5 frames" in run("decode", path, "-o", out).err
+    pairs = list(open_dataset(out / "r"))
+    assert len(pairs) == 5
+    assert "meta.json" in pairs[0].unit_source.words
+    for pair, frame in zip(pairs, Reader(data), strict=True):
+        back = pair.load()
+        np.testing.assert_array_equal(back.color, frame.image.color)
+        np.testing.assert_array_equal(back.depth, frame.image.depth)
+        assert (back.depth_unit, back.intrinsics) == (0.001, frame.image.intrinsics)
+    seen = json.loads((out / "r/trajectory.json").read_text())["seen"]
+    assert [told["time_ns"] for told in seen.values()] == list(Reader(data).times)
+    assert run("decode", path, "-o", out).status == 1  # nothing is overwritten
+    assert run("decode", path, "-o", out, "--force").status == 0
+
+
+def test_damage_costs_the_command_the_frames_of_its_chunk(run, tmp_path):
+    path = tmp_path / "r.rgbd"
+    data = record(6, 2, lossless="depth")
+    entry = Reader(data).container.chunks[1]
+    path.write_bytes(data[: entry.offset + 70] + b"x" + data[entry.offset + 71 :])
+    shown = run("decode", path, "-o", tmp_path / "out")
+    assert shown.status == 1
+    assert "chunk 1" in shown.err
+    names = sorted(file.stem for file in (tmp_path / "out/r/depth").iterdir())
+    assert names == ["000000", "000001", "000004", "000005"]
+    assert list(json.loads((tmp_path / "out/r/trajectory.json").read_text())["seen"]) == names
 
 
 def test_a_recording_where_a_picture_is_expected_is_named(tmp_path):

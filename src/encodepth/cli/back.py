@@ -85,7 +85,7 @@ def decode_folders(paths: Sequence[str], call: Return) -> int:
             break
     for place, meta in metas.items():
         try:
-            _save_meta(place / _META, meta, force=call.force)
+            _write_json(place / _META, meta.as_dict(), force=call.force)
         except EncodepthError as error:
             progress.fail(str(error))
     progress.clear()
@@ -185,15 +185,20 @@ def _keys(facts: Facts) -> dict[str, Any]:
     return found
 
 
-def _save_meta(path: Path, meta: _Meta, *, force: bool) -> None:
-    """Write meta.json; one that says the same may be there.
+def save_meta(path: Path, facts: Facts, *, force: bool) -> None:
+    """Write the meta.json of frames that agree in `facts`.
 
     Raises:
         EncodepthError: another one is there, or it cannot be written.
     """
+    _write_json(path, _keys(facts), force=force)
+
+
+def _write_json(path: Path, values: dict[str, Any], *, force: bool) -> None:
+    """Write a file of JSON; one that says the same may be there."""
     import json
 
-    data = (json.dumps(meta.as_dict(), indent=1) + "\n").encode()
+    data = (json.dumps(values, indent=1) + "\n").encode()
     if path.is_file() and path.read_bytes() == data:
         return
     check_free(path, force=force)

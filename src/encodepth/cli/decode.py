@@ -17,6 +17,7 @@ from .shared import (
     check_free,
     device_option,
     force_option,
+    head_of,
     model_option,
     open_codec,
     quiet_option,
@@ -73,17 +74,18 @@ def command(
 
     With --color, --depth or --plane only what they name is written. Depth has 16 bits, holes are 0.
     "-" is stdin. A folder goes back to a tree of pictures below -o: DIR/SEQUENCE/color/FRAME.png,
-    depth/FRAME.png and meta.json.
+    depth/FRAME.png and meta.json. A recording becomes such a folder of its name, with
+    trajectory.json, which says when and from where each frame was seen.
     """
     given = (("color", color), ("depth", depth), *planes)
     named = {kind: Path(name) for kind, name in given if name}
     _check_fit(files, named, output=output, only=only)
+    kinds = (only,) if only else (*IMAGE, *PLANES)
     if any(Path(name).is_dir() for name in files):
         from .back import Return, decode_folders
 
         if output is None or named:
             raise click.UsageError("say with -o where the pictures of a folder go")
-        kinds = (only,) if only else (*IMAGE, *PLANES)
         call = Return(Path(output), kinds, model, device, force, jobs, quiet)
         click.get_current_context().exit(decode_folders(files, call))
     if jobs > 1:
@@ -91,6 +93,8 @@ def command(
     if output is not None:
         folder = Path(output)
         written(folder, partial(folder.mkdir, parents=True, exist_ok=True))
+    from ..sequence.about import is_recording
+
     codec = open_codec(model, device)
     made: dict[Path, str] = {}
 
@@ -98,6 +102,9 @@ def command(
         from ..info import inspect
         from ..io.pictures import write
 
+        if path != PIPE and is_recording(head_of(path)):
+            _unroll(path, named, output, kinds, model=model, force=force, quiet=quiet)
+            return
         data = read_bytes(path)
         found = inspect(data)
         held = [kind for kind in (*IMAGE, *PLANES) if found.stream(kind)]
@@ -119,6 +126,31 @@ def command(
             click.echo(f"{path}: {', '.join(map(str, targets.values()))}", err=True)
 
     click.get_current_context().exit(attempt_all(files, work))
+
+
+def _unroll(
+    path: str,
+    named: Targets,
+    output: str | None,
+    kinds: tuple[str, ...],
+    *,
+    model: str,
+    force: bool,
+    quiet: bool,
+) -> None:
+    """Decode a recording into a folder of its own name below -o.
+
+    Raises:
+        EncodepthError: -o is missing or single pictures are named, or what decoding raises.
+    """
+    from .unroll import decode_recording
+
+    if output is None or named:
+        raise EncodepthError(f"{path}: a recording; say with -o where its folder of pictures goes")
+    place = Path(output) / Path(path).stem
+    frames = decode_recording(path, place, kinds, model=model, force=force, quiet=quiet)
+    if not quiet:
+        click.echo(f"{path}: {frames:,} frames in {place}", err=True)
 
 
 def _part(kind: str, target: Path) -> dict[str, Any]:
