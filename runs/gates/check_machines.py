@@ -1,8 +1,10 @@
 """A file decodes to the same symbols however this machine computes.
 
-python runs/check_machines.py [--frames N] [--data DIR ...]     learned: a minute a frame
-python runs/check_machines.py --bound 5 --frames 0 --data ../shared/data/test ../shared/data/val
-python runs/check_machines.py --light [--frames N] [--crop N]    two minutes a processor and frame
+    python -m runs.gates.check_machines [--frames N] [--data DIR ...]
+    python -m runs.gates.check_machines --bound 5 --frames 0 --data ../shared/data/val
+    python -m runs.gates.check_machines --light [--frames N] [--crop N]
+
+Time: learned a minute a frame; --light two minutes a processor and frame.
 
 Encodes pairs here, then decodes each in fresh processes: 1 and 2 threads, oneDNN off, AVX2 and
 SSE4.1 kernels, numba's code for any CPU, bfloat16 for the float networks. Learned symbols must
@@ -25,14 +27,15 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from encodepth.data import open_dataset
 
 from encodepth import RgbdImage
 from encodepth.codec import Codec
+from encodepth.io.dataset import open_dataset
 
-DATA = Path(__file__).parents[2] / "shared" / "data" / "test"
+DATA = Path(__file__).parents[3] / "shared" / "data" / "test"
 SSE = {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41"}
 AVX2 = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"}
+LEARNED = {"color": "learned", "depth": "restored"}
 VARIANTS = {  # name -> (environment, setup run before decoding)
     "as encoded": ({}, ""),
     "1 thread": ({}, "torch.set_num_threads(1)"),
@@ -77,7 +80,7 @@ from encodepth.learned import Plane, find_weights, open_model
 from encodepth.learned.runtime import Runtime, session_of
 from encodepth.learned.weights import read_weights
 sys.path.insert(0, {runs!r})
-from runtimes import opened
+from runs.choices.runtimes import opened
 def unfused(name):
     import onnxruntime
     level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
@@ -104,7 +107,7 @@ def main() -> int:
     arguments.add_argument("--light", action="store_true", help="what runs learned colour")
     arguments.add_argument("--crop", type=int, default=224, help="side of the pictures of --light")
     options = arguments.parse_args()
-    pairs = [pair for folder in options.data for pair in open_dataset(folder)]
+    pairs = [pair for folder in options.data for pair in open_dataset(folder).pairs]
     count = options.frames or len(pairs)
     chosen = [pairs[i] for i in np.linspace(0, len(pairs) - 1, count).astype(int)]
     if options.light:
@@ -115,7 +118,9 @@ def main() -> int:
         for i, pair in enumerate(chosen):
             if options.bound is None:
                 quality = 10 + 80 * i // len(chosen)
-                data = codec.encode(pair.load(), quality=quality, coder="learned")
+                data = codec.encode(
+                    pair.load(), quality=quality, coding={"color": "learned", "depth": "restored"}
+                )
             else:
                 data = _bounded(codec, pair.load(), options.bound)
             Path(folder, f"{i:03}.rgbd").write_bytes(data)
@@ -168,7 +173,7 @@ def _light(pictures: list[np.ndarray], name: str, crop: int) -> int:
                 print(f"{variant:14} qemu-user is not installed")
                 continue
             code = LIGHT_CHILD.format(
-                runs=str(Path(__file__).parent), opening=opening.format(model=name)
+                runs=str(Path(__file__).parents[2]), opening=opening.format(model=name)
             )
             child = subprocess.run(
                 [*([emulator, "-cpu", processor] if emulator else []), python, "-c", code, folder],

@@ -28,7 +28,9 @@ from pathlib import Path
 
 import numpy as np
 
-from encodepth import Codec, Container, EncodepthError, Kind, RgbdImage, Stream, encode
+from encodepth import Codec, EncodepthError, RgbdImage, encode
+from encodepth.container.still import Still
+from encodepth.container.stream import Stream
 from runs.common import RESULTS, keep, options
 
 SECONDS, MEMORY, BATCH = 10, 1 << 30, 100
@@ -53,24 +55,24 @@ def whole_files(codec: Codec | None) -> list[bytes]:
     """Return files of every coding, small and middling, to be damaged."""
     image, small = pair(), pair(33, 47)
     files = [
-        encode(image, coder="avif", quality=40),
+        encode(image, coding="av1", quality=40),
         encode(image, lossless="both", effort=3),
         encode(RgbdImage(depth=image.depth, depth_unit=0.0002), max_depth_error=2, effort=3),
         encode(RgbdImage(depth=image.depth // 300 * 300), lossless="depth", effort=3),
         encode(RgbdImage(depth=image.depth), lossless="depth"),
         encode(RgbdImage(depth=np.where(image.depth > 0, 7, 0).astype(np.uint16))),
-        encode(small, coder="avif"),
+        encode(small, coding="av1"),
         encode(small, lossless="both"),
     ]
     if codec is not None:
         files += [
-            codec.encode(pair(480, 640), coder="learned", quality=70),
-            codec.encode(image, coder="learned", quality=40),
-            codec.encode(image, coder={"color": "avif", "depth": "learned"}),
-            codec.encode(small, coder="learned", quality=90),
-            codec.encode(pair(48, 64), coder="learned", quality=0),
-            codec.encode(RgbdImage(pair(64, 96).color), coder="learned", quality=100),
-            codec.encode(RgbdImage(depth=pair(64, 96).depth), coder="learned"),
+            codec.encode(pair(480, 640), coding="learned", quality=70),
+            codec.encode(image, coding="learned", quality=40),
+            codec.encode(image, coding={"color": "av1", "depth": "restored"}),
+            codec.encode(small, coding="learned", quality=90),
+            codec.encode(pair(48, 64), coding="learned", quality=0),
+            codec.encode(RgbdImage(pair(64, 96).color), coding="learned", quality=100),
+            codec.encode(RgbdImage(depth=pair(64, 96).depth), coding="learned"),
         ]
     return files
 
@@ -110,7 +112,7 @@ def random_payload(rng: random.Random, data: bytes, _: list[bytes]) -> bytes:
 
 
 def other_payload(rng: random.Random, data: bytes, files: list[bytes]) -> bytes:
-    other = rng.choice(Container.parse(rng.choice(files)).streams)
+    other = rng.choice(Still.parse(rng.choice(files)).streams)
     return with_payload(rng, data, lambda _: other.payload)
 
 
@@ -122,31 +124,33 @@ def constant_payload(rng: random.Random, data: bytes, _: list[bytes]) -> bytes:
 
 
 def hostile_size(rng: random.Random, data: bytes, _: list[bytes]) -> bytes:
-    container = Container.parse(data)
+    container = Still.parse(data)
     size = rng.choice(SIZES)
     if rng.random() < 0.3:
         size = (rng.randint(1, 2000), rng.randint(1, 2000))
-    return replace(
-        container,
-        color_size=container.color_size and size,
-        depth_size=container.depth_size and size,
-    ).serialize()
+    return replace(container, sizes=dict.fromkeys(container.sizes, size)).serialize()
+
+
+def damaged_bytes(rng: random.Random, data: bytes) -> bytes:
+    """Return bytes one of which is another."""
+    at = rng.randrange(len(data))
+    return data[:at] + bytes([rng.randrange(256)]) + data[at + 1 :]
 
 
 def swapped_fields(rng: random.Random, data: bytes, files: list[bytes]) -> bytes:
     """Give a stream the fields of another file's stream of the same kind, or other numbers."""
-    container, other = Container.parse(data), Container.parse(rng.choice(files))
+    container, other = Still.parse(data), Still.parse(rng.choice(files))
     streams = []
     try:
         for stream in container.streams:
-            match = other.stream(stream.kind)
+            match = next((s for s in other.streams if s.modality == stream.modality), None)
             if match is not None and rng.random() < 0.5:
-                stream = replace(match, payload=stream.payload, depends=False)
-            elif stream.kind == Kind.DEPTH and stream.high:
-                stream = replace(stream, low=1, high=rng.choice([1, 65535]))
+                stream = replace(match, payload=stream.payload, references=())
+            elif stream.parameters:
+                stream = replace(stream, parameters=damaged_bytes(rng, stream.parameters))
             streams.append(stream)
         return replace(container, streams=tuple(streams)).serialize()
-    except ValueError:
+    except (ValueError, EncodepthError):
         return header_and_seal(rng, data, files)
 
 
@@ -169,12 +173,12 @@ def seal(body: bytes | bytearray) -> bytes:
 
 
 def with_payload(rng: random.Random, data: bytes, change: Callable[[bytes], bytes]) -> bytes:
-    container = Container.parse(data)
+    container = Still.parse(data)
     streams: list[Stream] = list(container.streams)
     at = rng.randrange(len(streams))
     try:
         streams[at] = replace(streams[at], payload=change(streams[at].payload))
-    except ValueError:  # not a payload that this coding may have, which the container says itself
+    except (ValueError, EncodepthError):  # the container says itself that this cannot be
         return header_and_seal(rng, data, [])
     return replace(container, streams=tuple(streams)).serialize()
 

@@ -1,6 +1,6 @@
 """Write the golden files of tests/golden and tests/golden-errors.
 
-    python -m runs.gates.write_golden
+    PYTHONPATH=tests python -m runs.gates.write_golden
 
 Time: a second.
 

@@ -2,7 +2,7 @@
 
 Time: an hour on two busy cores for four frames of each sequence. Needs the data.
 
-    python runs/results/depth_quality.py [--frames 4] [--test] [-o results/depth_quality.json]
+    python -m runs.results.depth_quality [--frames 4] [--test] [-o results/depth_quality.json]
 
 Before: lowest..highest depth of the frame mapped to 12 bits, AV1 at that quality, values merged
 where that is smaller at no more error (0.1). Now: `encodepth.encode(depth_quality=...)`. Depth
@@ -19,17 +19,18 @@ from pathlib import Path
 import numpy as np
 
 from encodepth import RgbdImage, decode, encode
-from encodepth.codings import av1, exact
+from encodepth.codings import exact
+from encodepth.codings.av1_frames import decode_plane, encode_plane
 from encodepth.codings.depthmap import Mapping, from_plane
 from encodepth.codings.filling import depth_plane, depth_range
 from encodepth.codings.mask import encode_mask
-from encodepth.container import Coding, Container, Kind, Stream
 from encodepth.io.dataset import open_dataset
 from encodepth.io.pair import Pair
 
 QUALITIES = (10, 30, 50, 70, 90)
 BEFORE = (0, *QUALITIES, 99)  # two more, so that more errors lie between them
 EFFORT = 7
+HEADER = 28  # bytes of a file with depth and mask beside their payloads
 PARTS = ("train", "sequences/train", "val", "sequences/val")
 TEST = ("test", "sequences/test")
 
@@ -80,7 +81,7 @@ def measure(name: str, pairs: list[Pair]) -> dict[str, object]:
         low, high = depth_range(image.depth)
         ranges.append((high - low) * image.depth_unit)
         for q in BEFORE:
-            before[q].append(point(image, encode_before(image, q)))
+            before[q].append(point_before(image, q))
         curve = sorted(points[-1][::2] for points in before.values())
         for q in QUALITIES:
             now[q].append(point(image, encode(image, depth_quality=q, effort=EFFORT)))
@@ -98,35 +99,36 @@ def measure(name: str, pairs: list[Pair]) -> dict[str, object]:
     }
 
 
-def encode_before(image: RgbdImage, quality: int) -> bytes:
-    """Return the file that 0.1 makes of a depth map."""
+def point_before(image: RgbdImage, quality: int) -> Point:
+    """Return what 0.1 makes of a depth map: its streams, and a header of `HEADER` bytes."""
     depth = image.depth
     assert depth is not None
     low, high = depth_range(depth)
     valid, mapping = depth > 0, Mapping(low, high - low)
-    payload = av1.encode_plane(depth_plane(depth, low, high), quality, EFFORT)
-    mask = encode_mask(valid)
-    streams = [Stream(Kind.MASK, Coding.EXACT, mask)] if not valid.all() else []
-    streams.append(Stream(Kind.DEPTH, Coding.AVIF, payload, quality=quality, low=low, high=high))
+    payload = encode_plane(depth_plane(depth, low, high), quality, EFFORT)
+    decoded = from_plane(decode_plane(payload, *depth.shape), valid, mapping)
+    size = len(payload) + (0 if valid.all() else len(encode_mask(valid)))
     if len(payload) > depth.size / 32:
-        decoded = from_plane(av1.decode_plane(payload, *depth.shape), valid, mapping)
-        off = np.subtract(decoded, depth, dtype=np.float64)[valid]
-        bound = exact.bound_of_rmse(depth, float(np.sqrt(np.square(off).mean())))
+        bound = exact.bound_of_rmse(depth, errors(image, decoded)[0] / 1000 / image.depth_unit)
         merged = exact.encode_depth(depth, bound, EFFORT)
-        if len(merged) < sum(len(s.payload) for s in streams):
-            streams = [Stream(Kind.DEPTH, Coding.EXACT, merged, max_error=bound)]
-    size = (depth.shape[1], depth.shape[0])
-    return Container(tuple(streams), None, size, image.depth_unit).serialize()
+        if len(merged) < size:
+            size, decoded = len(merged), exact.decode_depth(merged, *depth.shape)
+    return (*errors(image, decoded), size + HEADER)
 
 
 def point(image: RgbdImage, data: bytes) -> Point:
-    depth = image.depth
     decoded = decode(data).depth
-    assert depth is not None
     assert decoded is not None
+    return (*errors(image, decoded), len(data))
+
+
+def errors(image: RgbdImage, decoded: np.ndarray) -> tuple[float, float]:
+    """Return RMSE and the largest error over measured pixels, in mm."""
+    depth = image.depth
+    assert depth is not None
     off = np.subtract(decoded, depth, dtype=np.float64)[depth > 0]
     off *= image.depth_unit * 1000
-    return float(np.sqrt(np.square(off).mean())), float(np.abs(off).max()), len(data)
+    return float(np.sqrt(np.square(off).mean())), float(np.abs(off).max())
 
 
 def summary(points: list[Point]) -> dict[str, float]:

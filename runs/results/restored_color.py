@@ -2,7 +2,7 @@
 
 Time: about 3 s of one core a picture at libaom's speed 6, 20 s at speed 4; needs ../shared.
 
-    python runs/restored_color.py --sets val cid22 [--ways 6:ssim 4:psnr] [--every 1]
+    python -m runs.results.restored_color --sets val cid22 [--ways 6:ssim 4:psnr] [--every 1]
         [--weights restore-color] [--codings out/codings] [-o results/restored_color.jsonl]
 
 Every picture is coded at six qualities; what AV1 wrote is kept in the folder of codings. Its
@@ -24,11 +24,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from encodepth.data.dataset import open_dataset
-from encodepth.image import read, write_file
 from numpy.typing import NDArray
 
-from encodepth import avif, metrics
+from encodepth import metrics, read
+from encodepth.codings import av1_frames
+from encodepth.files import write_file
+from encodepth.io.dataset import open_dataset
+from encodepth.learned.restore import strength_of
+from encodepth.learned.weights import find_weights
 from encodepth.networks.color_restorer import (
     ColorRestorer,
     Correction,
@@ -36,9 +39,7 @@ from encodepth.networks.color_restorer import (
     corrected,
     rmse,
 )
-from encodepth.networks.restorer import strength_of
 from encodepth.networks.restorer_weights import load_color_restorer
-from encodepth.networks.weights import find_weights
 
 DATA = Path("../shared/data")
 QUALITIES = (15, 30, 45, 60, 75, 88)
@@ -88,7 +89,7 @@ def pictures(name: str, every: int) -> Iterator[tuple[str, Picture]]:
             yield path.stem, color
         return
     groups = defaultdict(list)
-    for pair in open_dataset(DATA / name):
+    for pair in open_dataset(DATA / name).pairs:
         groups[pair.sequence].append(pair)
     for sequence, pairs in sorted(groups.items()):
         for pair in pairs[:: -(-len(pairs) // PAIRS[name])]:
@@ -106,7 +107,7 @@ def coded(picture: Picture, speed: int, tune: str, folder: Path) -> list[bytes]:
         path = folder / f"{content}-{speed}-{tune}-{quality}.av1"
         if not path.exists():
             folder.mkdir(parents=True, exist_ok=True)
-            write_file(path, avif.encode_color_as(picture, quality, speed, tune, threads=1))
+            write_file(path, av1_frames.encode_color_as(picture, quality, speed, tune, threads=1))
         payloads.append(path.read_bytes())
     return payloads
 
@@ -115,7 +116,7 @@ def measure(restorer: ColorRestorer, picture: Picture, payloads: list[bytes]) ->
     """Return a picture's points, AV1's and restored ones, and their BD-rates in percent."""
     points = []
     for quality, data in zip(QUALITIES, payloads, strict=True):
-        decoded = avif.decode_color(data, *picture.shape[:2])
+        decoded = av1_frames.decode_color(data, *picture.shape[:2])
         strength = strength_of(rmse(decoded, picture))
         estimate = restorer.estimate(decoded, quality, strength)
         gains = best_gains(decoded, picture, estimate)
