@@ -9,16 +9,14 @@ of dav1d's interface 7 (dav1d 1.1 and later).
 from __future__ import annotations
 
 import ctypes as c
-import ctypes.util
 import errno
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 
-import imagecodecs
 import numpy as np
 
 from ..errors import CorruptFileError
+from .carried import find
 
 _MAJOR = 7  # of the interface
 _AGAIN = -errno.EAGAIN
@@ -159,36 +157,9 @@ def _planes(
 
 @cache
 def _library() -> c.CDLL | None:
-    """Return a library that has dav1d in it with its functions declared, None without one."""
-    imagecodecs.avif_version()  # loads what libavif itself needs
-    package = Path(imagecodecs.__file__).parent
-    folders = (package.parent / "imagecodecs.libs", package / ".dylibs")
-    found = [
-        str(path)
-        for name in ("*dav1d*", "*avif*")
-        for folder in folders
-        for path in sorted(folder.glob(name))
-    ]
-    system = ctypes.util.find_library("dav1d")
-    for name in [*found, *([system] if system else [])]:
-        try:
-            library = c.CDLL(name)
-            _declare(library)
-        except (OSError, AttributeError):  # not loadable, or something else by that name
-            continue
-        if library.dav1d_version_api() >> 16 == _MAJOR:
-            return library
-    return None
-
-
-def _declare(library: c.CDLL) -> None:
-    """Tell ctypes the functions' types.
-
-    Raises:
-        AttributeError: the library has no such function.
-    """
+    """Return a library that has dav1d in it, None where there is none."""
     data, picture = c.POINTER(_Data), c.POINTER(_Picture)
-    for name, result, arguments in (
+    functions = (
         ("dav1d_version_api", c.c_uint, ()),
         ("dav1d_default_settings", None, (c.POINTER(_Settings),)),
         ("dav1d_open", c.c_int, (c.POINTER(c.c_void_p), c.POINTER(_Settings))),
@@ -198,6 +169,7 @@ def _declare(library: c.CDLL) -> None:
         ("dav1d_send_data", c.c_int, (c.c_void_p, data)),
         ("dav1d_get_picture", c.c_int, (c.c_void_p, picture)),
         ("dav1d_picture_unref", None, (picture,)),
-    ):
-        function = getattr(library, name)
-        function.restype, function.argtypes = result, arguments
+    )
+    return find(
+        ("dav1d", "avif"), functions, lambda library: library.dav1d_version_api() >> 16 == _MAJOR
+    )

@@ -10,17 +10,15 @@ caller whose numbers of them differ from its own.
 from __future__ import annotations
 
 import ctypes as c
-import ctypes.util
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import cache
-from pathlib import Path
 
-import imagecodecs
 import numpy as np
 
 from ..errors import EncodepthError
+from .carried import find
 
 _ABI = 29  # AOM_ENCODER_ABI_VERSION of libaom 2.0 and all of 3
 _HIGH_BIT_DEPTH = 0x40000
@@ -283,31 +281,9 @@ class Encoder:
 
 @cache
 def _library() -> c.CDLL | None:
-    """Return libaom 3 with its functions declared, None where there is none."""
-    imagecodecs.avif_version()  # loads it where it stands beside
-    package = Path(imagecodecs.__file__).parent
-    folders = (package.parent / "imagecodecs.libs", package / ".dylibs")
-    found = [str(path) for folder in folders for path in sorted(folder.glob("*aom*"))]
-    system = ctypes.util.find_library("aom")
-    for name in [*found, *([system] if system else [])]:
-        try:
-            library = c.CDLL(name)
-            _declare(library)
-        except (OSError, AttributeError):  # not loadable, or something else by that name
-            continue
-        if library.aom_codec_version() >> 16 == 3:
-            return library
-    return None
-
-
-def _declare(library: c.CDLL) -> None:
-    """Tell ctypes the functions' types.
-
-    Raises:
-        AttributeError: the library has no such function.
-    """
+    """Return libaom 3, None where there is none."""
     context, config, image = c.POINTER(_Context), c.POINTER(_Config), c.POINTER(_Image)
-    for name, result, arguments in (
+    functions = (
         ("aom_codec_version", c.c_int, ()),
         ("aom_codec_err_to_string", c.c_char_p, (c.c_int,)),
         ("aom_codec_av1_cx", c.c_void_p, ()),
@@ -326,6 +302,5 @@ def _declare(library: c.CDLL) -> None:
         ),
         ("aom_codec_get_cx_data", c.POINTER(_Packet), (context, c.POINTER(c.c_void_p))),
         ("aom_codec_destroy", c.c_int, (context,)),
-    ):
-        function = getattr(library, name)
-        function.restype, function.argtypes = result, arguments
+    )
+    return find(("aom",), functions, lambda library: library.aom_codec_version() >> 16 == 3)

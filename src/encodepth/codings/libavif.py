@@ -10,12 +10,11 @@ Where there is no such library the caller has to do without.
 from __future__ import annotations
 
 import ctypes as c
-import ctypes.util
 from functools import cache
-from pathlib import Path
 
-import imagecodecs
 import numpy as np
+
+from .carried import find
 
 _MAJOR = b"1."  # of the version whose layout is below
 _GREY, _444, _RGB, _FULL_RANGE, _AOM, _Y_PLANE = 4, 1, 0, 1, 1, 1
@@ -145,32 +144,10 @@ def to_rgb(planes: list[np.ndarray]) -> np.ndarray | None:
 
 @cache
 def _library() -> c.CDLL | None:
-    """Return libavif 1.x with its functions declared, None where there is none."""
-    imagecodecs.avif_version()  # loads what libavif itself needs
-    package = Path(imagecodecs.__file__).parent
-    folders = (package.parent / "imagecodecs.libs", package / ".dylibs")
-    found = [str(path) for folder in folders for path in sorted(folder.glob("*avif*"))]
-    system = ctypes.util.find_library("avif")
-    for name in [*found, *([system] if system else [])]:
-        try:
-            library = c.CDLL(name)
-            _declare(library)
-        except (OSError, AttributeError):  # not loadable, or something else by that name
-            continue
-        if library.avifVersion().startswith(_MAJOR):
-            return library
-    return None
-
-
-def _declare(library: c.CDLL) -> None:
-    """Tell ctypes the functions' types.
-
-    Raises:
-        AttributeError: the library has no such function.
-    """
+    """Return libavif 1.x, None where there is none."""
     image, encoder, data = c.POINTER(_Image), c.POINTER(_Encoder), c.POINTER(_Bytes)
     rgb = c.POINTER(_Rgb)
-    for name, result, arguments in (
+    functions = (
         ("avifVersion", c.c_char_p, ()),
         ("avifImageCreate", image, (c.c_uint32, c.c_uint32, c.c_uint32, c.c_int)),
         ("avifImageAllocatePlanes", c.c_int, (image, c.c_uint32)),
@@ -182,6 +159,5 @@ def _declare(library: c.CDLL) -> None:
         ("avifEncoderWrite", c.c_int, (encoder, image, data)),
         ("avifEncoderDestroy", None, (encoder,)),
         ("avifRWDataFree", None, (data,)),
-    ):
-        function = getattr(library, name)
-        function.restype, function.argtypes = result, arguments
+    )
+    return find(("avif",), functions, lambda library: library.avifVersion().startswith(_MAJOR))
