@@ -13,9 +13,9 @@ from PIL import Image
 
 from encodepth.codings import av1_frames as avif
 from encodepth.errors import CorruptFileError, ModelNotFoundError
+from encodepth.learned import restore_color as tiling
 from encodepth.learned.restore import strength_of
 from encodepth.learned.restore_color import GAIN_ONE, Correction, rmse
-from encodepth.networks import restorer as tiling
 from encodepth.networks.base import load_model
 from encodepth.networks.color_restorer import ColorRestorer, color_net
 from encodepth.networks.restorer import RestorerConfig, RestorerNet

@@ -14,12 +14,12 @@ from encodepth.codings.filling import depth_plane, depth_range
 from encodepth.container.still import Still
 from encodepth.container.stream import Stream
 from encodepth.errors import CorruptFileError, ModelNotFoundError
+from encodepth.learned import restore as tiling
 from encodepth.learned.restore import size_of, strength_of
-from encodepth.networks import restorer as module
 from encodepth.networks.base import load_model
 from encodepth.networks.config import TINY_COLOR
 from encodepth.networks.plane import PlaneModel
-from encodepth.networks.restorer import Restorer, RestorerConfig, RestorerNet
+from encodepth.networks.restorer import Restorer, RestorerConfig, RestorerNet, features
 from encodepth.networks.restorer_weights import load_restorer, save_restorer
 from encodepth.networks.weights import save_weights
 from encodepth.train.recipe import make_recipe
@@ -67,7 +67,7 @@ def test_any_size_is_restored(size, guided):
 def test_tiles_leave_no_seams(monkeypatch):
     plane, valid, color = view(290, 330)
     whole = Restorer(net(), 0).restore(plane, valid, 30, color)
-    monkeypatch.setattr(module, "_TILE", 64)
+    monkeypatch.setattr(tiling, "_TILE", 64)
     np.testing.assert_allclose(
         Restorer(net(), 0).restore(plane, valid, 30, color), whole, atol=1e-5
     )
@@ -135,7 +135,7 @@ def fitted() -> RestorerNet:
     size = size_of(strength_of(TOP * np.sqrt(np.square(rough - plane)[valid].mean())))
     to = lambda a: torch.from_numpy(np.ascontiguousarray(a)).float()[None, None]  # noqa: E731
     color = torch.from_numpy(image.color).permute(2, 0, 1)[None].float() / 255
-    x = module.features(to(rough) * TOP, to(~valid), color, torch.full((1, 1, 1, 1), size))
+    x = features(to(rough) * TOP, to(~valid), color, torch.full((1, 1, 1, 1), size))
     error, mask = (to(plane) - to(rough)) * TOP / size, to(valid)
     optimiser = torch.optim.Adam(made.parameters(), 3e-3)
     for _ in range(60):

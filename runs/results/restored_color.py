@@ -31,14 +31,9 @@ from encodepth.codings import av1_frames
 from encodepth.files import write_file
 from encodepth.io.dataset import open_dataset
 from encodepth.learned.restore import strength_of
+from encodepth.learned.restore_color import Correction, best_gains, corrected, rmse
 from encodepth.learned.weights import find_weights
-from encodepth.networks.color_restorer import (
-    ColorRestorer,
-    Correction,
-    best_gains,
-    corrected,
-    rmse,
-)
+from encodepth.networks.color_restorer import ColorRestorer
 from encodepth.networks.restorer_weights import load_color_restorer
 
 DATA = Path("../shared/data")

@@ -36,15 +36,16 @@ def size_of(strength: int) -> float:
     return float(2 ** ((strength + _LEAST) / 4))
 
 
-class Restorer:
-    """The network at work on whole planes of any size, tile by tile.
+class Restoring:
+    """A network whose one graph estimates an error.
 
     Args:
-        weights: of the family "encodepth-restore-1".
+        weights: of its family.
         runtime: runs its graph.
     """
 
     codes: tuple[str, ...] = ()  # no modality by itself
+    graph: str
 
     def __init__(self, weights: Weights, runtime: Runtime) -> None:
         self.fingerprint, self._runtime = weights.fingerprint, runtime
@@ -55,7 +56,19 @@ class Restorer:
         Raises:
             ModelNotFoundError: they do not.
         """
-        self._runtime.open(["restore/depth"])
+        self._runtime.open([self.graph])
+
+    def error(self, **inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return what the graph gives, (1, C, h, w), for its inputs by name."""
+        (error,) = self._runtime(self.graph, **inputs)
+        found: NDArray[np.float32] = error
+        return found
+
+
+class Restorer(Restoring):
+    """The network at work on whole planes of any size, tile by tile."""
+
+    graph = "restore/depth"
 
     def restore(
         self,
@@ -81,8 +94,7 @@ class Restorer:
         size = np.full((1, 1, 1, 1), size_of(strength), np.float32)
         out = np.empty(codes.shape, np.float32)
         for window in windows(codes.shape, _TILE, _HALO):
-            (error,) = self._runtime(
-                "restore/depth",
+            error = self.error(
                 codes=np.ascontiguousarray(codes[window.wide])[None, None],
                 holes=holes[window.wide].astype(np.float32)[None, None],
                 color=_color(color, window.wide),

@@ -13,10 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import CorruptFileError
-from .restore import size_of, strength_of
-from .runtime import Runtime
+from .restore import Restoring, size_of, strength_of
 from .tiles import windows
-from .weights import Weights
 
 FORMAT = "encodepth-restore-color-1"
 GAIN_ONE = 32  # the gain that takes an estimate as it is
@@ -63,26 +61,10 @@ class Correction:
         return cls(strength, (y, cb, cr))
 
 
-class ColorRestorer:
-    """The network at work on whole pictures of any size, tile by tile.
+class ColorRestorer(Restoring):
+    """The network at work on whole pictures of any size, tile by tile."""
 
-    Args:
-        weights: of this family.
-        runtime: runs its graph.
-    """
-
-    codes: tuple[str, ...] = ()  # no modality by itself
-
-    def __init__(self, weights: Weights, runtime: Runtime) -> None:
-        self.fingerprint, self._runtime = weights.fingerprint, runtime
-
-    def open_all(self) -> None:
-        """Open every graph now, which shows whether the weights fit; else each when first used.
-
-        Raises:
-            ModelNotFoundError: they do not.
-        """
-        self._runtime.open(["restore/color"])
+    graph = "restore/color"
 
     def restore_color(
         self, decoded: NDArray[np.uint8], quality: int, correction: Correction
@@ -116,9 +98,7 @@ class ColorRestorer:
         out = np.empty(padded.shape, np.float32)
         for window in windows(padded.shape[:2], _TILE, _HALO):
             part = padded[window.wide].transpose(2, 0, 1)[None].astype(np.float32)
-            (error,) = self._runtime(
-                "restore/color", decoded=np.ascontiguousarray(part), size=size, quality=given
-            )
+            error = self.error(decoded=np.ascontiguousarray(part), size=size, quality=given)
             out[window.core] = error[0].transpose(1, 2, 0)[window.inner]
         return out[:height, :width]
 

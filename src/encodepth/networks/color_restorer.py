@@ -8,19 +8,15 @@ symbol hangs on them, so machines may differ by a rounding.
 
 from __future__ import annotations
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..learned.restore import size_of, strength_of
-from ..learned.restore_color import Correction, best_gains, corrected, rmse
-from .restorer import RestorerConfig, RestorerNet, tiles, within
+from ..learned import restore_color
+from .restorer import InTorch, RestorerConfig, RestorerNet
 
 INPUTS, OUTPUTS = 8, 3
 CONFIG = RestorerConfig((16, 48, 80), (0, 2, 4, 1, 1))
-_ALIGN = 8
 _WINDOW = 7  # of the local mean
 
 
@@ -52,60 +48,19 @@ def _local_mean(x: Tensor) -> Tensor:
     return F.avg_pool2d(rows, (1, _WINDOW), 1, (0, pad), count_include_pad=False)
 
 
-class ColorRestorer:
-    """The network at work on whole pictures of any size, tile by tile.
+class ColorEstimate(nn.Module):
+    """AV1's picture, how large its error is and its quality -> the estimated error, of 255."""
 
-    Args:
-        net: the network.
-        fingerprint: first 32 bits of the hash of its weights.
-        device: where it runs.
-    """
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
 
-    codes: tuple[str, ...] = ()  # no modality by itself
+    def forward(self, decoded: Tensor, size: Tensor, quality: Tensor) -> Tensor:
+        error: Tensor = self.net(color_features(decoded, size, quality)) * size
+        return error
 
-    def __init__(self, net: RestorerNet, fingerprint: int, device: str = "cpu") -> None:
-        self.fingerprint = fingerprint
-        self.net = net.eval().requires_grad_(False).to(device)
-        self.net = self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.device = torch.device(device)
 
-    def restore_color(
-        self, decoded: NDArray[np.uint8], quality: int, correction: Correction
-    ) -> NDArray[np.uint8]:
-        """Return a decoded picture, uint8 (H, W, 3), with the estimated error taken away.
+class ColorRestorer(InTorch, restore_color.ColorRestorer):
+    """The network that restores colour, in torch."""
 
-        Args:
-            decoded: as AV1 left it.
-            quality: that it was coded at, 0..100.
-            correction: what the encoder found.
-        """
-        return corrected(
-            decoded, self.estimate(decoded, quality, correction.strength), correction.gains
-        )
-
-    def correction(
-        self, decoded: NDArray[np.uint8], original: NDArray[np.uint8], quality: int
-    ) -> Correction:
-        """Return what the encoder sends of a picture; gains are 0 where the network cannot help."""
-        strength = strength_of(rmse(decoded, original))
-        estimate = self.estimate(decoded, quality, strength)
-        return Correction(strength, best_gains(decoded, original, estimate))
-
-    @torch.inference_mode()
-    def estimate(
-        self, decoded: NDArray[np.uint8], quality: int, strength: int
-    ) -> NDArray[np.float32]:
-        """Return the error that the network sees in a picture, (H, W, 3), of 255."""
-        height, width = decoded.shape[:2]
-        padded = np.pad(decoded, [(0, -height % _ALIGN), (0, -width % _ALIGN), (0, 0)], mode="edge")
-        size, given = (
-            torch.full((1, 1, 1, 1), float(v), device=self.device)
-            for v in (size_of(strength), quality)
-        )
-        out = np.empty(padded.shape, np.float32)
-        for core, wide in tiles(*padded.shape[:2]):
-            part = torch.from_numpy(np.ascontiguousarray(padded[wide])).to(self.device)
-            x = color_features(part.permute(2, 0, 1)[None].float(), size, given)
-            error = self.net(x.contiguous(memory_format=torch.channels_last)) * size
-            out[core] = error[0].permute(1, 2, 0).cpu().numpy()[within(core, wide)]
-        return out[:height, :width]
+    whole = ColorEstimate

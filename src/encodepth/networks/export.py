@@ -35,10 +35,10 @@ from ..learned.restore_color import FORMAT as RESTORE_COLOR
 from ..learned.weights import Graph, format_of, read_weights, with_graphs
 from ..networks.plane import PlaneModel
 from .blocks import linear
-from .color_restorer import color_features
+from .color_restorer import ColorEstimate
 from .context import INDEX_SHIFT, STEPS, magnitude
 from .integer import EXACT, HIDDEN_MAX, IntegerConv
-from .restorer import RestorerNet, features
+from .restorer import DepthEstimate, RestorerNet
 from .restorer_weights import load_color_restorer, load_restorer
 from .weights import load_weights
 
@@ -155,30 +155,6 @@ def _transposed(x: Tensor, conv: nn.Module) -> Tensor:
     return F.conv_transpose2d(x, conv.weight, padding=conv.kernel_size[0] // 2, groups=conv.groups)
 
 
-class _Restore(nn.Module):
-    """AV1's plane and what is known beside it -> the estimated error, in codes."""
-
-    def __init__(self, net: RestorerNet) -> None:
-        super().__init__()
-        self.net = net
-
-    def forward(self, codes: Tensor, holes: Tensor, color: Tensor, size: Tensor) -> Tensor:
-        error: Tensor = self.net(features(codes, holes, color, size)) * size
-        return error
-
-
-class _RestoreColor(nn.Module):
-    """AV1's picture, how large its error is and its quality -> the estimated error, of 255."""
-
-    def __init__(self, net: RestorerNet) -> None:
-        super().__init__()
-        self.net = net
-
-    def forward(self, decoded: Tensor, size: Tensor, quality: Tensor) -> Tensor:
-        error: Tensor = self.net(color_features(decoded, size, quality)) * size
-        return error
-
-
 def plane_graphs(model: PlaneModel, kind: str = "color") -> dict[str, Graph]:
     """Return the graphs of a network of the default family, named "kind/piece".
 
@@ -222,14 +198,14 @@ def restorer_graphs(net: RestorerNet) -> dict[str, Graph]:
     color = _Input(torch.rand(1, 3, 32, 48))
     size = _Input(torch.ones(1, 1, 1, 1), varies=False)
     inputs = {"codes": plane, "holes": plane, "color": color, "size": size}
-    return {"restore/depth": _draw(_Restore(net), inputs, ["error"], "restore/")}
+    return {"restore/depth": _draw(DepthEstimate(net), inputs, ["error"], "restore/")}
 
 
 def color_restorer_graphs(net: RestorerNet) -> dict[str, Graph]:
     """Return the graph of a network that restores AV1's colour."""
     picture, one = _Input(torch.rand(1, 3, 32, 48)), _Input(torch.ones(1, 1, 1, 1), varies=False)
     inputs = {"decoded": picture, "size": one, "quality": one}
-    return {"restore/color": _draw(_RestoreColor(net), inputs, ["error"], "restore/")}
+    return {"restore/color": _draw(ColorEstimate(net), inputs, ["error"], "restore/")}
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ so machines may differ by a rounding; holes are no business of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,15 +16,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..codings.av1_frames import TOP
-from ..learned.restore import size_of
+from ..learned import restore
+from ..learned.restore import Restoring
 
-_ALIGN = 8
-_TILE, _HALO = 1024, 128  # pixels; the network sees 127 around each
 _WINDOW = 9  # of the local mean
-_TRIED = 64  # rows on which the encoder sees whether the network helps
-
-Area = tuple[slice, slice]
 
 
 @dataclass(frozen=True)
@@ -115,8 +109,20 @@ def _local_mean(x: Tensor) -> Tensor:
     return F.avg_pool2d(rows, (1, _WINDOW), 1, (0, pad))
 
 
-class Restorer:
-    """The network at work on whole planes of any size, tile by tile.
+class DepthEstimate(nn.Module):
+    """AV1's plane and what is known beside it -> the estimated error, in codes."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, codes: Tensor, holes: Tensor, color: Tensor, size: Tensor) -> Tensor:
+        error: Tensor = self.net(features(codes, holes, color, size)) * size
+        return error
+
+
+class InTorch(Restoring):
+    """A network that runs as it is trained instead of as a graph.
 
     Args:
         net: the network.
@@ -124,7 +130,7 @@ class Restorer:
         device: where it runs.
     """
 
-    codes: tuple[str, ...] = ()  # no modality by itself
+    whole: type[nn.Module]  # from the graph's inputs to its output, around the network
 
     def __init__(self, net: RestorerNet, fingerprint: int, device: str = "cpu") -> None:
         self.fingerprint = fingerprint
@@ -132,89 +138,18 @@ class Restorer:
         self.net = self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.device = torch.device(device)
 
+    def open_all(self) -> None:
+        """Do nothing: the network is there."""
+
     @torch.inference_mode()
-    def restore(
-        self,
-        plane: NDArray[np.float32],
-        valid: NDArray[np.bool_],
-        strength: int,
-        color: NDArray[np.uint8] | None = None,
-    ) -> NDArray[np.float32]:
-        """Return the plane (H, W) in [0, 1] with the estimated error taken away.
-
-        Args:
-            plane: as AV1 decoded it, in [0, 1].
-            valid: where depth was measured.
-            strength: how large the error is, as `strength_of` says it.
-            color: decoded colour (H, W, 3) of the same view.
-        """
-        height, width = plane.shape
-        space = [(0, -height % _ALIGN), (0, -width % _ALIGN)]
-        codes = np.pad(plane, space, mode="edge") * np.float32(TOP)
-        holes = np.pad(~valid, space, constant_values=True)
-        if color is not None:
-            color = np.pad(color, [*space, (0, 0)], mode="edge")
-        size = torch.full((1, 1, 1, 1), size_of(strength), device=self.device)
-        out = np.empty(codes.shape, np.float32)
-        for core, wide in tiles(*codes.shape):
-            x = features(
-                self._tensor(codes[wide]), self._tensor(holes[wide]), self._color(color, wide), size
-            ).contiguous(memory_format=torch.channels_last)
-            error = (self.net(x) * size)[0, 0].cpu().numpy()
-            out[core] = codes[core] + error[within(core, wide)]
-        return np.clip(out[:height, :width] / np.float32(TOP), 0, 1)
-
-    def helps(
-        self,
-        rough: NDArray[np.float32],
-        plane: NDArray[np.float32],
-        valid: NDArray[np.bool_],
-        strength: int,
-        color: NDArray[np.uint8] | None = None,
-    ) -> bool:
-        """Whether restoring `rough` brings it nearer to `plane` in the rows where it is farthest.
-
-        A whole plane would take the encoder as long as the decoder; the `_TRIED` rows with the
-        most error hold most of it.
-        """
-        error = (np.square(rough - plane) * valid).sum(1, dtype=np.float64)
-        sums = np.concatenate([[0.0], np.cumsum(error)])
-        tried = min(_TRIED, len(error))
-        starts = np.arange(0, len(error) - tried + 1, _ALIGN)
-        top = int(starts[np.argmax(sums[starts + tried] - sums[starts])])
-        rows = slice(top, top + tried)
-        restored = self.restore(
-            rough[rows], valid[rows], strength, None if color is None else color[rows]
-        )
-        off = np.square(restored - plane[rows])[valid[rows]].sum(dtype=np.float64)
-        return bool(off < error[rows].sum())
-
-    def _tensor(self, part: NDArray[np.float32] | NDArray[np.bool_]) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(part)).to(self.device).float()[None, None]
-
-    def _color(self, color: NDArray[np.uint8] | None, area: tuple[slice, slice]) -> Tensor:
-        if color is None:
-            height, width = (s.stop - s.start for s in area)
-            return torch.full((1, 3, height, width), 0.5, device=self.device)
-        part = torch.from_numpy(np.ascontiguousarray(color[area])).to(self.device)
-        return part.permute(2, 0, 1)[None].float() / 255
+    def error(self, **inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return what the network gives, (1, C, h, w), for its graph's inputs by name."""
+        given = {name: torch.from_numpy(x).to(self.device) for name, x in inputs.items()}
+        found: NDArray[np.float32] = self.whole(self.net)(**given).cpu().numpy()
+        return found
 
 
-def tiles(height: int, width: int) -> Iterator[tuple[Area, Area]]:
-    """Yield (what a tile gives, what it sees), both in pixels."""
-    for top in range(0, height, _TILE):
-        for left in range(0, width, _TILE):
-            core = slice(top, min(top + _TILE, height)), slice(left, min(left + _TILE, width))
-            rows, columns = (
-                slice(max(s.start - _HALO, 0), min(s.stop + _HALO, n))
-                for s, n in zip(core, (height, width), strict=True)
-            )
-            yield core, (rows, columns)
+class Restorer(InTorch, restore.Restorer):
+    """The network that restores depth, in torch."""
 
-
-def within(core: Area, wide: Area) -> Area:
-    """Return where a tile's core lies in what it sees."""
-    rows, columns = (
-        slice(c.start - w.start, c.stop - w.start) for c, w in zip(core, wide, strict=True)
-    )
-    return rows, columns
+    whole = DepthEstimate
