@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 
 from ..errors import CorruptFileError
 from ..packing import varint
-from .base import Ask, Coded, Facts, error_bound, sample_bits
+from .base import Ask, Coded, Facts, References, error_bound, sample_bits
 from .values import decode_values, encode_values, places, prove
 
 _PIXELS = 1 << 20  # of a band at most, about: 1280x720 is one, 1920x1080 two
@@ -32,36 +33,65 @@ is uint16 (rows, w), read or filled; `data` is filled with at most its size, or 
 """
 
 
-def encode_as(
-    modality: str,
-    plane: np.ndarray,
-    ask: Ask,
-    encode: Callable[..., bytes],
-    decode: Callable[..., np.ndarray],
-) -> Coded:
-    """Code depth, checking on the decoded plane what was promised, or a further plane.
+@dataclass(frozen=True)
+class Banded:
+    """A coding of depth and further planes, made of how it codes one band."""
 
-    Parameter: the bound in steps; of a further plane the bits of a sample.
-    """
-    if modality == "depth":
-        payload = encode(plane, error=ask.error)
-        prove(plane, decode(payload, *plane.shape), ask.error)
-        return Coded(payload, varint(ask.error))
-    bits = bytes([8 * plane.dtype.itemsize])
-    return Coded(encode(plane.astype(np.uint16, copy=False), holes=False), bits)
+    walk: Walk
 
+    def encode(self, modality: str, plane: np.ndarray, ask: Ask, seen: References) -> Coded:
+        """Code depth (h, w) exactly or within `ask.error` steps, or a further plane exactly.
 
-def decode_as(modality: str, coded: Coded, plane: np.ndarray) -> np.ndarray:
-    """Return a decoded plane with the samples that it was coded from.
+        What was promised of depth is checked on the decoded plane. Parameter: the bound in steps;
+        of a further plane the bits of a sample.
+        """
+        if modality == "depth":
+            payload = self.encode_plane(plane, error=ask.error)
+            prove(plane, self.decode_plane(payload, *plane.shape), ask.error)
+            return Coded(payload, varint(ask.error))
+        bits = bytes([8 * plane.dtype.itemsize])
+        payload = self.encode_plane(plane.astype(np.uint16, copy=False), holes=False)
+        return Coded(payload, bits)
 
-    Raises:
-        CorruptFileError: a sample has more bits than the parameters say.
-    """
-    if modality == "depth" or sample_bits(modality, coded) == 16:
-        return plane
-    if plane.max(initial=0) > 255:
-        raise CorruptFileError(f"{modality} has a sample of {plane.max()}; expected 8 bits")
-    return plane.astype(np.uint8)
+    def decode(
+        self, modality: str, coded: Coded, shape: tuple[int, int], seen: References
+    ) -> np.ndarray:
+        """Decode what `encode` coded, with the samples that it was coded from.
+
+        Raises:
+            CorruptFileError: the payload is not such a plane, or a sample has more bits than the
+                parameters say.
+        """
+        plane = self.decode_plane(coded.payload, *shape)
+        if modality == "depth" or sample_bits(modality, coded) == 16:
+            return plane
+        if plane.max(initial=0) > 255:
+            raise CorruptFileError(f"{modality} has a sample of {plane.max()}; expected 8 bits")
+        return plane.astype(np.uint8)
+
+    def encode_plane(
+        self, plane: np.ndarray, *, error: int = 0, holes: bool = True, threads: int | None = None
+    ) -> bytes:
+        """Code a plane.
+
+        Args:
+            plane: uint16 (h, w).
+            error: bound in steps; values within it are merged (`values.places`). 0 is exact.
+            holes: whether 0 means a hole; else it is a value like any other.
+            threads: at most so many for a large plane, as many as there are cores if None; the
+                bytes do not depend on it.
+        """
+        return _encode(plane, self.walk, error, holes, threads)
+
+    def decode_plane(
+        self, payload: bytes, height: int, width: int, *, threads: int | None = None
+    ) -> np.ndarray:
+        """Decode what `encode_plane` coded: uint16 (height, width).
+
+        Raises:
+            CorruptFileError: the payload is not such a plane of that size.
+        """
+        return _decode(payload, height, width, self.walk, threads)
 
 
 def facts(modality: str, coded: Coded) -> Facts:
@@ -72,18 +102,7 @@ def facts(modality: str, coded: Coded) -> Facts:
     return Facts(error=0)
 
 
-def encode_bands(
-    plane: np.ndarray, walk: Walk, error: int, holes: bool, threads: int | None
-) -> bytes:
-    """Code a plane.
-
-    Args:
-        plane: uint16 (h, w).
-        walk: codes a band.
-        error: bound in steps.
-        holes: whether 0 means a hole.
-        threads: at most so many; None for as many as there are cores.
-    """
+def _encode(plane: np.ndarray, walk: Walk, error: int, holes: bool, threads: int | None) -> bytes:
     plane = np.ascontiguousarray(plane)
     values, place, some = places(plane, error, holes)
     listed = encode_values(values)
@@ -107,14 +126,7 @@ def encode_bands(
     return head + b"".join(_varint(len(band)) for band in bands[:-1]) + b"".join(bands)
 
 
-def decode_bands(
-    payload: bytes, height: int, width: int, walk: Walk, threads: int | None
-) -> np.ndarray:
-    """Decode what `encode_bands` coded: uint16 (height, width).
-
-    Raises:
-        CorruptFileError: the payload is not such a plane.
-    """
+def _decode(payload: bytes, height: int, width: int, walk: Walk, threads: int | None) -> np.ndarray:
     size, at = _read_varint(payload, 0)
     if size > len(payload) - at:
         raise CorruptFileError(f"list of values claims {size} bytes, {len(payload) - at} remain")

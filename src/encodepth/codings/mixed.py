@@ -13,11 +13,10 @@ import math
 
 import numpy as np
 
-from .bands import decode_as, decode_bands, encode_as, encode_bands, facts
-from .base import Ask, Coded, References
+from .bands import Banded, facts
 from .range56 import ended, estimates, finish, inner, move, number, outer, start
 
-__all__ = ["decode", "encode", "facts"]
+__all__ = ["decode", "decode_plane", "encode", "encode_plane", "facts"]
 
 _NODES = 32  # estimates of one context: as predicted, sign, two rows of sizes, jump, hole
 _SIGN, _HOLE, _JUMP, _SAME = 1, 15, 30, 31
@@ -59,47 +58,17 @@ _SQUASH = np.array(
 ).clip(1500, _ONE - 1500)
 
 
-def encode(modality: str, plane: np.ndarray, ask: Ask, seen: References) -> Coded | None:
-    """Code depth (h, w) exactly or within `ask.error` steps, or a further plane exactly."""
-    return encode_as(modality, plane, ask, encode_plane, decode_plane)
-
-
-def decode(modality: str, coded: Coded, shape: tuple[int, int], seen: References) -> np.ndarray:
-    """Decode what `encode` coded."""
-    return decode_as(modality, coded, decode_plane(coded.payload, *shape))
-
-
-def encode_plane(
-    plane: np.ndarray, *, error: int = 0, holes: bool = True, threads: int | None = None
-) -> bytes:
-    """Code a plane.
-
-    Args:
-        plane: uint16 (h, w).
-        error: bound in steps; values within it are merged (`values.places`). 0 is exact.
-        holes: whether 0 means a hole; else it is a value like any other.
-        threads: at most so many for a large plane; the bytes do not depend on it.
-    """
-    return encode_bands(plane, _band, error, holes, threads)
-
-
-def decode_plane(
-    payload: bytes, height: int, width: int, *, threads: int | None = None
-) -> np.ndarray:
-    """Decode what `encode_plane` coded: uint16 (height, width).
-
-    Raises:
-        CorruptFileError: the payload is not such a plane of that size.
-    """
-    return decode_bands(payload, height, width, _band, threads)
-
-
 def _band(band: np.ndarray, table: np.ndarray, top: int, data: np.ndarray, decoding: object) -> int:
     width = band.shape[1] + 2 * _PAD
     rows, tracks = np.full((3, width), 2, np.int32), np.zeros((5, width), np.int32)
     weights = np.full(_WEIGHTS, _EVEN, np.int32)
     table = table.astype(np.int32)
     return _walk(band, table, top, data, estimates(_ESTIMATES), weights, rows, tracks, decoding)
+
+
+_CODING = Banded(_band)
+encode, decode = _CODING.encode, _CODING.decode
+encode_plane, decode_plane = _CODING.encode_plane, _CODING.decode_plane
 
 
 @inner

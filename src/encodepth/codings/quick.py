@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from .bands import decode_as, decode_bands, encode_as, encode_bands, facts
-from .base import Ask, Coded, References
+from .bands import Banded, facts
 from .range56 import bit, ended, estimates, finish, inner, number, outer, start
 
-__all__ = ["decode", "encode", "facts"]
+__all__ = ["decode", "decode_plane", "encode", "encode_plane", "facts"]
 
 _REACH = 12  # differences beyond this are alike
 _NODES = 32  # estimates of one context: as predicted, sign, two rows of sizes, jump
@@ -45,45 +44,15 @@ def _classes() -> np.ndarray:
 _CLASS = _classes()
 
 
-def encode(modality: str, plane: np.ndarray, ask: Ask, seen: References) -> Coded | None:
-    """Code depth (h, w) exactly or within `ask.error` steps, or a further plane exactly."""
-    return encode_as(modality, plane, ask, encode_plane, decode_plane)
-
-
-def decode(modality: str, coded: Coded, shape: tuple[int, int], seen: References) -> np.ndarray:
-    """Decode what `encode` coded."""
-    return decode_as(modality, coded, decode_plane(coded.payload, *shape))
-
-
-def encode_plane(
-    plane: np.ndarray, *, error: int = 0, holes: bool = True, threads: int | None = None
-) -> bytes:
-    """Code a plane.
-
-    Args:
-        plane: uint16 (h, w).
-        error: bound in steps; values within it are merged (`values.places`). 0 is exact.
-        holes: whether 0 means a hole; else it is a value like any other.
-        threads: at most so many for a large plane; the bytes do not depend on it.
-    """
-    return encode_bands(plane, _band, error, holes, threads)
-
-
-def decode_plane(
-    payload: bytes, height: int, width: int, *, threads: int | None = None
-) -> np.ndarray:
-    """Decode what `encode_plane` coded: uint16 (height, width).
-
-    Raises:
-        CorruptFileError: the payload is not such a plane of that size.
-    """
-    return decode_bands(payload, height, width, _band, threads)
-
-
 def _band(band: np.ndarray, table: np.ndarray, top: int, data: np.ndarray, decoding: object) -> int:
     rows = np.full((3, band.shape[1] + 5), 2, np.int32)
     apart = 1 if decoding else None
     return _walk(band, table, top, data, estimates(_ESTIMATES), rows, apart)
+
+
+_CODING = Banded(_band)
+encode, decode = _CODING.encode, _CODING.decode
+encode_plane, decode_plane = _CODING.encode_plane, _CODING.decode_plane
 
 
 @inner
