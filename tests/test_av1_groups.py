@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from encodepth.codings import av1_groups, dav1d, libaom
+from encodepth.codings import av1_groups, av1_units, dav1d, libaom
 from encodepth.codings.av1_groups import (
     MAX_UNITS,
     GroupEncoder,
@@ -188,7 +188,7 @@ def test_payloads_hold_exactly_one_picture_each():
         with pytest.raises(CorruptFileError):
             decode_group(wrong, (48, 72, 3))
     hidden = encode_group(moving(20), AHEAD)
-    counts = [len(list(av1_groups._units(payload))) for payload in hidden]
+    counts = [len(list(av1_units.units(payload))) for payload in hidden]
     assert max(counts[1:]) > 1  # a frame that is not shown beside the one that is
     assert max(counts) < MAX_UNITS
 

@@ -5,6 +5,7 @@
 | `base.py` | what a coding offers and is given |
 | `av1.py`, `av1_frames.py`, `libavif.py` | lossy colour and depth by AV1 |
 | `av1_inter.py`, `av1_groups.py`, `libaom.py`, `dav1d.py` | the same over time |
+| `av1_units.py`, `av1_boxes.py`, `carried.py` | what both stand on |
 | `restored.py`, `learned.py` | the codings' side of networks, which `learned/` runs |
 | `exact.py`, `surface*.py`, `mixing.py`, `lanes.py`, `value_list.py` | exact depth, small |
 | `quick.py`, `mixed.py`, `bands.py`, `values.py`, `range56.py` | the same in milliseconds |

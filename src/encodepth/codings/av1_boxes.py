@@ -1,4 +1,4 @@
-"""The boxes of an AVIF sequence (ISO/IEC 14496-12, 23000-22) around the payloads of a group.
+"""The boxes of AVIF (ISO/IEC 14496-12, 23000-22) around a still picture or a group of pictures.
 
 For decoders that cannot be given AV1 itself. The size stands in the boxes as the caller says it.
 """
@@ -7,8 +7,49 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from .av1_units import FRAME, SEQUENCE, unit
+
+_COLOR = b"nclx" + bytes([0, 2, 0, 2, 0, 6, 0x80])  # BT.601 matrix, full range
 _UNITY = bytes.fromhex("00010000 00000000 00000000 00000000 00010000 00000000 00000000 00000000")
 _UNITY += bytes.fromhex("40000000")
+
+
+def still(sequence: bytes, frame: bytes, shape: tuple[int, ...]) -> bytes:
+    """Return a whole AVIF file (MIAF, ISO/IEC 23000-22) around a sequence header and a frame."""
+    grey = len(shape) == 2
+    depths = [12] if grey else [8, 8, 8]
+    stream = unit(SEQUENCE, sequence) + unit(FRAME, frame)
+    properties = _box(
+        b"ipco",
+        _box(b"ispe", _u32(0, shape[1], shape[0])),
+        _box(b"pixi", bytes([0, 0, 0, 0, len(depths), *depths])),
+        _decoding(sequence[0] >> 5, grey),
+        _box(b"colr", _COLOR),
+    )
+    links = _box(b"ipma", bytes.fromhex("00000000 00000001 0001 04 01 02 83 04"))
+    head = _box(b"ftyp", b"avif" + bytes(4) + b"avifmif1miaf")
+
+    def meta(offset: int) -> bytes:
+        return _box(
+            b"meta",
+            bytes(4),
+            _box(b"hdlr", bytes(8) + b"pict" + bytes(13)),
+            _box(b"pitm", bytes.fromhex("00000000 0001")),
+            _box(
+                b"iloc",
+                bytes.fromhex("00000000 4400 0001 0001 0000 0001"),
+                _u32(offset, len(stream)),
+            ),
+            _box(
+                b"iinf",
+                bytes.fromhex("00000000 0001"),
+                _box(b"infe", bytes.fromhex("02000000 0001 0000") + b"av01Color\0"),
+            ),
+            _box(b"iprp", properties, links),
+        )
+
+    offset = len(head) + len(meta(0)) + 8
+    return head + meta(offset) + _box(b"mdat", stream)
 
 
 def sequence(payloads: Sequence[bytes], shape: tuple[int, ...]) -> bytes:
@@ -53,7 +94,6 @@ def _movie(payloads: Sequence[bytes], shape: tuple[int, ...], offset: int) -> by
 def _sample_entry(first: bytes, shape: tuple[int, ...]) -> bytes:
     """Return the description of all samples: size, av1C (which repeats the profile) and colour."""
     grey = len(shape) == 2
-    codec = bytes([0x81, (2 if grey else 1) << 5, 0x7C if grey else 0, 0])
     return _box(
         b"av01",
         bytes.fromhex("000000000000 0001"),
@@ -62,9 +102,14 @@ def _sample_entry(first: bytes, shape: tuple[int, ...]) -> bytes:
         bytes.fromhex("00480000 00480000 00000000 0001"),
         bytes(32),
         bytes.fromhex("0018 ffff"),
-        _box(b"av1C", codec),
-        _box(b"colr", b"nclx", bytes([0, 2, 0, 2, 0, 6, 0x80])),  # BT.601 matrix, full range
+        _decoding(2 if grey else 1, grey),
+        _box(b"colr", _COLOR),
     )
+
+
+def _decoding(profile: int, grey: bool) -> bytes:
+    """Return av1C: version; profile, level 0; high bit depth, 12 bits, monochrome, subsampling."""
+    return _box(b"av1C", bytes([0x81, profile << 5, 0x7C if grey else 0, 0]))
 
 
 def _box(kind: bytes, *parts: bytes) -> bytes:

@@ -14,16 +14,16 @@ import numpy as np
 from PIL import Image
 
 from ..errors import CorruptFileError, EncodepthError, InvalidImageError
+from . import av1_boxes
+from .av1_units import DELIMITER, FRAME, SEQUENCE, bits, units
+from .base import DEFAULT_EFFORT
 from .libavif import encode_grey
-
-DEFAULT_EFFORT = 7
 
 MAX_SIDE = 32768  # libavif's
 TOP = 4095  # depth planes have 12 bits
 _BEST = 99  # 100 means lossless to libavif, in another pixel format
 _SPEED = (10, 10, 9, 9, 8, 8, 7, 6, 4, 3)  # libaom's speed for effort 0..9
 _DEPTH_SPEED = (10, 9, 8, 7, 6, 5, 5, 4, 3, 1)
-_DELIMITER, _SEQUENCE, _FRAME = 2, 1, 6  # AV1 OBU types
 
 
 def encode_color(color: np.ndarray, quality: int, effort: int = DEFAULT_EFFORT) -> bytes:
@@ -132,7 +132,7 @@ def _decode(payload: bytes, shape: tuple[int, ...], dtype: type) -> np.ndarray:
             f"AV1 payload announces {_announced_size(sequence)}; expected {(shape[1], shape[0])}"
         )
     try:
-        picture = imagecodecs.avif_decode(_dress(sequence, frame, shape))
+        picture = imagecodecs.avif_decode(av1_boxes.still(sequence, frame, shape))
     except Exception:
         raise CorruptFileError(f"damaged AV1 payload of {len(payload)} bytes") from None
     if picture.shape != shape or picture.dtype != dtype:
@@ -145,11 +145,12 @@ def _decode(payload: bytes, shape: tuple[int, ...], dtype: type) -> np.ndarray:
 def _strip(avif: bytes) -> bytes:
     """Return the length of the sequence header, the sequence header, and the frame."""
     parts = {}
-    for kind, body in _units(_media(avif)):
-        if kind in parts or kind not in (_DELIMITER, _SEQUENCE, _FRAME):
+    stream = _media(avif)
+    for kind, _, start, stop in units(stream):
+        if kind in parts or kind not in (DELIMITER, SEQUENCE, FRAME):
             raise EncodepthError(f"the AV1 encoder wrote an unexpected unit of type {kind}")
-        parts[kind] = body
-    return bytes([len(parts[_SEQUENCE])]) + parts[_SEQUENCE] + parts[_FRAME]
+        parts[kind] = stream[start:stop]
+    return bytes([len(parts[SEQUENCE])]) + parts[SEQUENCE] + parts[FRAME]
 
 
 def _media(avif: bytes) -> bytes:
@@ -163,37 +164,12 @@ def _media(avif: bytes) -> bytes:
     raise EncodepthError("the AVIF encoder wrote no mdat box")
 
 
-def _units(stream: bytes) -> list[tuple[int, bytes]]:
-    """Split an AV1 stream into (type, payload) of its OBUs (AV1 specification, 5.3)."""
-    units, at = [], 0
-    while at < len(stream):
-        kind, extended = stream[at] >> 3 & 15, stream[at] >> 2 & 1
-        at += 1 + extended
-        size = shift = 0
-        while True:
-            byte = stream[at]
-            size |= (byte & 0x7F) << shift
-            at, shift = at + 1, shift + 7
-            if byte < 0x80:
-                break
-        units.append((kind, stream[at : at + size]))
-        at += size
-    return units
-
-
 def _announced_size(sequence: bytes) -> tuple[int, int]:
     """Return (width, height) of a still picture's sequence header (AV1 specification, 5.5.1).
 
     Its reduced form has no way to say another size in the frame.
     """
-    bits = int.from_bytes(sequence[:12].ljust(12, b"\0"), "big")
-    at = 96
-
-    def take(count: int) -> int:
-        nonlocal at
-        at -= count
-        return bits >> at & (1 << count) - 1
-
+    take = bits(sequence)
     take(3)  # profile
     still, reduced = take(1), take(1)
     if not (still and reduced):
@@ -201,54 +177,3 @@ def _announced_size(sequence: bytes) -> tuple[int, int]:
     take(5)  # level
     width_bits, height_bits = take(4) + 1, take(4) + 1
     return take(width_bits) + 1, take(height_bits) + 1
-
-
-def _dress(sequence: bytes, frame: bytes, shape: tuple[int, ...]) -> bytes:
-    """Return a whole AVIF file (MIAF, ISO/IEC 23000-22) around a sequence header and a frame."""
-    grey = len(shape) == 2
-    depths = [12] if grey else [8, 8, 8]
-    profile = sequence[0] >> 5
-    # av1C: version; profile, level 0; high bit depth, 12 bits, monochrome, subsampling.
-    codec = bytes([0x81, profile << 5, 0x7C if grey else 0, 0])
-    stream = _unit(_SEQUENCE, sequence) + _unit(_FRAME, frame)
-    properties = _box(
-        b"ipco",
-        _box(b"ispe", bytes(4) + shape[1].to_bytes(4, "big") + shape[0].to_bytes(4, "big")),
-        _box(b"pixi", bytes([0, 0, 0, 0, len(depths), *depths])),
-        _box(b"av1C", codec),
-        _box(b"colr", b"nclx" + bytes([0, 2, 0, 2, 0, 6, 0x80])),  # BT.601 matrix, full range
-    )
-    links = _box(b"ipma", bytes.fromhex("00000000 00000001 0001 04 01 02 83 04"))
-    head = _box(b"ftyp", b"avif" + bytes(4) + b"avifmif1miaf")
-
-    def meta(offset: int) -> bytes:
-        place = offset.to_bytes(4, "big") + len(stream).to_bytes(4, "big")
-        return _box(
-            b"meta",
-            bytes(4),
-            _box(b"hdlr", bytes(8) + b"pict" + bytes(13)),
-            _box(b"pitm", bytes.fromhex("00000000 0001")),
-            _box(b"iloc", bytes.fromhex("00000000 4400 0001 0001 0000 0001") + place),
-            _box(
-                b"iinf",
-                bytes.fromhex("00000000 0001"),
-                _box(b"infe", bytes.fromhex("02000000 0001 0000") + b"av01Color\0"),
-            ),
-            _box(b"iprp", properties, links),
-        )
-
-    offset = len(head) + len(meta(0)) + 8
-    return head + meta(offset) + _box(b"mdat", stream)
-
-
-def _box(kind: bytes, *parts: bytes) -> bytes:
-    body = b"".join(parts)
-    return (len(body) + 8).to_bytes(4, "big") + kind + body
-
-
-def _unit(kind: int, body: bytes) -> bytes:
-    size, rest = bytearray(), len(body)
-    while rest >= 0x80:
-        size.append(rest & 0x7F | 0x80)
-        rest >>= 7
-    return bytes([kind << 3 | 2, *size, rest]) + body

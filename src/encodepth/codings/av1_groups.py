@@ -16,13 +16,14 @@ import numpy as np
 
 from ..errors import CorruptFileError, EncodepthError
 from . import av1_boxes, dav1d, libavif
+from .av1_units import DELIMITER, FRAME, FRAME_HEADER, SEQUENCE, bits, units
+from .base import DEFAULT_EFFORT
 from .libaom import Encoder, Options, Usage
 
 MAX_PICTURES = 1024  # of a group
 MAX_UNITS = 40  # OBUs of a payload, so that one payload cannot keep a decoder busy for long
 MAX_CODE = 4095  # of a grey picture's 12 bits
 
-DEFAULT_EFFORT = 7
 LOOKAHEAD = 35  # pictures, where a picture need not come out at once
 
 _BEST = 99  # quality; 100 would be lossless to libaom, which the lossy codings never are
@@ -32,20 +33,10 @@ _AHEAD = (  # how libaom searches and at which speed, for effort 0..9
     *((_GOOD, speed) for speed in (6, 5, 4, 3)),
 )
 _LIVE = tuple((_REALTIME, speed) for speed in (10, 10, 9, 9, 8, 8, 7, 7, 6, 5))
-_QUICK = 4  # the speed from which on tools are left out that take time and save next to nothing
-_QUICK_DEPTH = {
-    "enable-1to4-partitions": "0",
-    "enable-filter-intra": "0",
-    "min-partition-size": "8",
-}
-_DEPTH = {
-    "tune": "psnr",
-    "tune-content": "screen",
-    "enable-intrabc": "0",
+_OVER_TIME = {  # on top of what a still depth map is asked for with
     "arnr-maxframes": "0",  # filtering over time moves edges
     "enable-keyframe-filtering": "0",
 }
-_DELIMITER, _SEQUENCE, _FRAME_HEADER, _FRAME = 2, 1, 3, 6  # AV1 OBU types
 
 
 def color_options(quality: int, effort: int = DEFAULT_EFFORT, live: bool = False) -> Options:
@@ -72,7 +63,7 @@ def depth_options(quality: int, effort: int = DEFAULT_EFFORT, live: bool = False
 
 def depth_extras(speed: int) -> dict[str, str]:
     """Return libaom's options for depth: the least squared error, and no filter over time."""
-    return _DEPTH | (_QUICK_DEPTH if speed >= _QUICK else {})
+    return libavif.depth_extras(speed) | _OVER_TIME
 
 
 def quantizer(quality: int) -> int:
@@ -222,10 +213,10 @@ def _strip(unit: bytes) -> bytes:
         EncodepthError: libaom wrote something that a payload has no place for.
     """
     kept = bytearray()
-    for kind, start, _, stop in _units(unit):
-        if kind not in (_DELIMITER, _SEQUENCE, _FRAME_HEADER, _FRAME):
+    for kind, start, _, stop in units(unit):
+        if kind not in (DELIMITER, SEQUENCE, FRAME_HEADER, FRAME):
             raise EncodepthError(f"the AV1 encoder wrote an unexpected unit of type {kind}")
-        if kind != _DELIMITER:
+        if kind != DELIMITER:
             kept += unit[start:stop]
     return bytes(kept)
 
@@ -233,42 +224,20 @@ def _strip(unit: bytes) -> bytes:
 def _check(payload: bytes, shape: tuple[int, ...], number: int) -> None:
     """Refuse a payload that is not made of frames, the first one after its sequence header."""
     kinds = []
-    for kind, _, body, stop in _units(payload):
+    for kind, _, body, stop in units(payload):
         kinds.append(kind)
         if len(kinds) > MAX_UNITS:
             raise CorruptFileError(f"AV1 picture {number} has more than {MAX_UNITS} units")
-        if kind == _SEQUENCE and number == 0 and len(kinds) == 1:
+        if kind == SEQUENCE and number == 0 and len(kinds) == 1:
             size = announced_size(payload[body:stop])
             if size != (shape[1], shape[0]):
                 raise CorruptFileError(
                     f"AV1 group announces {size[0]}x{size[1]}; expected {shape[1]}x{shape[0]}"
                 )
-        elif kind not in (_FRAME, _FRAME_HEADER):
+        elif kind not in (FRAME, FRAME_HEADER):
             raise CorruptFileError(f"AV1 picture {number} has a unit of type {kind}")
-    if (not kinds) or (number == 0 and (kinds[0] != _SEQUENCE or len(kinds) == 1)):
+    if (not kinds) or (number == 0 and (kinds[0] != SEQUENCE or len(kinds) == 1)):
         raise CorruptFileError(f"AV1 picture {number} of a group is incomplete")
-
-
-def _units(stream: bytes) -> Iterator[tuple[int, int, int, int]]:
-    """Yield (type, start, start of its body, end) of the OBUs (AV1 specification, 5.3)."""
-    at = 0
-    while at < len(stream):
-        start, head = at, stream[at]
-        if head & 0x85 or not head & 2:  # forbidden bit, extension, reserved bit; size is a must
-            raise CorruptFileError(f"AV1 unit at byte {at} starts with {head:#04x}")
-        at, size = at + 1, 0
-        for shift in range(0, 35, 7):
-            if at >= len(stream):
-                raise CorruptFileError(f"AV1 unit at byte {start} is cut short")
-            byte = stream[at]
-            size |= (byte & 0x7F) << shift
-            at += 1
-            if byte < 0x80:
-                break
-        if size > len(stream) - at:
-            raise CorruptFileError(f"AV1 unit at byte {start} is cut short")
-        yield head >> 3 & 15, start, at, at + size
-        at += size
 
 
 def announced_size(sequence: bytes) -> tuple[int, int]:
@@ -277,14 +246,7 @@ def announced_size(sequence: bytes) -> tuple[int, int]:
     Raises:
         CorruptFileError: it is a still picture's, or one of several layers or with timing.
     """
-    bits = int.from_bytes(sequence[:16].ljust(16, b"\0"), "big")
-    at = 128
-
-    def take(count: int) -> int:
-        nonlocal at
-        at -= count
-        return bits >> at & (1 << count) - 1
-
+    take = bits(sequence)
     take(3)  # profile
     still, reduced, timing, delay, points = take(1), take(1), take(1), take(1), take(5)
     if still or reduced or timing or delay or points or take(12):  # the last: layers

@@ -15,7 +15,7 @@ from typing import TypeVar
 import numpy as np
 
 from ..errors import CorruptFileError
-from ..packing import varint
+from ..packing import Fields, blob, varint
 from .base import Ask, Coded, Facts, References, error_bound, sample_bits
 from .values import decode_values, encode_values, places, prove
 
@@ -106,7 +106,7 @@ def _encode(plane: np.ndarray, walk: Walk, error: int, holes: bool, threads: int
     plane = np.ascontiguousarray(plane)
     values, place, some = places(plane, error, holes)
     listed = encode_values(values)
-    head = _varint(len(listed)) + listed
+    head = blob(listed)
     if len(values) + some <= 1:
         return head
     table = np.concatenate([np.zeros(1, np.uint16), values])
@@ -123,29 +123,25 @@ def _encode(plane: np.ndarray, walk: Walk, error: int, holes: bool, threads: int
         return seen.tobytes()
 
     bands = _parallel(code, _cut(*plane.shape), threads)
-    return head + b"".join(_varint(len(band)) for band in bands[:-1]) + b"".join(bands)
+    return head + b"".join(varint(len(band)) for band in bands[:-1]) + b"".join(bands)
 
 
 def _decode(payload: bytes, height: int, width: int, walk: Walk, threads: int | None) -> np.ndarray:
-    size, at = _read_varint(payload, 0)
-    if size > len(payload) - at:
-        raise CorruptFileError(f"list of values claims {size} bytes, {len(payload) - at} remain")
-    table = np.concatenate([np.zeros(1, np.uint16), decode_values(payload[at : at + size])])
-    at, top = at + size, len(table) - 1
-    if at == len(payload):
+    fields = Fields(payload)
+    listed = fields.take(fields.varint("size of the list of values"), "list of values")
+    table = np.concatenate([np.zeros(1, np.uint16), decode_values(listed)])
+    top = len(table) - 1
+    if not fields.left:
         if top > 1:
             raise CorruptFileError(f"list of {top} values and no pixels")
         return np.full((height, width), table[top], np.uint16)
     if top == 0:
         raise CorruptFileError("pixels without a list of values")
     cuts = _cut(height, width)
-    sizes = []
-    for _ in cuts[:-1]:
-        size, at = _read_varint(payload, at)
-        sizes.append(size)
-    if sum(sizes) >= len(payload) - at:
-        raise CorruptFileError(f"bands claim {sum(sizes)} bytes, {len(payload) - at} remain")
-    starts = np.cumsum([at, *sizes]).tolist()
+    sizes = [fields.varint("size of a band") for _ in cuts[:-1]]
+    if sum(sizes) >= fields.left:
+        raise CorruptFileError(f"bands claim {sum(sizes)} bytes, {fields.left} remain")
+    starts = np.cumsum([fields.at, *sizes]).tolist()
     bands = [payload[a:b] for a, b in zip(starts, [*starts[1:], len(payload)], strict=True)]
     plane = np.empty((height, width), np.uint16)
     wide, first = _as_they_are(table)
@@ -188,26 +184,3 @@ def _parallel(do: Callable[[Job], Result], jobs: list[Job], threads: int | None)
         return [do(job) for job in jobs]
     with ThreadPoolExecutor(workers) as pool:
         return list(pool.map(do, jobs))
-
-
-def _varint(value: int) -> bytes:
-    """Write 7 bits a byte, low bits first, the top bit set where more follow."""
-    out = bytearray()
-    while value > 127:
-        out.append(value & 127 | 128)
-        value >>= 7
-    return bytes([*out, value])
-
-
-def _read_varint(payload: bytes, at: int) -> tuple[int, int]:
-    """Read what `_varint` wrote at `at`; return it and the place after it."""
-    value = 0
-    for k in range(5):
-        if at + k >= len(payload):
-            raise CorruptFileError(f"size at byte {at} runs past the end")
-        value |= (payload[at + k] & 127) << 7 * k
-        if payload[at + k] < 128:
-            if k and payload[at + k] == 0:
-                break
-            return value, at + k + 1
-    raise CorruptFileError(f"size at byte {at} is not in its shortest form")

@@ -17,6 +17,7 @@ from ..errors import CorruptFileError
 from ..packing import Fields, varint
 
 MAX_QUALITY = 100
+DEFAULT_EFFORT = 7
 MAX_STEPS = 65535  # of a depth value
 
 
@@ -35,7 +36,7 @@ class Ask:
 
     quality: int = 50
     error: int = 0
-    effort: int = 7
+    effort: int = DEFAULT_EFFORT
     stretch: float = 1.0
     unit: float = 0.001
     live: bool = False

@@ -16,11 +16,9 @@ import numpy as np
 
 from ..errors import CorruptFileError, EncodepthError
 from ..packing import varint
-from .base import Ask, Coded, Facts, References, error_bound
+from .base import DEFAULT_EFFORT, Ask, Coded, Facts, References, error_bound
 from .jpegxl import decode_frame, encode_frame
 from .mask import decode_mask, encode_mask
-
-DEFAULT_EFFORT = 7
 
 FAST_EFFORT = 3  # up to here depth goes to JPEG XL, which takes less time
 _ALL_EFFORT = 8  # from here on every way is tried,

@@ -96,7 +96,7 @@ def encode_grey(codes: np.ndarray, bits: int, quality: int, speed: int) -> bytes
         settings = encoder.contents
         settings.codec, settings.threads = _AOM, _THREADS
         settings.speed, settings.quality = speed, quality
-        for key, value in (_OPTIONS | (_QUICK_OPTIONS if speed >= _QUICK else {})).items():
+        for key, value in depth_extras(speed).items():
             library.avifEncoderSetCodecSpecificOption(encoder, key.encode(), value.encode())
         if library.avifEncoderWrite(encoder, image, c.byref(out)):
             return None
@@ -107,6 +107,11 @@ def encode_grey(codes: np.ndarray, bits: int, quality: int, speed: int) -> bytes
             library.avifEncoderDestroy(encoder)
         if image:
             library.avifImageDestroy(image)
+
+
+def depth_extras(speed: int) -> dict[str, str]:
+    """Return libaom's options for a depth map: the least squared error, and what is worth it."""
+    return _OPTIONS | (_QUICK_OPTIONS if speed >= _QUICK else {})
 
 
 def to_rgb(planes: list[np.ndarray]) -> np.ndarray | None:
