@@ -1,4 +1,4 @@
-"""What the golden files of version 1 were made from; runs/write_golden.py writes them."""
+"""What the golden files of version 1 were made from; runs/gates/write_golden.py writes them."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 Time: seconds times arms of one core, and the recipe's validation; needs ../shared.
 
-    python runs/optimiser_trial.py recipes/restore-color.toml --seconds 240 \\
+    python -m runs.choices.optimiser_trial recipes/restore-color.toml --seconds 240 \\
         --arm "optimiser.kind=adam optimiser.lr=1.2e-3" \\
         --arm "optimiser.kind=soap optimiser.lr=3e-3" [-o FILE.jsonl] [--folder out/trial]
 

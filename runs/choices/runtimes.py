@@ -1,6 +1,6 @@
 """What runs the networks that ship: ONNX Runtime, OpenVINO and torch, side by side.
 
-python runs/runtimes.py [--rounds N]     a minute; needs openvino and onnx besides torch
+python -m runs.choices.runtimes [--rounds N]     a minute; needs openvino and onnx besides torch
 
 One 640x480 sample: learned colour encoded (quality 50, effort 7) and decoded, depth restored with
 colour beside it; processes take turns, so that a busy machine is busy for all, and the least of all

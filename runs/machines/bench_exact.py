@@ -1,6 +1,6 @@
 """Bytes and time of exact and bounded depth: quick codings, JPEG XL effort 2, RVL, the slow coding.
 
-    python runs/bench_exact.py ../shared/data out.json [--frames 6] [--slow]
+    python -m runs.machines.bench_exact ../shared/data out.json [--frames 6] [--slow]
 
 Frames spread evenly over every recording and over the test set; one thread; every output proved.
 Times are medians over frames of the least of three runs (effort 7: one), in ms of

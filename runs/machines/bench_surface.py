@@ -1,7 +1,7 @@
 """Time exact depth of this tree against another one, in turn, and compare their bytes.
 
 Run: git worktree add --detach ../old COMMIT
-     python runs/bench_surface.py ../old DEPTH.png .. [--repeat 5]
+     python -m runs.machines.bench_surface ../old DEPTH.png .. [--repeat 5]
 
 Each round encodes (with the proof) and decodes each picture by both trees, so that a busy machine
 slows both and the ratio stays; the least of all rounds counts. Processor time is of all threads.

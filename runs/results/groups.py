@@ -1,6 +1,6 @@
 """What groups of pictures are worth over stills: colour and lossy depth. An hour, one core.
 
-    python runs/results/groups.py [--frames 30] [--only color|depth] [--sequences SEQ ...]
+    python -m runs.results.groups [--frames 30] [--only color|depth] [--sequences SEQ ...]
 
 On the sequences of data/sequences/train and val, cut to 640x480 around the middle, every way codes
 the first frames as one group at four qualities; bytes, error and CPU time a frame give a curve, and

@@ -2,7 +2,7 @@
 
 Time: none; reads what a run left.
 
-    python runs/restore_curve.py out/restore-color [--before STEP SECONDS] [-o FILE.jsonl]
+    python -m runs.results.restore_curve out/restore-color [--before STEP SECONDS] [-o FILE.jsonl]
 
 A machine that is shared gives a run less than a core, so the CPU time of its steps is added up:
 wall time times the cores that they had. `--before` is what a run has behind it whose metrics are

@@ -29,7 +29,7 @@ ALIGN = 32  # pictures are padded to multiples of this
 TILE = 128  # latent positions per side of a tile
 STEPS = 4
 PIECES = ("analysis", "hyper", "features", "step0", "step1", "step2", "step3", "synthesis", "slope")
-PRICE = 0.045  # squared error worth a bit, in steps of the quantiser (runs/choose_price.py)
+PRICE = 0.045  # squared error worth a bit, in steps of the quantiser (runs/choices/choose_price.py)
 
 _PHASES = (0, 3, 1, 2)  # order in which a channel group visits the 2x2 cell: a diagonal first
 _MAGNITUDES = 16  # larger symbols are rounded plainly
