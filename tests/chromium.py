@@ -22,7 +22,7 @@ def dump_dom(page: Path, hash_: str = "") -> str:
     done = subprocess.run(
         [
             browser(), "--headless", "--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader",
-            "--enable-unsafe-swiftshader", "--virtual-time-budget=5000", "--dump-dom",
+            "--enable-unsafe-swiftshader", "--virtual-time-budget=30000", "--dump-dom",
             page.resolve().as_uri() + hash_,
         ],
         capture_output=True, text=True, timeout=120, check=True,

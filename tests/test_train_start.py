@@ -1,12 +1,16 @@
 """Where training starts from: other trainings' weights, shipped files, baselines."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
 from encodepth.errors import EncodepthError
+from encodepth.learned.weights import find_weights
 from encodepth.train.batches import Batches
-from encodepth.train.recipe import make_recipe
+from encodepth.train.recipe import load_recipe, make_recipe
 from encodepth.train.run import make_task
+from encodepth.train.start import read_weights
 from train_tools import TCM, TINY, Shapes, loop_of
 
 
@@ -120,3 +124,13 @@ def test_fusion_round_a_checkpoint_codes_with_tables_of_its_weights(tmp_path):
     fused = make_task(make_recipe(TCM, ["model.row=depth-conv-small", init])).model
     loop.task.model.make_tables()
     assert torch.equal(fused.z_frequencies, loop.task.model.z_frequencies)
+
+
+@pytest.mark.parametrize("family", ["restore", "restore-color"])
+def test_a_restorer_goes_on_from_the_weights_that_ship(family):
+    recipe = Path(__file__).parents[1] / "recipes" / f"{family}.toml"
+    started = make_task(load_recipe(recipe, [f"model.init={family}"]))
+    shipped = read_weights(find_weights(family))
+    for name, tensor in started.net.state_dict().items():
+        prefix = "restore/" if f"restore/{name}" in shipped else ""
+        assert torch.equal(tensor, shipped[prefix + name].float())

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import ModelNotFoundError
-from ..learned.weights import find_weights
+from ..learned.weights import GRAPH, find_weights
 from ..networks.config import COLOR, DEPTH, TINY_COLOR, TINY_DEPTH
 from ..networks.plane import PlaneModel
 from ..networks.weights import load_weights
@@ -54,7 +54,11 @@ def restorer_state(source: str) -> State:
         path = find_weights(source)
     prefixes = "net.", "restore/"
     state = read_weights(path, averaged=False)
-    return {k.removeprefix(prefixes[0]).removeprefix(prefixes[1]): v for k, v in state.items()}
+    return {
+        k.removeprefix(prefixes[0]).removeprefix(prefixes[1]): v
+        for k, v in state.items()
+        if not k.startswith(GRAPH)  # what runs without torch, made of the same tensors
+    }
 
 
 def read_weights(path: str | Path, *, averaged: bool = True) -> State:
