@@ -1,4 +1,4 @@
-"""Lossy colour and depth: one AV1 frame. Colour is 8-bit 4:4:4, depth 12-bit grey.
+"""Lossy colour and depth: one AV1 frame. Colour is 10-bit 4:4:4, depth 12-bit grey.
 
 Parameters: the quality; of depth also the range that the plane's 0 and 1 stand for.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..packing import Fields
+from . import av1_color as colors
 from . import av1_frames as frames
 from . import depth
 from .base import Ask, Coded, Facts, References, nothing_left, pack_range, take_quality, take_range
@@ -22,7 +23,7 @@ def encode(modality: str, plane: np.ndarray, ask: Ask, seen: References) -> Code
     if not frames.fits(modality, plane):
         return None
     if modality == "color":
-        return Coded(frames.encode_color(plane, ask.quality, ask.effort), bytes([ask.quality]))
+        return Coded(colors.encode_color(plane, ask.quality, ask.effort), bytes([ask.quality]))
     mapped = depth.to_plane(plane, ask)
     if mapped is None:
         return None
@@ -35,7 +36,7 @@ def decode(modality: str, coded: Coded, shape: tuple[int, int], seen: References
     """Decode what `encode` coded."""
     known = facts(modality, coded)
     if modality == "color":
-        return frames.decode_color(coded.payload, *shape)
+        return colors.decode_color(coded.payload, *shape)
     valid = seen.plane("mask")
     apart, payload = depth.split(coded.payload, valid, shape)
     plane = frames.decode_plane(payload, *shape)

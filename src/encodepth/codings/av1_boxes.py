@@ -14,16 +14,21 @@ _UNITY = bytes.fromhex("00010000 00000000 00000000 00000000 00010000 00000000 00
 _UNITY += bytes.fromhex("40000000")
 
 
-def still(sequence: bytes, frame: bytes, shape: tuple[int, ...]) -> bytes:
-    """Return a whole AVIF file (MIAF, ISO/IEC 23000-22) around a sequence header and a frame."""
-    grey = len(shape) == 2
-    depths = [12] if grey else [8, 8, 8]
+def still(sequence: bytes, frame: bytes, shape: tuple[int, ...], depth: int) -> bytes:
+    """Return a whole AVIF file (MIAF, ISO/IEC 23000-22) around a sequence header and a frame.
+
+    Args:
+        sequence, frame: the bodies of their units.
+        shape: (H, W, 3) in 4:4:4, or (h, w) grey.
+        depth: bits of a sample.
+    """
+    depths = [depth] * (1 if len(shape) == 2 else 3)
     stream = unit(SEQUENCE, sequence) + unit(FRAME, frame)
     properties = _box(
         b"ipco",
         _box(b"ispe", _u32(0, shape[1], shape[0])),
         _box(b"pixi", bytes([0, 0, 0, 0, len(depths), *depths])),
-        _decoding(sequence[0] >> 5, grey),
+        _decoding(sequence[0] >> 5, len(shape) == 2, depth),
         _box(b"colr", _COLOR),
     )
     links = _box(b"ipma", bytes.fromhex("00000000 00000001 0001 04 01 02 83 04"))
@@ -102,14 +107,15 @@ def _sample_entry(first: bytes, shape: tuple[int, ...]) -> bytes:
         bytes.fromhex("00480000 00480000 00000000 0001"),
         bytes(32),
         bytes.fromhex("0018 ffff"),
-        _decoding(2 if grey else 1, grey),
+        _decoding(2 if grey else 1, grey, 12 if grey else 8),
         _box(b"colr", _COLOR),
     )
 
 
-def _decoding(profile: int, grey: bool) -> bytes:
+def _decoding(profile: int, grey: bool, depth: int) -> bytes:
     """Return av1C: version; profile, level 0; high bit depth, 12 bits, monochrome, subsampling."""
-    return _box(b"av1C", bytes([0x81, profile << 5, 0x7C if grey else 0, 0]))
+    flags = (depth > 8) << 6 | (depth == 12) << 5 | (0x1C if grey else 0)
+    return _box(b"av1C", bytes([0x81, profile << 5, flags, 0]))
 
 
 def _box(kind: bytes, *parts: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""The floor under the learned coder: one AV1 key frame, as AVIF makes it, without AVIF's boxes.
+"""A depth plane as one AV1 key frame, and what is common to all stills: a file without its boxes.
 
 AVIF spends some 270 bytes on boxes that repeat what an .rgbd header says. A payload here is only
 the AV1 sequence header and the frame; the decoder writes the boxes anew around them. As the boxes
@@ -7,11 +7,8 @@ are ours and the sequence header is checked, a payload cannot ask for another si
 
 from __future__ import annotations
 
-import io
-
 import imagecodecs
 import numpy as np
-from PIL import Image
 
 from ..errors import CorruptFileError, EncodepthError, InvalidImageError
 from . import av1_boxes
@@ -21,55 +18,8 @@ from .libavif import encode_grey
 
 MAX_SIDE = 32768  # libavif's
 TOP = 4095  # depth planes have 12 bits
-_BEST = 99  # 100 means lossless to libavif, in another pixel format
-_SPEED = (10, 10, 9, 9, 8, 8, 7, 6, 4, 3)  # libaom's speed for effort 0..9
-_DEPTH_SPEED = (10, 9, 8, 7, 6, 5, 5, 4, 3, 1)
-
-
-def encode_color(color: np.ndarray, quality: int, effort: int = DEFAULT_EFFORT) -> bytes:
-    """Code a uint8 (H, W, 3) picture as 8-bit 4:4:4, tuned for SSIM.
-
-    Args:
-        color: the picture.
-        quality: 0..100, libavif's.
-        effort: 1 (fast) .. 9 (small).
-    """
-    return encode_color_as(color, quality, _SPEED[effort], "ssim")
-
-
-def encode_color_as(
-    color: np.ndarray, quality: int, speed: int, tune: str, *, threads: int = 0
-) -> bytes:
-    """Code as `encode_color` does, at a speed of libaom's and tuned for "ssim" or "psnr".
-
-    Args:
-        color: the picture.
-        quality: 0..100, libavif's.
-        speed: 0 (small) .. 10 (fast).
-        tune: what libaom calls so.
-        threads: at most so many, 0 for as many as there are cores.
-    """
-    out = io.BytesIO()
-    Image.fromarray(color).save(
-        out,
-        "AVIF",
-        quality=min(quality, _BEST),
-        subsampling="4:4:4",
-        codec="aom",
-        speed=speed,
-        advanced={"tune": tune},
-        **({"max_threads": threads} if threads else {}),
-    )
-    return _strip(out.getvalue())
-
-
-def decode_color(payload: bytes, height: int, width: int) -> np.ndarray:
-    """Decode what `encode_color` coded.
-
-    Raises:
-        CorruptFileError: the payload is not such a picture of that size.
-    """
-    return _decode(payload, (height, width, 3), np.uint8)
+BEST = 99  # 100 means lossless to libavif, in another pixel format
+_SPEED = (10, 9, 8, 7, 6, 5, 5, 4, 3, 1)  # libaom's for effort 0..9
 
 
 def fits(modality: str, plane: np.ndarray) -> bool:
@@ -92,8 +42,9 @@ def fits(modality: str, plane: np.ndarray) -> bool:
 def encode_plane(plane: np.ndarray, quality: int, effort: int = DEFAULT_EFFORT) -> bytes:
     """Code a float (h, w) plane in [0, 1] as 12 bits, 4:0:0, tuned for squared error."""
     codes = np.rint(plane * TOP).astype(np.uint16)
-    quality, speed = min(quality, _BEST), _DEPTH_SPEED[effort]
-    return _strip(encode_grey(codes, 12, quality, speed) or _encode_for_eyes(codes, quality, speed))
+    quality, speed = min(quality, BEST), _SPEED[effort]
+    avif = encode_grey(codes, 12, quality, speed) or _encode_for_eyes(codes, quality, speed)
+    return join(media(avif))
 
 
 def _encode_for_eyes(codes: np.ndarray, quality: int, speed: int) -> bytes:
@@ -105,7 +56,7 @@ def _encode_for_eyes(codes: np.ndarray, quality: int, speed: int) -> bytes:
     return bytes(
         imagecodecs.avif_encode(
             np.repeat(codes[..., None], 3, axis=2),
-            min(max(round((quality - 24) / 0.74), 0), _BEST),
+            min(max(round((quality - 24) / 0.74), 0), BEST),
             speed=speed,
             bitspersample=12,
             pixelformat="400",
@@ -119,20 +70,20 @@ def decode_plane(payload: bytes, height: int, width: int) -> np.ndarray:
     Raises:
         CorruptFileError: the payload is not such a plane of that size.
     """
-    codes = _decode(payload, (height, width), np.uint16)
+    codes = decode_boxed(payload, (height, width), np.uint16)
     return np.minimum(codes, TOP).astype(np.float32) / np.float32(TOP)
 
 
-def _decode(payload: bytes, shape: tuple[int, ...], dtype: type) -> np.ndarray:
-    """Put the boxes around a payload and decode it."""
-    length = payload[0] if payload else 0
-    sequence, frame = payload[1 : 1 + length], payload[1 + length :]
-    if _announced_size(sequence) != (shape[1], shape[0]):
-        raise CorruptFileError(
-            f"AV1 payload announces {_announced_size(sequence)}; expected {(shape[1], shape[0])}"
-        )
+def decode_boxed(payload: bytes, shape: tuple[int, ...], dtype: type) -> np.ndarray:
+    """Put the boxes of a file around a payload and let imagecodecs decode it.
+
+    Raises:
+        CorruptFileError: it is not a picture of that shape and type.
+    """
+    sequence, frame = split(payload)
+    bits = check(sequence, shape)
     try:
-        picture = imagecodecs.avif_decode(av1_boxes.still(sequence, frame, shape))
+        picture = imagecodecs.avif_decode(av1_boxes.still(sequence, frame, shape, bits))
     except Exception:
         raise CorruptFileError(f"damaged AV1 payload of {len(payload)} bytes") from None
     if picture.shape != shape or picture.dtype != dtype:
@@ -142,10 +93,15 @@ def _decode(payload: bytes, shape: tuple[int, ...], dtype: type) -> np.ndarray:
     return picture
 
 
-def _strip(avif: bytes) -> bytes:
-    """Return the length of the sequence header, the sequence header, and the frame."""
+def split(payload: bytes) -> tuple[bytes, bytes]:
+    """Return the sequence header and the frame of a payload."""
+    length = payload[0] if payload else 0
+    return payload[1 : 1 + length], payload[1 + length :]
+
+
+def join(stream: bytes) -> bytes:
+    """Return the payload of a stream of units: its sequence header and its frame."""
     parts = {}
-    stream = _media(avif)
     for kind, _, start, stop in units(stream):
         if kind in parts or kind not in (DELIMITER, SEQUENCE, FRAME):
             raise EncodepthError(f"the AV1 encoder wrote an unexpected unit of type {kind}")
@@ -153,8 +109,8 @@ def _strip(avif: bytes) -> bytes:
     return bytes([len(parts[SEQUENCE])]) + parts[SEQUENCE] + parts[FRAME]
 
 
-def _media(avif: bytes) -> bytes:
-    """Return what the `mdat` box holds (ISO/IEC 14496-12)."""
+def media(avif: bytes) -> bytes:
+    """Return what the `mdat` box of a file holds (ISO/IEC 14496-12): its units."""
     at = 0
     while at + 8 <= len(avif):
         size = int.from_bytes(avif[at : at + 4], "big") or len(avif) - at
@@ -164,16 +120,26 @@ def _media(avif: bytes) -> bytes:
     raise EncodepthError("the AVIF encoder wrote no mdat box")
 
 
-def _announced_size(sequence: bytes) -> tuple[int, int]:
-    """Return (width, height) of a still picture's sequence header (AV1 specification, 5.5.1).
+def check(sequence: bytes, shape: tuple[int, ...]) -> int:
+    """Return how many bits a still picture's sequence header announces (AV1 specification, 5.5.1).
 
     Its reduced form has no way to say another size in the frame.
+
+    Raises:
+        CorruptFileError: it is of another kind, or its size is not that of `shape`.
     """
     take = bits(sequence)
-    take(3)  # profile
-    still, reduced = take(1), take(1)
+    profile, still, reduced = take(3), take(1), take(1)
     if not (still and reduced):
         raise CorruptFileError("AV1 payload is not a reduced still picture")
     take(5)  # level
-    width_bits, height_bits = take(4) + 1, take(4) + 1
-    return take(width_bits) + 1, take(height_bits) + 1
+    sides = take(4) + 1, take(4) + 1
+    width, height = take(sides[0]) + 1, take(sides[1]) + 1
+    if (height, width) != shape[:2]:
+        raise CorruptFileError(
+            f"AV1 payload announces {width}x{height}; expected {shape[1]}x{shape[0]}"
+        )
+    take(6)  # which tools there are
+    if not take(1):
+        return 8
+    return 12 if profile == 2 and take(1) else 10

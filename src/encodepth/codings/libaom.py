@@ -48,6 +48,7 @@ class Options:
         lag: pictures that may be waited for before one is coded, 0 .. 48.
         threads: one gives other bytes than more do.
         extra: further options of libaom by name, such as {"tune": "psnr"}.
+        still: whether the one picture is all there is, which a shorter sequence header says.
     """
 
     quantizer: int
@@ -56,6 +57,7 @@ class Options:
     lag: int = 35
     threads: int = 1
     extra: Mapping[str, str] = field(default_factory=dict)
+    still: bool = False
 
 
 class _Config(c.Structure):
@@ -169,6 +171,7 @@ class Encoder:
         config.width, config.height, config.monochrome = width, height, grey
         config.threads, config.lag = options.threads, options.lag
         config.timebase[0], config.timebase[1] = 1, _OTHER_CLOCK
+        config.limit = int(options.still)
         config.rate_control = _CONSTANT_QUALITY
         config.min_quantizer, config.max_quantizer = 0, 63
         config.key_mode = _NO_KEY_FRAMES  # but for the first picture
@@ -277,6 +280,11 @@ class Encoder:
         if code:
             detail = self._context.detail or self._library.aom_codec_err_to_string(code)
             raise EncodepthError(f"libaom refuses {what}: {detail.decode(errors='replace')}")
+
+
+def available() -> bool:
+    """Say whether libaom 3 can be reached here."""
+    return _library() is not None
 
 
 @cache

@@ -16,6 +16,7 @@ from ..errors import CorruptFileError
 from ..learned.restore import MAX_STRENGTH, strength_of
 from ..learned.restore_color import SENT, Correction
 from ..packing import Fields
+from . import av1_color as colors
 from . import av1_frames as frames
 from . import depth
 from .base import Ask, Coded, Facts, References, nothing_left, pack_range, take_quality, take_range
@@ -80,9 +81,9 @@ def facts(modality: str, coded: Coded) -> Facts:
 
 
 def _encode_color(color: np.ndarray, ask: Ask, seen: References) -> Coded:
-    payload, quality = frames.encode_color(color, ask.quality, ask.effort), bytes([ask.quality])
+    payload, quality = colors.encode_color(color, ask.quality, ask.effort), bytes([ask.quality])
     network = seen.models[WEIGHTS["color"]]
-    decoded = frames.decode_color(payload, *color.shape[:2])
+    decoded = colors.decode_finely(payload, *color.shape[:2])
     correction = network.correction(decoded, color, ask.quality)
     if not any(correction.gains):
         return Coded(payload, quality, coding="av1")
@@ -93,7 +94,7 @@ def _encode_color(color: np.ndarray, ask: Ask, seen: References) -> Coded:
 def _decode_color(coded: Coded, shape: tuple[int, int], seen: References) -> np.ndarray:
     known = facts("color", coded)
     assert known.quality is not None
-    decoded = frames.decode_color(coded.payload[SENT:], *shape)
+    decoded = colors.decode_finely(coded.payload[SENT:], *shape)
     network = seen.models.of(known.weights, "restore_color", "color")
     restored: np.ndarray = network.restore_color(
         decoded, known.quality, Correction.unpack(coded.payload[:SENT])

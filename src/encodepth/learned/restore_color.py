@@ -22,6 +22,7 @@ GAIN_TOP = 63
 SENT = 3  # bytes of a correction
 _BITS = 6
 _ALIGN = 8
+Picture = NDArray[np.uint8] | NDArray[np.float32]
 _TILE, _HALO = 1024, 128  # pixels
 _YCC = np.array(  # BT.601, full range: rows Y, Cb, Cr of R, G, B
     [[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]], np.float32
@@ -67,12 +68,12 @@ class ColorRestorer(Restoring):
     graph = "restore/color"
 
     def restore_color(
-        self, decoded: NDArray[np.uint8], quality: int, correction: Correction
+        self, decoded: Picture, quality: int, correction: Correction
     ) -> NDArray[np.uint8]:
-        """Return a decoded picture, uint8 (H, W, 3), with the estimated error taken away.
+        """Return a decoded picture with the estimated error taken away, uint8 (H, W, 3).
 
         Args:
-            decoded: as AV1 left it.
+            decoded: as AV1 left it, (H, W, 3), 0..255, floats where it has more than 8 bits.
             quality: that it was coded at, 0..100.
             correction: what the encoder found.
         """
@@ -80,7 +81,7 @@ class ColorRestorer(Restoring):
         return corrected(decoded, estimate, correction.gains)
 
     def correction(
-        self, decoded: NDArray[np.uint8], original: NDArray[np.uint8], quality: int
+        self, decoded: Picture, original: NDArray[np.uint8], quality: int
     ) -> Correction:
         """Return what the encoder sends of a picture; gains are 0 where the network cannot help."""
         strength = strength_of(rmse(decoded, original))
@@ -88,7 +89,7 @@ class ColorRestorer(Restoring):
         return Correction(strength, best_gains(decoded, original, estimate))
 
     def estimate(
-        self, decoded: NDArray[np.uint8], quality: int, strength: int
+        self, decoded: Picture, quality: int, strength: int
     ) -> NDArray[np.float32]:
         """Return the error that the network sees in a picture, (H, W, 3), of 255."""
         height, width = decoded.shape[:2]
@@ -104,7 +105,7 @@ class ColorRestorer(Restoring):
 
 
 def corrected(
-    decoded: NDArray[np.uint8], estimate: NDArray[np.float32], gains: tuple[int, int, int]
+    decoded: Picture, estimate: NDArray[np.float32], gains: tuple[int, int, int]
 ) -> NDArray[np.uint8]:
     """Return a picture with an estimate of its error taken away, as far as Y, Cb, Cr gains say."""
     weights = np.diag(np.array(gains, np.float32) / np.float32(GAIN_ONE))
@@ -114,7 +115,7 @@ def corrected(
 
 
 def best_gains(
-    decoded: NDArray[np.uint8], original: NDArray[np.uint8], estimate: NDArray[np.float32]
+    decoded: Picture, original: NDArray[np.uint8], estimate: NDArray[np.float32]
 ) -> tuple[int, int, int]:
     """Return the gains in Y, Cb and Cr with which an estimate leaves the least squared error."""
     seen = estimate @ _YCC.T
@@ -125,7 +126,7 @@ def best_gains(
     return y, cb, cr
 
 
-def rmse(decoded: NDArray[np.uint8], original: NDArray[np.uint8]) -> float:
+def rmse(decoded: Picture, original: NDArray[np.uint8]) -> float:
     """Return the root mean squared error over all samples, of 255."""
     error = np.square(decoded.astype(np.float32) - original).mean(dtype=np.float64)
     return float(np.sqrt(error))

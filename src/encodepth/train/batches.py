@@ -20,6 +20,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from .config import Augment, Recipe
 
+LEVEL = 256  # of what a decoder shows before it is rounded to 8 bits
 _GRID = 8  # pixels
 _PICTURE, _STEP, _NOISE, _GUIDE = 1, 2, 3, 4  # streams of random numbers
 
@@ -29,13 +30,13 @@ class Coded:
     """What a decoder shows of a picture's colour.
 
     Attributes:
-        picture: uint8 (H, W, 3).
+        picture: uint16 (H, W, 3), in 1 / LEVEL of a step of 8 bits.
         quality: it was coded at.
         rmse: of the whole picture, in steps of 8 bits.
         bpp: bits per pixel it took.
     """
 
-    picture: NDArray[np.uint8]
+    picture: NDArray[np.uint16]
     quality: float
     rmse: float
     bpp: float
@@ -220,7 +221,7 @@ def collate(
     if not seen:
         return Batch(color, depth, valid, own, other, context, seed)
     stack = np.stack([c.picture for c in seen])
-    coded = torch.from_numpy(stack).permute(0, 3, 1, 2).float() / 255
+    coded = torch.from_numpy(stack.astype(np.float32)).permute(0, 3, 1, 2) / (255 * LEVEL)
     own, rmse = torch.tensor([c.quality for c in seen]), torch.tensor([c.rmse for c in seen])
     return Batch(color, depth, valid, own, other, context, seed, coded, rmse)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,11 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..codings import av1_frames as avif
-from .batches import Coded, Frame, Frames
+from ..codings import av1_color as avif
+from .batches import LEVEL, Coded, Frame, Frames
 from .config import Ahead, Source
 
-_VERSION = 1
+_VERSION = 2
 _LEAST_SHRINK, _MOST_SHRINK = 0.5, 0.9
 Picture = NDArray[np.uint8]
 
@@ -50,10 +51,10 @@ class CodedFrames:
 
     def __getitem__(self, i: int) -> Frame:
         c = self._codings[i]
-        original, picture = (
-            self._data[at : at + 3 * c["height"] * c["width"]].reshape(c["height"], c["width"], 3)
-            for at in (c["original"], c["at"])
-        )
+        shape = c["height"], c["width"], 3
+        samples = math.prod(shape)
+        original = self._data[c["original"] : c["original"] + samples].reshape(shape)
+        picture = self._data[c["at"] : c["at"] + 2 * samples].view("<u2").reshape(shape)
         bpp = 8 * c["bytes"] / (c["height"] * c["width"])
         return Frame(original, coded=Coded(picture, c["quality"], c["rmse"], bpp))
 
@@ -151,18 +152,18 @@ def _fill(folder: Path, pictures: Iterator[tuple[Picture, Sequence[Way]]]) -> No
             original = _append(file, picture)
             for way in ways:
                 data = avif.encode_color_as(picture, way.quality, way.speed, way.tune, threads=1)
-                decoded = avif.decode_color(data, height, width)
-                error = np.square(decoded.astype(np.float32) - picture).mean(dtype=np.float64)
+                decoded = avif.decode_finely(data, height, width)
+                error = np.square(decoded - picture).mean(dtype=np.float64)
                 codings.append({
                     "height": height, "width": width, "original": original,
-                    "at": _append(file, decoded), "quality": way.quality, "speed": way.speed,
+                    "at": _append(file, np.rint(decoded * LEVEL).astype("<u2")), "quality": way.quality, "speed": way.speed,
                     "tune": way.tune, "bytes": len(data), "rmse": float(np.sqrt(error)),
                 })  # fmt: skip
     index = {"version": _VERSION, "codings": codings}
     (folder / "index.json").write_text(json.dumps(index), encoding="utf-8")
 
 
-def _append(file: BinaryIO, picture: Picture) -> int:
+def _append(file: BinaryIO, picture: NDArray[Any]) -> int:
     """Write a picture and return where it starts."""
     at = file.tell()
     file.write(np.ascontiguousarray(picture).tobytes())

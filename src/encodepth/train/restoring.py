@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..codings import av1_color
 from ..codings import av1_frames as avif
 from ..learned.restore import size_of, strength_of
 from ..networks.restorer import RestorerConfig, RestorerNet, features
@@ -92,8 +93,8 @@ class RestoreTask(Task):
         pictures = (batch.color * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
         qualities = batch.context_quality.round().int().tolist()
         coded = [
-            avif.decode_color(
-                avif.encode_color(np.ascontiguousarray(picture), quality, _EFFORT),
+            av1_color.decode_color(
+                av1_color.encode_color(np.ascontiguousarray(picture), quality, _EFFORT),
                 *picture.shape[:2],
             )
             for picture, quality in zip(pictures, qualities, strict=True)

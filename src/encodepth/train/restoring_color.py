@@ -26,7 +26,7 @@ from ..networks.color_restorer import (
     color_net,
 )
 from ..networks.restorer_weights import save_restorer
-from .batches import Batch, Frame
+from .batches import LEVEL, Batch, Frame
 from .config import Recipe
 from .start import restorer_state, start_from
 from .tasks import Costs, Task, means
@@ -105,13 +105,15 @@ def _figures(restorer: ColorRestorer, frame: Frame) -> dict[str, float]:
     assert frame.coded is not None
     coded, pixels = frame.coded, frame.size[0] * frame.size[1]
     correction = Correction(strength_of(coded.rmse))
-    restored = restorer.restore_color(coded.picture, round(coded.quality), correction)
+    decoded = coded.picture / np.float32(LEVEL)
+    restored = restorer.restore_color(decoded, round(coded.quality), correction)
     after = metrics.psnr(restored, frame.color)
+    plain = metrics.psnr(np.rint(decoded).astype(np.uint8), frame.color)
     return {
         "plain_bpp": coded.bpp,
         "color_bpp": coded.bpp + 8 * SENT / pixels,
         "color_psnr": after,
-        "color_gain": after - metrics.psnr(coded.picture, frame.color),
+        "color_gain": after - plain,
     }
 
 
