@@ -15,7 +15,7 @@ import sys
 import numpy as np
 
 from encodepth import Codec, RgbdImage
-from encodepth.codings import av1_frames as avif
+from encodepth.codings import av1_color
 from encodepth.container.still import Still
 from encodepth.networks.base import BaseModel, load_model
 from runs.common import DATA, frames_of, options, progress
@@ -53,8 +53,10 @@ def _color_curves(model: BaseModel, color: np.ndarray) -> tuple[Curve, Curve]:
         decoded, _ = model.decode_color(coded.payload, *size, quality, coded.check)
         ours.append(_point(coded.payload, (decoded / 255.0 - color / 255.0)))
     for quality in FLOOR:
-        payload = avif.encode_color(color, quality)
-        floor.append(_point(payload, avif.decode_color(payload, *size) / 255.0 - color / 255.0))
+        payload = av1_color.encode_color(color, quality)
+        floor.append(
+            _point(payload, av1_color.decode_color(payload, *size) / 255.0 - color / 255.0)
+        )
     return np.array(ours), np.array(floor)
 
 

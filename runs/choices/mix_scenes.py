@@ -34,6 +34,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from encodepth.codings import av1_color
 from encodepth.codings import av1_frames as avif
 from encodepth.learned.restore import strength_of
 from encodepth.networks.plane import PlaneModel
@@ -175,7 +176,7 @@ def errors_left(task: RestoreTask, frames: Sequence[Frame]) -> list[float]:
             assert frame.color is not None
             assert frame.valid is not None
             depth, (height, width) = plane_of(frame).numpy(), frame.size
-            color = avif.decode_color(avif.encode_color(frame.color, 50), height, width)
+            color = av1_color.decode_color(av1_color.encode_color(frame.color, 50), height, width)
             rough = avif.decode_plane(avif.encode_plane(depth, quality), height, width)
             before = rmse(rough, depth, frame.valid)
             strength = strength_of(avif.TOP * before)

@@ -27,7 +27,7 @@ import torch
 from numpy.typing import NDArray
 
 from encodepth import metrics, read
-from encodepth.codings import av1_frames
+from encodepth.codings import av1_color
 from encodepth.files import write_file
 from encodepth.io.dataset import open_dataset
 from encodepth.learned.restore import strength_of
@@ -99,10 +99,10 @@ def coded(picture: Picture, speed: int, tune: str, folder: Path) -> list[bytes]:
     """Return a picture at every quality as AV1 codes it, from the folder where it is there."""
     content, payloads = hashlib.sha256(picture.tobytes()).hexdigest()[:16], []
     for quality in QUALITIES:
-        path = folder / f"{content}-{speed}-{tune}-{quality}.av1"
+        path = folder / f"{content}-{speed}-{tune}-{quality}-{av1_color.BITS}.av1"
         if not path.exists():
             folder.mkdir(parents=True, exist_ok=True)
-            write_file(path, av1_frames.encode_color_as(picture, quality, speed, tune, threads=1))
+            write_file(path, av1_color.encode_color_as(picture, quality, speed, tune, threads=1))
         payloads.append(path.read_bytes())
     return payloads
 
@@ -111,12 +111,12 @@ def measure(restorer: ColorRestorer, picture: Picture, payloads: list[bytes]) ->
     """Return a picture's points, AV1's and restored ones, and their BD-rates in percent."""
     points = []
     for quality, data in zip(QUALITIES, payloads, strict=True):
-        decoded = av1_frames.decode_color(data, *picture.shape[:2])
+        decoded = av1_color.decode_finely(data, *picture.shape[:2])
         strength = strength_of(rmse(decoded, picture))
         estimate = restorer.estimate(decoded, quality, strength)
         gains = best_gains(decoded, picture, estimate)
         shown = {
-            "av1": (decoded, 0),
+            "av1": (np.rint(decoded).astype(np.uint8), 0),
             "strength": (corrected(decoded, estimate, Correction(strength).gains), STRENGTH),
             "restored": (corrected(decoded, estimate, gains), STRENGTH + GAINS),
         }

@@ -8,10 +8,12 @@ version 0.1 have 8 bits: how many there are stands in the sequence header.
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 
 import numpy as np
 from PIL import Image
 
+from ..errors import CorruptFileError
 from . import av1_frames as frames
 from . import dav1d, libaom
 from . import ycbcr_fine as ycbcr
@@ -36,7 +38,14 @@ def encode_color(color: np.ndarray, quality: int, effort: int = DEFAULT_EFFORT) 
 
 
 def encode_color_as(
-    color: np.ndarray, quality: int, speed: int, tune: str, *, threads: int = _THREADS
+    color: np.ndarray,
+    quality: int,
+    speed: int,
+    tune: str,
+    *,
+    threads: int = _THREADS,
+    bits: int = BITS,
+    extra: Mapping[str, str] | None = None,
 ) -> bytes:
     """Code as `encode_color` does, at a speed of libaom's and tuned for "ssim" or "psnr".
 
@@ -48,14 +57,17 @@ def encode_color_as(
         speed: 0 (small) .. 9 (fast).
         tune: what libaom calls so.
         threads: at most so many.
+        bits: 8 or 10 of a sample.
+        extra: further options of libaom's.
     """
     if not libaom.available():
         return _encode_with_pillow(color, quality, speed, tune)
+    wanted = {"tune": tune, **(extra or {})}
     options = libaom.Options(
-        quantizer(quality), speed, libaom.Usage.ALL_INTRA, 0, threads, {"tune": tune}, still=True
+        quantizer(quality), speed, libaom.Usage.ALL_INTRA, 0, threads, wanted, still=True
     )
-    with libaom.Encoder(color.shape[1], color.shape[0], BITS, False, options) as encoder:
-        units = encoder.add(ycbcr.to_planes(color, BITS)) + encoder.finish()
+    with libaom.Encoder(color.shape[1], color.shape[0], bits, False, options) as encoder:
+        units = encoder.add(ycbcr.to_planes(color, bits)) + encoder.finish()
     return frames.join(b"".join(units))
 
 
@@ -81,7 +93,10 @@ def decode_finely(payload: bytes, height: int, width: int) -> np.ndarray:
         return frames.decode_boxed(payload, shape, np.uint8).astype(np.float32)
     if dav1d.available():
         whole = unit(SEQUENCE, sequence) + unit(FRAME, frame)
-        (planes,) = dav1d.decode([whole], (height, width), depth, False, _THREADS)
+        try:
+            (planes,) = dav1d.decode([whole], (height, width), depth, False, _THREADS)
+        except CorruptFileError:
+            raise CorruptFileError(f"damaged AV1 payload of {len(payload)} bytes") from None
         return ycbcr.to_rgb(planes, depth)
     codes = frames.decode_boxed(payload, shape, np.uint16)
     return np.minimum(codes * np.float32(255 / ((1 << depth) - 1)), np.float32(255))

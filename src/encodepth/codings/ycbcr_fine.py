@@ -1,6 +1,6 @@
-"""Y, Cb and Cr of more than 8 bits and back: BT.601 in full range, in floats that no machine changes.
+"""Y, Cb and Cr of any number of bits and back: BT.601 in full range, the same on every machine.
 
-Each operation is rounded to float32 by itself, so samples are the same everywhere.
+They are floats, but each operation is rounded to float32 by itself.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _BAND = 1 << 20  # pixels
 
 
 def to_planes(rgb: np.ndarray, bits: int) -> list[np.ndarray]:
-    """Return Y, Cb and Cr of more than 8 bits, uint16 (H, W) each, of a uint8 (H, W, 3) picture."""
+    """Return Y, Cb and Cr of so many bits, uint16 (H, W) each, of a uint8 (H, W, 3) picture."""
     top = (1 << bits) - 1
     planes = [np.empty(rgb.shape[:2], np.uint16) for _ in _FORWARD]
     for rows in _bands(rgb.shape):

@@ -80,17 +80,13 @@ class ColorRestorer(Restoring):
         estimate = self.estimate(decoded, quality, correction.strength)
         return corrected(decoded, estimate, correction.gains)
 
-    def correction(
-        self, decoded: Picture, original: NDArray[np.uint8], quality: int
-    ) -> Correction:
+    def correction(self, decoded: Picture, original: NDArray[np.uint8], quality: int) -> Correction:
         """Return what the encoder sends of a picture; gains are 0 where the network cannot help."""
         strength = strength_of(rmse(decoded, original))
         estimate = self.estimate(decoded, quality, strength)
         return Correction(strength, best_gains(decoded, original, estimate))
 
-    def estimate(
-        self, decoded: Picture, quality: int, strength: int
-    ) -> NDArray[np.float32]:
+    def estimate(self, decoded: Picture, quality: int, strength: int) -> NDArray[np.float32]:
         """Return the error that the network sees in a picture, (H, W, 3), of 255."""
         height, width = decoded.shape[:2]
         space = [(0, -height % _ALIGN), (0, -width % _ALIGN), (0, 0)]

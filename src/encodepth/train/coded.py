@@ -156,8 +156,9 @@ def _fill(folder: Path, pictures: Iterator[tuple[Picture, Sequence[Way]]]) -> No
                 error = np.square(decoded - picture).mean(dtype=np.float64)
                 codings.append({
                     "height": height, "width": width, "original": original,
-                    "at": _append(file, np.rint(decoded * LEVEL).astype("<u2")), "quality": way.quality, "speed": way.speed,
-                    "tune": way.tune, "bytes": len(data), "rmse": float(np.sqrt(error)),
+                    "at": _append(file, np.rint(decoded * LEVEL).astype("<u2")),
+                    "quality": way.quality, "speed": way.speed, "tune": way.tune,
+                    "bytes": len(data), "rmse": float(np.sqrt(error)),
                 })  # fmt: skip
     index = {"version": _VERSION, "codings": codings}
     (folder / "index.json").write_text(json.dumps(index), encoding="utf-8")

@@ -105,7 +105,7 @@ def _figures(restorer: ColorRestorer, frame: Frame) -> dict[str, float]:
     assert frame.coded is not None
     coded, pixels = frame.coded, frame.size[0] * frame.size[1]
     correction = Correction(strength_of(coded.rmse))
-    decoded = coded.picture / np.float32(LEVEL)
+    decoded = coded.picture.astype(np.float32) / np.float32(LEVEL)
     restored = restorer.restore_color(decoded, round(coded.quality), correction)
     after = metrics.psnr(restored, frame.color)
     plain = metrics.psnr(np.rint(decoded).astype(np.uint8), frame.color)
