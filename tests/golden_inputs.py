@@ -70,6 +70,7 @@ def golden() -> dict[str, Callable[[], bytes]]:
         "v1-exact-one-hole": lambda: encode(RgbdImage(depth=np.zeros((1, 1), np.uint16))),
         "v1-bounded-10mm": lambda: encode(fine, max_depth_error=10),
         "v1-color-only": lambda: encode(RgbdImage(image.color), coding="av1", quality=20),
+        "v1-av1-10-bits": lambda: encode(RgbdImage(image.color), coding="av1", quality=60),
         "v1-quick-5mm": lambda: encode(image, coding={"depth": "quick"}, max_depth_error=5),
         "v1-mixed-exact": lambda: encode(RgbdImage(depth=depth), coding={"depth": "mixed"}),
         "v1-far-pixels": lambda: encode(RgbdImage(depth=far_away(depth)), coding="av1", quality=70),

@@ -132,7 +132,7 @@ def test_error_falls_with_quality():
         (b"", "not a reduced still picture"),
         (bytes(40), "not a reduced still picture"),
         (encode_plane(plane(), 50)[:-9], "damaged AV1 payload"),
-        (encode_plane(plane(61, 80), 50), "announces 80x61; expected 80x60"),
+        (encode_plane(plane(61, 80), 50), r"announces \(80, 61\); expected \(80, 60\)"),
         (encode_color(color(), 50), "AV1 payload"),
     ],
 )

@@ -137,7 +137,7 @@ def check(sequence: bytes, shape: tuple[int, ...]) -> int:
     width, height = take(sides[0]) + 1, take(sides[1]) + 1
     if (height, width) != shape[:2]:
         raise CorruptFileError(
-            f"AV1 payload announces {width}x{height}; expected {shape[1]}x{shape[0]}"
+            f"AV1 payload announces {(width, height)}; expected {(shape[1], shape[0])}"
         )
     take(6)  # which tools there are
     if not take(1):
