@@ -257,7 +257,7 @@ def main() -> int:
     args = parser.parse_args()
     import torch
 
-    import encodepth.networks.base  # noqa: F401  once, here, and not in every worker
+    import encodepth.learned.models  # noqa: F401  once, here, and not in every worker
 
     torch.set_num_threads(1)  # a fork does not take the threads along
     codec = Codec(args.model, device="cpu") if args.model else Codec()

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import InvalidImageError, ModelNotFoundError
+from ..learned.symbols import Coded
 from ..learned.weights import fingerprint
-from ..networks.plane_coder import Coded
 from .tcm import TCM
 from .weights import load_tcm
 

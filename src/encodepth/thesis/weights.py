@@ -11,8 +11,7 @@ import safetensors.torch
 
 from ..errors import ModelNotFoundError
 from ..files import write_file
-from ..learned.weights import naming_failures
-from ..networks.weights import is_format
+from ..learned.weights import format_of, naming_failures
 from .rows import TcmConfig
 from .tcm import TCM
 
@@ -47,4 +46,7 @@ def load_tcm(path: str | Path, device: str = "cpu") -> TCM:
 
 def is_tcm(path: str | Path) -> bool:
     """Whether a weights file says that it belongs to this family."""
-    return is_format(path, FORMAT)
+    try:
+        return format_of(path) == FORMAT
+    except ModelNotFoundError:
+        return False
