@@ -1,6 +1,7 @@
 #!/bin/sh
 # Measure every number in README.md and docs/ again, in order: what later lines read comes first.
-# Time: about 6 hours on two idle cores; each line says its own. Needs ../shared (or SHARED=DIR).
+# Time: about 9 hours on two idle cores; each line says its own. Needs ../shared (or SHARED=DIR).
+# Not here: runs.results.restore_curve, which reads what a training run left.
 #     sh runs/all.sh                  everything
 #     sh runs/all.sh default price    only the lines with one of these words
 #     sh runs/all.sh --list           what there is
@@ -35,9 +36,14 @@ line 10 "codec: what auto tries"                 runs.choices.choose_coder
 line 10 "docs/models.md"                         runs.choices.choose_price
 line  4 "docs/cli.md"                            runs.choices.effort
 line 25 "docs/data.md"                           runs.choices.mix_scenes -o results/mix_scenes.jsonl
+line 20 "docs/training.md"                       runs.choices.optimiser_trial recipes/restore-color.toml --seconds 150 --arm "optimiser.kind=soap optimiser.lr=3e-3" --arm "optimiser.kind=soap optimiser.lr=6e-3" --arm "optimiser.kind=adam optimiser.lr=1.2e-3" --common 'data.train=[{kind = "photos", path = "cid22/training_*", versions = 8}]'
+line  5 "docs/models.md"                         runs.choices.runtimes --threads 1
 line 12 "docs/evaluation.md"                     runs.results.anchors
 line  8 "README.md, docs/evaluation.md"          runs.results.default color
 line 15 "README.md, docs/depth.md"               runs.results.default depth
+line 20 "docs/log.md, the card of restore-color" runs.results.restored_color --sets val cid22
+line 60 "docs/depth-quality.md"                  runs.results.depth_quality --frames 8 -o results/depth_quality.json
+line 60 "README.md, docs/format-v2.md"           runs.results.groups
 line  7 "docs/evaluation.md"                     runs.results.colormap
 line  1 "docs/data.md"                           runs.results.scenes
 line 95 "docs/experiment.md"                     runs/results/thesis.sh
@@ -52,7 +58,9 @@ line 10 "docs/tcm.md"                            runs.gates.check_tcm ../shared/
 line  6 "docs/thesis.md"                         runs.machines.profile
 line 10 "docs/tcm.md"                            runs.machines.bench_tcm --openvino
 line  2 "docs/training.md"                       runs.machines.bench_train recipes/base-color.toml -o results/train_speed.jsonl
+line 10 "README.md, docs/depth.md"               runs.machines.bench_exact ../shared/data results/bench_exact.json --slow
 line  1 "README.md"                              runs.machines.time_main
+line  1 "docs/architecture.md"                   runs.results.house 78b6c1c
 line  2 "the page of measurements"               runs/results/report.sh
 
 [ -z "$failed" ] || { echo "failed:$failed" >&2; exit 1; }
