@@ -1,6 +1,6 @@
 #!/bin/sh
 # Measure every number in README.md and docs/ again, in order: what later lines read comes first.
-# Time: about 9 hours on two idle cores; each line says its own. Needs ../shared (or SHARED=DIR).
+# Time: about 10 hours on two idle cores; each line says its own. Needs ../shared (or SHARED=DIR).
 # Not here: runs.results.restore_curve, which reads what a training run left.
 #     sh runs/all.sh                  everything
 #     sh runs/all.sh default price    only the lines with one of these words
@@ -34,6 +34,7 @@ line() { # minutes, what it feeds, program and arguments
 #    min  feeds                                  program
 line 10 "codec: what auto tries"                 runs.choices.choose_coder
 line 10 "docs/models.md"                         runs.choices.choose_price
+line 60 "docs/log.md"                            runs.choices.color_av1
 line  4 "docs/cli.md"                            runs.choices.effort
 line 25 "docs/data.md"                           runs.choices.mix_scenes -o results/mix_scenes.jsonl
 line 20 "docs/training.md"                       runs.choices.optimiser_trial recipes/restore-color.toml --seconds 150 --arm "optimiser.kind=soap optimiser.lr=3e-3" --arm "optimiser.kind=soap optimiser.lr=6e-3" --arm "optimiser.kind=adam optimiser.lr=1.2e-3" --common 'data.train=[{kind = "photos", path = "cid22/training_*", versions = 8}]'
