@@ -202,6 +202,7 @@ PUBLIC = [
     "load_model",
     "open_dataset",
     "read",
+    "record",
     "write",
 ]
 

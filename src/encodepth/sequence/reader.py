@@ -15,7 +15,7 @@ import numpy as np
 from ..container.header import Camera, Value
 from ..container.sequence import SequenceReader
 from ..errors import CorruptFileError, EncodepthError
-from ..frame import MILLIMETRE, Frame, Intrinsics, RgbdImage
+from ..frame import INVALID, MILLIMETRE, Frame, Intrinsics, RgbdImage
 from ..learned.models import Models
 from ..modalities import IMAGE, PLANES, modality
 from .group import DecodedGroup
@@ -170,6 +170,8 @@ class Reader:
         except CorruptFileError as error:
             raise CorruptFileError(f"frame {number}: {error}") from None
         held = {name: array for name, array in arrays.items() if array is not None}
+        if "depth" in held and (held["depth"] == INVALID).any():  # a far pixel, no hole
+            held["depth"] = np.minimum(held["depth"], np.uint16(INVALID - 1))
         planes = {name: array for name, array in held.items() if name in PLANES}
         coded = group.chunk.frames[i]
         image = RgbdImage(
