@@ -65,10 +65,9 @@ def as_dict(name: str, coded: Encoded) -> dict[str, Any]:
 
 
 def _recording(found: RecordingInfo) -> str:
-    rate = 8e-6 * found.bytes / found.seconds if found.seconds else 0.0
     lines = [
         f"{found.file}: {found.bytes:,} bytes, {found.frames:,} frames, {found.seconds:.2f} s, "
-        f"{rate:.3g} Mbit/s, {found.chunks} chunks, format version {found.version}"
+        f"{found.megabits:.3g} Mbit/s, {found.chunks} chunks, format version {found.version}"
     ]
     for track in found.tracks:
         lines.append(

@@ -90,15 +90,31 @@ class Kind:
 
 
 def open_recordable(path: str | os.PathLike[str], given: Given | None = None) -> Opened:
-    """Return what below a path can become recordings, one of each sequence, and what is wrong there.
+    """Return what below a path can become recordings, one a sequence, and what is wrong there.
 
     Raises:
         EncodepthError: nothing there can.
         InvalidSettingError: an option has no meaning for it.
     """
     path = Path(path)
-    kind = next(kind for kind in SOURCES if kind.knows(path))
+    kind = _kind_of(path)
+    if kind is None:
+        what = "is no folder, archive or recording" if path.exists() else "does not exist"
+        raise EncodepthError(f"{path} {what}")
     return kind.open(path, given or Given())
+
+
+def is_recordable(path: str | os.PathLike[str]) -> bool:
+    """Whether a path looks like something that becomes a recording, by its name and first bytes."""
+    return _kind_of(Path(path)) is not None
+
+
+def _kind_of(path: Path) -> Kind | None:
+    return next((kind for kind in SOURCES if kind.knows(path)), None)
+
+
+def _is_dataset(path: Path) -> bool:
+    return path.is_dir() or (path.suffix.lower() in (".zip", ".mat") and path.is_file())
 
 
 def _is_recording(path: Path) -> bool:
@@ -266,5 +282,5 @@ def _stat(path: Path) -> str:
 
 SOURCES: list[Kind] = [
     Kind("recording", _is_recording, _open_recording),
-    Kind("dataset", lambda path: True, _open_dataset),
+    Kind("dataset", _is_dataset, _open_dataset),
 ]

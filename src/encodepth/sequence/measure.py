@@ -1,4 +1,4 @@
-"""How far a group's depth is off once it is decoded, which the encoder can tell because it has both."""
+"""How far a group's depth is off once it is decoded; the encoder has both and can tell."""
 
 from __future__ import annotations
 

@@ -29,6 +29,7 @@ class Recorded:
         depth_rmse_mm, depth_max_mm: how far depth is off over measured pixels; None if that was not
             measured or there is no depth.
         notes: what was changed in images: what -> (images, pixels).
+        ending: whether it ends early, and what is under way is being finished.
     """
 
     frames: int = 0
@@ -38,6 +39,7 @@ class Recorded:
     depth_rmse_mm: float | None = None
     depth_max_mm: float | None = None
     notes: dict[str, tuple[int, int]] = field(default_factory=dict)
+    ending: bool = False
 
 
 def record(
@@ -101,6 +103,8 @@ def record(
             _look(writer, found, progress)
         writer.close()
     except BaseException:
+        found.ending = True
+        _look(writer, found, progress)
         writer.stop()
         raise
     finally:

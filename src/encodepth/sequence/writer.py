@@ -6,6 +6,7 @@ was under way and nothing else; the file opens without repair.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -219,8 +220,8 @@ class Writer:
         finally:
             if self._own:
                 self._file.close()
-                if not self.written:
-                    Path(self._name).unlink(missing_ok=True)
+                if not self.written and Path(self._name).is_file():
+                    Path(self._name).unlink()
         if self.failure is not None:
             raise self.failure
 
@@ -283,11 +284,12 @@ def _open(target: Any, overwrite: bool) -> tuple[Any, bool]:
     """Return what to write to, and whether it was opened here."""
     if hasattr(target, "write"):
         return target, False
-    path = Path(target)
+    path = Path(os.path.realpath(target))
     if overwrite and path.is_file():
         path.unlink()  # whoever reads the old one goes on reading it
+    device = path.exists() and not path.is_file() and not path.is_dir()
     try:
-        return open(path, "xb", buffering=0), True
+        return open(path, "wb" if device else "xb", buffering=0), True
     except FileExistsError:
         raise EncodepthError(f"{path} exists; use overwrite=True or another name") from None
     except OSError as error:
