@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -278,6 +278,27 @@ class Writer:
     def _settle(self, frames: Sequence[Frame]) -> None:
         for _ in frames:
             self._waiting.release()
+
+
+@contextmanager
+def opened(target: Any, overwrite: bool) -> Iterator[Any]:
+    """Open what a recording is written to; a file that is not finished is taken away.
+
+    Raises:
+        EncodepthError: it exists or cannot be written.
+    """
+    file, own = _open(target, overwrite)
+    try:
+        yield file
+    except BaseException as error:
+        if own:
+            Path(file.name).unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise _cannot_write(target, error) from error
+        raise
+    finally:
+        if own:
+            file.close()
 
 
 def _open(target: Any, overwrite: bool) -> tuple[Any, bool]:
