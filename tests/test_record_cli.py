@@ -185,3 +185,36 @@ def test_ctrl_c_leaves_whole_groups_and_says_how_many(tmp_path):
 def test_a_dataset_has_pairs_alone_unless_asked(tum):
     assert len(open_dataset(tum)) == 3
     assert len(open_dataset(tum, alone=True)) == 5
+
+
+def test_a_folder_of_stills_and_recordings_is_taken_file_by_file(run, tmp_path, monkeypatch, pair):
+    (tmp_path / "coded/day").mkdir(parents=True)
+    data = record(6, 2, lossless="depth", effort=1)
+    (tmp_path / "coded/day/run.rgbd").write_bytes(data)
+    run("encode", "color.png", "depth.png", "-o", "coded/day/still.rgbd", "--effort", "1")
+    told = run("info", "coded").out
+    assert "coded/day/run.rgbd: " in told
+    assert "format version 1" in told
+    shown = run("verify", "coded", "--decode")
+    assert shown.out.splitlines() == [
+        f"coded/day/{name}.rgbd: whole, and decodes here" for name in ("run", "still")
+    ]
+    assert "2 files" in run("decode", "coded", "-o", "out").err
+    assert len(os.listdir("out/day/run/depth")) == 6
+    assert os.listdir("out/day/depth") == ["still.png"]
+    assert "2 made before and left" in run("decode", "coded", "-o", "out").err
+    Path("out/day/run/trajectory.json").unlink()
+    journal = Path("out/.rgbd-journal")
+    rows = [row for row in journal.read_text().splitlines() if '"", -1' in row or "still" in row]
+    journal.write_text("\n".join(rows) + "\n")  # as if killed before the recording was finished
+    assert run("decode", "coded", "-o", "out").status == 0
+    assert Path("out/day/run/trajectory.json").exists()
+    (tmp_path / "none").mkdir()
+    assert run("info", "none").err == "encodepth: no .rgbd files below none\n"
+
+
+def test_frames_of_a_recording_are_decoded_under_their_numbers(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("r.rgbd").write_bytes(record(6, 2, lossless="depth", effort=1))
+    assert "2 frames in out/r" in run("decode", "r.rgbd", "-o", "out", "--frames", "3:5").err
+    assert sorted(os.listdir("out/r/depth")) == ["000003.png", "000004.png"]

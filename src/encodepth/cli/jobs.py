@@ -161,7 +161,7 @@ class Journal:
 
     def holds(self, target: Path, key: str) -> bool:
         """Whether a file was made of the same data in the same way, and is as it was made."""
-        found = _ending(target)
+        found = ending(target)
         return found is not None and hash((_name(target, self._folder), key, *found)) in self._made
 
     def knows(self, target: Path) -> bool:
@@ -209,7 +209,7 @@ def write_down_made(folder: Path, target: Path, key: str) -> None:
     Raises:
         EncodepthError: the folder takes no more.
     """
-    size, end = _ending(target) or (0, "")
+    size, end = ending(target) or (0, "")
     _add(folder, [_name(target, folder), key, size, end])
 
 
@@ -230,7 +230,7 @@ def _name(target: Path, folder: Path) -> str:
     return os.path.relpath(target, folder)
 
 
-def _ending(path: Path) -> tuple[int, str] | None:
+def ending(path: Path) -> tuple[int, str] | None:
     """Return a file's length and its last bytes, None if there is no such file."""
     try:
         with open(path, "rb") as file:
