@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -218,3 +219,20 @@ def test_frames_of_a_recording_are_decoded_under_their_numbers(run, tmp_path, mo
     Path("r.rgbd").write_bytes(record(6, 2, lossless="depth", effort=1))
     assert "2 frames in out/r" in run("decode", "r.rgbd", "-o", "out", "--frames", "3:5").err
     assert sorted(os.listdir("out/r/depth")) == ["000003.png", "000004.png"]
+
+
+def test_a_bitrate_is_met_or_its_distance_is_said(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("r.rgbd").write_bytes(record(8, 4, lossless="both", effort=1))
+    code = ("encode", "r.rgbd", "-o", "o.rgbd", "-f", "--effort", "1", "--key-interval", "4")
+    shown = run(*code, "--target-bitrate", "0.08")
+    assert shown.status == 0
+    quality, rate = re.search(r"quality (\d+): ([\d.]+) Mbit/s in 2 groups", shown.err).groups()
+    assert 0 < int(quality) < 100
+    whole = os.path.getsize("o.rgbd") * 8e-6 / (7 / 30)
+    assert float(rate) < whole  # header and index are not in the groups
+    assert ("the target of 0.08 Mbit/s" in shown.err) == (abs(whole / 0.08 - 1) > 0.05)
+    assert "at quality 0 frames still have" in run(*code, "--target-bitrate", "0.001").err
+    assert "contradict each other" in run(*code, "--target-bitrate", "1", "-q", "5").err
+    exact = run(*code, "--target-bitrate", "1", "--lossless", "both")
+    assert "there is none to search" in exact.err

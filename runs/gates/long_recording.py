@@ -8,8 +8,8 @@ Time: some 35 minutes on an idle core for 10 minutes of 640x480 at 30 Hz, at eff
 Frames are those of a recording in ../shared/data (of samples/ where it is absent), forth and
 back, each shifted by a few pixels, with noise on depth and holes of its own; a frame's number is
 all that it is made from, so what is read is compared with what was written. Colour is lossy, depth
-within 5 mm, holes exact. Exits with 1 if a frame is wrong, if memory passes 500 MB, or if it is more
-than a tenth higher in the last quarter than in the second.
+within 5 mm, holes exact. Exits with 1 if a frame is wrong, if memory passes 500 MB, or if it is
+more than a tenth higher in the last quarter than in the second.
 """
 
 from __future__ import annotations

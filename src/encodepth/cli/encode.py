@@ -94,6 +94,12 @@ class _Camera(click.ParamType):
     help="Frames a second of a recording that has no time stamps.  [default: 30]",
 )
 @click.option(
+    "--target-bitrate",
+    type=click.FloatRange(1e-6, 1e6),
+    metavar="MBIT",
+    help="Of a recording: search one quality for all of it, so that it has MBIT Mbit a second.",
+)
+@click.option(
     "--key-interval",
     type=click.IntRange(1, 1024),
     default=30,
@@ -151,6 +157,7 @@ def command(
     recordings: bool,
     frames: slice | None,
     rate: float | None,
+    target_bitrate: float | None,
     key_interval: int,
     live: bool,
     depth_only: str | None,
@@ -181,11 +188,14 @@ def command(
         if depth_only is not None or planes:
             raise click.UsageError("a recording goes without --depth-only and --plane")
         refuse_targets(settings)
+        if target_bitrate is not None and settings.quality is not None:
+            raise click.UsageError("--quality and --target-bitrate contradict each other")
         if recordings and out_dir is None:
             raise click.UsageError("--recordings goes with --out-dir")
         call = Call(
             settings, _given(unit, intrinsics, depth_step, pair_by, rate), key_interval,
-            frames or slice(None), live, model, device, force, jobs, as_json, quiet, stop,
+            frames or slice(None), live, target_bitrate, model, device, force, jobs, as_json, quiet,
+            stop,
         )  # fmt: skip
     if recordings:
         if output is not None:
@@ -206,7 +216,7 @@ def command(
             Path(out_dir), settings, model, device, force, jobs, as_json, quiet, stop,
             depth_step, pair_by,
         )  # fmt: skip
-        _refuse_recordings(frames, rate, live)
+        _refuse_recordings(frames, rate, live, target_bitrate)
         context.exit(encode_folders(pictures, batch, depth_unit=unit, camera=intrinsics))
     if _is_recording(pictures):
         if len(pictures) > 1:
@@ -215,7 +225,7 @@ def command(
                 "one of each with --out-dir DIR --recordings"
             )
         context.exit(encode_recording(pictures[0], output, call))
-    _refuse_recordings(frames, rate, live)
+    _refuse_recordings(frames, rate, live, target_bitrate)
     for flag, value in (("-j", jobs > 1), ("--stop", stop), ("--pair-by", pair_by)):
         if value:
             raise click.UsageError(f"{flag} is for folders and recordings")
@@ -275,7 +285,9 @@ def _given(
     return Given(unit, None if camera is None else Intrinsics(*camera), step, pair_by, rate)
 
 
-def _refuse_recordings(frames: slice | None, rate: float | None, live: bool) -> None:
+def _refuse_recordings(
+    frames: slice | None, rate: float | None, live: bool, bitrate: float | None
+) -> None:
     """Refuse options that only a recording has, and would be ignored.
 
     Raises:
@@ -284,6 +296,7 @@ def _refuse_recordings(frames: slice | None, rate: float | None, live: bool) -> 
     named = (
         ("--frames", frames is not None),
         ("--rate", rate is not None),
+        ("--target-bitrate", bitrate is not None),
         ("--key-interval", not _defaulted("key_interval")),
         ("--live", live),
     )

@@ -36,6 +36,7 @@ class Call:
     key_interval: int
     frames: slice
     live: bool
+    bitrate: float | None  # Mbit a second that a quality is searched for
     model: str
     device: str
     force: bool
@@ -165,9 +166,11 @@ class _Progress(Progress):
 
     def line(self, seconds: float) -> str:
         speed = self.written / seconds if seconds else 0.0
-        left = f", {duration((self.total - self.done) / speed)} left" if speed else ""
         bad = f", {self.failed:,} failed" if self.failed else ""
-        return f"{self.done:,} of {self.total:,} frames{bad}, {speed:.3g} a second{left}"
+        line = f"{self.done:,} of {self.total:,} frames{bad}"
+        if not speed:
+            return f"{line}, the first group is being coded"
+        return f"{line}, {speed:.3g} a second, {duration((self.total - self.done) / speed)} left"
 
 
 def _record(one: Recordable, target: Path | str, call: Call) -> int:
@@ -186,6 +189,9 @@ def _record(one: Recordable, target: Path | str, call: Call) -> int:
     like = one.like()
     if like is not None:
         check(call.settings, like.held)
+    settings = call.settings
+    if call.bitrate is not None:
+        settings = _for_bitrate(one, which, call, call.bitrate)
     progress = _Progress(len(which), call.quiet)
     seen, found = _Range(), Recorded()
 
@@ -213,7 +219,7 @@ def _record(one: Recordable, target: Path | str, call: Call) -> int:
             measure=True,
             model=call.model,
             device=call.device,
-            **vars(call.settings),
+            **vars(settings),
             **options,
         )
     except BaseException:
@@ -222,12 +228,56 @@ def _record(one: Recordable, target: Path | str, call: Call) -> int:
         raise
     progress.clear()
     _say(target, made, seen, call)
+    if call.bitrate is not None and target != PIPE:
+        _say_missed(str(target), call.bitrate)
     if not call.quiet:
         for what, (images, pixels) in made.notes.items():
             click.echo(note_words(what, images, pixels), err=True)
         if made.failed:
             fail(f"{made.failed:,} of {made.taken:,} frames were left out")
     return made.failed
+
+
+def _for_bitrate(one: Recordable, which: range, call: Call, megabits: float) -> Settings:
+    """Return the settings with the quality at which groups of the recording have that bitrate.
+
+    Raises:
+        EncodepthError: there is none, or the frames to try cannot be read.
+    """
+    from ..frame import Frame
+    from ..sequence.bitrate import sampled, search
+
+    groups = []
+    for some in sampled(len(which), call.key_interval):
+        read = [f for f in one.read(which[some.start : some.stop]) if isinstance(f, Frame)]
+        groups += [read] if read else []
+    ends = [f for n in (which[0], which[-1]) for f in one.read(range(n, n + 1))]
+    times = [f.time for f in ends if isinstance(f, Frame)]
+    if not groups or len(times) < 2 or times[1] <= times[0]:
+        raise EncodepthError(f"{one.name}: its first and last frame tell no time to reckon with")
+    seconds = (times[1] - times[0]) / 1e9
+    wanted = megabits * 1e6 / 8 * seconds / len(which)
+    found = search(
+        groups, wanted, call.settings, model=call.model, device=call.device, live=call.live
+    )
+    if not call.quiet:
+        rate = found.bytes_per_frame / wanted * megabits
+        click.echo(
+            f"quality {found.quality}: {rate:.3g} Mbit/s in {found.groups} groups that were tried",
+            err=True,
+        )
+    return replace(call.settings, quality=found.quality)
+
+
+def _say_missed(target: str, megabits: float) -> None:
+    """Say how far the whole is from the bitrate that was asked for, where that is far."""
+    from ..sequence.about import inspect_recording
+    from ..sequence.bitrate import WITHIN
+
+    off = inspect_recording(target).megabits / megabits - 1
+    if abs(off) > WITHIN:
+        over = "over" if off > 0 else "under"
+        fail(f"{target}: {100 * abs(off):.1f} % {over} the target of {megabits:g} Mbit/s")
 
 
 @dataclass
@@ -303,7 +353,7 @@ def _key(one: Recordable, call: Call) -> str:
 
     facts = (
         (one.stamp(), one.words, one.rate, dict(one.cameras), dict(one.metadata)),
-        (repr(call.settings), call.key_interval, repr(call.frames), call.live),
+        (repr(call.settings), call.key_interval, repr(call.frames), call.live, call.bitrate),
         (call.model, __version__),
     )
     return hashlib.sha256(repr(facts).encode("utf-8", "surrogateescape")).hexdigest()[:24]

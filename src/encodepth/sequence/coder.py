@@ -78,6 +78,7 @@ class Coder(Generic[Made]):
                 future.set_result(self._encode(group))
             except BaseException as error:
                 future.set_exception(error)
+            del item, future, group  # not held while the next one is awaited
 
     def _hand_on(self) -> None:
         while (item := self._order.get()) is not None:

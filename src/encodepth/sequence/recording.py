@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
@@ -116,7 +116,7 @@ def _usable(
     frames: Iterable[Frame | EncodepthError],
     found: Recorded,
     tell: Callable[[EncodepthError], None] | None,
-) -> Iterable[Frame]:
+) -> Iterator[Frame]:
     for frame in frames:
         found.taken += 1
         if isinstance(frame, Frame):

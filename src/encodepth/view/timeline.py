@@ -137,7 +137,8 @@ def _highest(means: dict[str, NDArray[np.float64]]) -> float:
 def _marks(line: Timeline) -> list[tuple[float, float, str, str]]:
     """Return (x, y, text, anchor) of the numbers beside and below."""
     _, means = line.columns()
-    high, marks = _highest(means), []
+    high = _highest(means)
+    marks: list[tuple[float, float, str, str]] = []
     for tick in linear_ticks(0, high, 3):
         y = HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * tick / high
         marks.append((LEFT - 6, y + 4, f"{label(tick / 1000)} kB", "end"))
