@@ -84,6 +84,7 @@ def test_a_recording_is_coded_again_with_other_settings_and_a_range_of_frames(ru
     assert (shown.status, shown.err.count("\n")) == (1, 1)
     assert "--frames 30: names none of 10 frames" in shown.err
     assert "is the input" in run("encode", path).err
+    assert run("encode", "nowhere/run", "-j", "2").err == "encodepth: nowhere/run does not exist\n"
     assert "rate has no meaning" in run("encode", path, "-o", target, "-f", "--rate", "5").err
 
 

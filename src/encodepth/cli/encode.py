@@ -225,6 +225,8 @@ def command(
                 "one of each with --out-dir DIR --recordings"
             )
         context.exit(encode_recording(pictures[0], output, call))
+    if pictures and pictures[0] != PIPE and not Path(pictures[0]).suffix:
+        _refuse_missing(pictures[0])
     _refuse_recordings(frames, rate, live, target_bitrate)
     for flag, value in (("-j", jobs > 1), ("--stop", stop), ("--pair-by", pair_by)):
         if value:
@@ -283,6 +285,16 @@ def _given(
     from ..io.recordings import Given
 
     return Given(unit, None if camera is None else Intrinsics(*camera), step, pair_by, rate)
+
+
+def _refuse_missing(path: str) -> None:
+    """Refuse what looks like a folder and is none, before options are held against it.
+
+    Raises:
+        EncodepthError: it does not exist.
+    """
+    if not Path(path).exists():
+        raise EncodepthError(f"{path} does not exist")
 
 
 def _refuse_recordings(
