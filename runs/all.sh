@@ -54,6 +54,8 @@ line  1 "docs/models.md"                         runs.gates.check_rates
 line 15 "docs/cli.md"                            runs.gates.check_targets
 line 10 "SECURITY.md"                            runs.gates.damage
 line  5 "README.md"                              runs.gates.large
+line 40 "docs/cli.md"                            runs.gates.long_recording
+line  3 "docs/cli.md"                            runs.gates.kill_recording
 line 20 "docs/training.md"                       runs/gates/check_recipes.sh
 line 10 "docs/tcm.md"                            runs.gates.check_tcm ../shared/data/test/kinect* ../shared/data/test/open3d*
 line  6 "docs/thesis.md"                         runs.machines.profile

@@ -199,6 +199,7 @@ PUBLIC = [
     "load_model",
     "open_dataset",
     "read",
+    "record",
     "write",
 ]
 

@@ -200,9 +200,9 @@ def test_contradictions_are_named(tmp_path):
     with pytest.raises(InvalidImageError, match=r"depth unit 0\.002; the recording has"):
         writer.append(RgbdImage(depth=image(1).depth, depth_unit=0.002))
     writer.append(image(1))
-    writer.append(image(2, 50, 64))
     with pytest.raises(InvalidImageError, match="color of frame 2 is 64x50; the"):
-        writer.close()
+        writer.append(image(2, 50, 64))
+    writer.close()
     with pytest.raises(CorruptFileError, match=r"not an \.rgbd"):
         Reader(b"hello")
     with pytest.raises(EncodepthError, match="does not exist"):

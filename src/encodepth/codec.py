@@ -108,7 +108,7 @@ class Codec:
         """Return the picture as a file, and what the encoder knows of it; see `encode`."""
         settings.check(image.held)
         settings.check_still(image.held)
-        image = _between(image, settings)
+        image = between(image, settings)
         job = _Job(image, self._models, settings)
         quality = DEFAULT_QUALITY if settings.quality is None else settings.quality
         given = settings.depth_quality
@@ -329,6 +329,15 @@ def parse(data: bytes) -> Still:
     return file
 
 
+def between(image: RgbdImage, settings: Settings) -> RgbdImage:
+    """Return the image with depth outside what was asked for as holes, and a note of how many."""
+    if image.depth is None or (settings.near is None and settings.far is None):
+        return image
+    kept, dropped = within(image.depth, image.depth_unit, settings.near, settings.far)
+    note = Note("depth outside the distances asked for, now holes", dropped)
+    return replace(image, depth=kept, notes=(*image.notes, note) if dropped else image.notes)
+
+
 def as_bytes(data: Any) -> bytes:
     """Return the bytes of a bytes-like object.
 
@@ -353,15 +362,6 @@ def facts_of(stream: Stream) -> Facts:
     """
     row = codings.of(stream.coding, stream.modality)
     return codings.module(row).facts(modality(stream.modality).name, _coded(stream))
-
-
-def _between(image: RgbdImage, settings: Settings) -> RgbdImage:
-    """Return the image with depth outside what was asked for as holes, and a note of how many."""
-    if image.depth is None or (settings.near is None and settings.far is None):
-        return image
-    kept, dropped = within(image.depth, image.depth_unit, settings.near, settings.far)
-    note = Note("depth outside the distances asked for, now holes", dropped)
-    return replace(image, depth=kept, notes=(*image.notes, note) if dropped else image.notes)
 
 
 def _wanted(streams: str | Iterable[str] | None) -> tuple[str, ...]:

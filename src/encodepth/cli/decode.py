@@ -10,6 +10,7 @@ import click
 
 from ..errors import EncodepthError
 from ..modalities import IMAGE, PLANES
+from .recording import FrameRange
 from .shared import (
     NAMED_PLANE,
     PIPE,
@@ -53,6 +54,9 @@ Targets = dict[str, Path]
 @click.option(
     "--only", type=click.Choice((*IMAGE, *PLANES)), help="Decode colour, depth or a plane alone."
 )
+@click.option(
+    "--frames", type=FrameRange(), metavar="A:B", help="Of a recording: from A on and before B."
+)
 @model_option
 @device_option
 @force_option
@@ -65,6 +69,7 @@ def command(
     depth: str | None,
     planes: tuple[tuple[str, str], ...],
     only: str | None,
+    frames: slice | None,
     model: str,
     device: str,
     force: bool,
@@ -86,6 +91,8 @@ def command(
 
         if output is None or named:
             raise click.UsageError("say with -o where the pictures of a folder go")
+        if frames is not None:
+            raise click.UsageError("--frames is for a recording, and one of FILE is a folder")
         call = Return(Path(output), kinds, model, device, force, jobs, quiet)
         click.get_current_context().exit(decode_folders(files, call))
     if jobs > 1:
@@ -103,8 +110,11 @@ def command(
         from ..io.pictures import write
 
         if path != PIPE and is_recording(head_of(path)):
-            _unroll(path, named, output, kinds, model=model, force=force, quiet=quiet)
+            which = frames or slice(None)
+            _unroll(path, named, output, kinds, which, model=model, force=force, quiet=quiet)
             return
+        if frames is not None:
+            raise EncodepthError(f"--frames is for a recording, and {path} is a picture")
         data = read_bytes(path)
         found = inspect(data)
         held = [kind for kind in (*IMAGE, *PLANES) if found.stream(kind)]
@@ -133,6 +143,7 @@ def _unroll(
     named: Targets,
     output: str | None,
     kinds: tuple[str, ...],
+    which: slice,
     *,
     model: str,
     force: bool,
@@ -148,7 +159,9 @@ def _unroll(
     if output is None or named:
         raise EncodepthError(f"{path}: a recording; say with -o where its folder of pictures goes")
     place = Path(output) / Path(path).stem
-    frames = decode_recording(path, place, kinds, model=model, force=force, quiet=quiet)
+    frames = decode_recording(
+        path, place, kinds, model=model, force=force, quiet=quiet, which=which
+    )
     if not quiet:
         click.echo(f"{path}: {frames:,} frames in {place}", err=True)
 

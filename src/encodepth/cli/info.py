@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .shared import PIPE, attempt_all, head_of, json_option, read_bytes
+from .shared import PIPE, attempt_all, coded_files, head_of, json_option, read_bytes
 
 if TYPE_CHECKING:
     from ..codec import Encoded
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @json_option("One JSON object per file and line.")
 def command(files: tuple[str, ...], as_json: bool) -> None:
-    """Say what each FILE holds: sizes, codings, bytes, depth unit, camera. "-" is stdin."""
+    """Say what each FILE holds: sizes, codings, bytes, depth unit, camera. "-" is stdin.
+
+    Of a folder, each .rgbd file below it.
+    """
     from ..info import inspect
     from ..sequence.about import inspect_recording, is_recording
 
@@ -30,7 +33,7 @@ def command(files: tuple[str, ...], as_json: bool) -> None:
         found = inspect(read_bytes(path), path)
         click.echo(found.json() if as_json else _text(found))
 
-    click.get_current_context().exit(attempt_all(files, show))
+    click.get_current_context().exit(attempt_all(coded_files(files), show))
 
 
 def summary(found: FileInfo) -> str:
@@ -65,10 +68,9 @@ def as_dict(name: str, coded: Encoded) -> dict[str, Any]:
 
 
 def _recording(found: RecordingInfo) -> str:
-    rate = 8e-6 * found.bytes / found.seconds if found.seconds else 0.0
     lines = [
         f"{found.file}: {found.bytes:,} bytes, {found.frames:,} frames, {found.seconds:.2f} s, "
-        f"{rate:.3g} Mbit/s, {found.chunks} chunks, format version {found.version}"
+        f"{found.megabits:.3g} Mbit/s, {found.chunks} chunks, format version {found.version}"
     ]
     for track in found.tracks:
         lines.append(

@@ -9,6 +9,7 @@ import click
 from .shared import (
     PIPE,
     attempt_all,
+    coded_files,
     device_option,
     head_of,
     json_option,
@@ -30,6 +31,7 @@ def command(
     files: tuple[str, ...], decode: bool, model: str, device: str, as_json: bool, quiet: bool
 ) -> None:
     """Check that each FILE is a whole .rgbd file: header, lengths and checksum. "-" is stdin.
+    Of a folder, each .rgbd file below it.
 
     With --decode every pixel is decoded; learned streams must give the symbols that were encoded.
     """
@@ -57,7 +59,7 @@ def command(
         elif not quiet:
             click.echo(f"{path}: whole, and decodes here" if decode else f"{path}: whole")
 
-    click.get_current_context().exit(attempt_all(files, check))
+    click.get_current_context().exit(attempt_all(coded_files(files), check))
 
 
 def _check_recording(path: str, *, decode: bool, model: str, device: str) -> None:

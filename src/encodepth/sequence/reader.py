@@ -15,13 +15,14 @@ import numpy as np
 from ..container.header import Camera, Value
 from ..container.sequence import SequenceReader
 from ..errors import CorruptFileError, EncodepthError
-from ..frame import MILLIMETRE, Frame, Intrinsics, RgbdImage
+from ..frame import INVALID, MILLIMETRE, Frame, Intrinsics, RgbdImage
 from ..learned.models import Models
 from ..modalities import IMAGE, PLANES, modality
 from .group import DecodedGroup
 from .source import open_source
 
-_CHUNKS = 4  # decoded groups that are kept
+_CHUNKS = 4  # decoded groups that are kept at most
+_KEPT = 1 << 27  # bytes of their frames, beyond which fewer are kept
 
 
 class Reader:
@@ -170,6 +171,8 @@ class Reader:
         except CorruptFileError as error:
             raise CorruptFileError(f"frame {number}: {error}") from None
         held = {name: array for name, array in arrays.items() if array is not None}
+        if "depth" in held and (held["depth"] == INVALID).any():  # a far pixel, no hole
+            held["depth"] = np.minimum(held["depth"], np.uint16(INVALID - 1))
         planes = {name: array for name, array in held.items() if name in PLANES}
         coded = group.chunk.frames[i]
         image = RgbdImage(
@@ -189,9 +192,18 @@ class Reader:
         group = DecodedGroup(self._file.read(number), self._file.header, self._models)
         with self._lock:
             group = self._groups.setdefault(number, group)
-            while len(self._groups) > _CHUNKS:
+            while len(self._groups) > self._room(len(group.chunk.frames)):
                 self._groups.popitem(last=False)
         return group
+
+    def _room(self, frames: int) -> int:
+        """Return how many groups of so many frames are kept: one at least."""
+        a_frame = sum(
+            m.width * m.height * m.channels * (1 + (m.bits > 8))
+            for m in self._file.header.modalities
+            if modality(m.number).name in self._wanted
+        )
+        return max(1, min(_CHUNKS, _KEPT // max(frames * a_frame, 1)))
 
     def _walk(self, numbers: range) -> Iterator[Frame]:
         """Yield frames in order, decoding one ahead of the one in use."""
