@@ -161,6 +161,7 @@ class _Bag:
 
     def __init__(self, out: _Out, recording: Reader, depth: str) -> None:
         self._out, self._form, self._facts = out, depth, recording.metadata
+        self._told: dict[str, int] = {}  # topic of a camera -> when it was last written
         self._cameras = recording.cameras
 
     def write(self, frames: Iterable[Frame], progress: Callable[[int], None] | None) -> int:
@@ -207,10 +208,14 @@ class _Bag:
     def _put_camera(
         self, topic: str, camera: Camera, header: Any, width: int, height: int, time: int
     ) -> None:
+        topic = next(cameras.info_topics(topic))
+        if self._told.get(topic) == time:  # colour and depth of one camera
+            return
+        self._told[topic] = time
         held = cameras.fields(camera, width, height, ros_1=self._out.ros_1)
         region = self._out.types["sensor_msgs/msg/RegionOfInterest"](0, 0, 0, 0, False)
         message = self._out.types[CAMERA_INFO](header=header, roi=region, **held)
-        self._out.put(next(cameras.info_topics(topic)), CAMERA_INFO, time, message)
+        self._out.put(topic, CAMERA_INFO, time, message)
 
     def _put_extrinsics(self, time: int) -> None:
         """Say where colour's camera sits beside depth's."""
