@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
+
+from encodepth.io.ros.bag import definitions
+from encodepth.io.ros.images import fields
+
+pytest.importorskip("rosbags", reason="needs encodepth[ros]")  # skips whoever imports this
 from rosbags.rosbag1 import Writer as Writer1
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin
 from rosbags.rosbag2 import Writer as Writer2
-from rosbags.typesys import Stores, get_typestore
-
-from encodepth.io.ros.images import fields
 
 NS = 1_000_000_000
 START = 1_700_000_000 * NS
@@ -30,7 +33,7 @@ class BagMaker:
     held: list[tuple[int, str, str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.store = get_typestore(Stores.ROS1_NOETIC if self.ros_1 else Stores.ROS2_HUMBLE)
+        self.store = definitions(ros_1=self.ros_1)
 
     def make(self, kind: str, **values: Any) -> Any:
         return self.store.types[kind](**values)
@@ -48,13 +51,14 @@ class BagMaker:
         topic: str,
         time: int,
         array: np.ndarray,
-        encoding: str,
+        name: str,
+        /,
         *,
         frame_id: str = "camera",
         logged: int | None = None,
         **changed: Any,
     ) -> None:
-        own = fields(array, encoding) | changed
+        own = fields(array, name) | changed
         kind = "sensor_msgs/msg/Image"
         self.put(topic, kind, time if logged is None else logged,
                  header=self.header(time, frame_id), **own)  # fmt: skip
@@ -89,11 +93,10 @@ class BagMaker:
             "sensor_msgs/msg/RegionOfInterest",
             x_offset=0, y_offset=0, height=0, width=0, do_rectify=False,
         )  # fmt: skip
-        values = dict(
-            width=size[0], height=size[1], distortion_model=model, binning_x=0, binning_y=0, roi=roi
-        )
+        values = {"width": size[0], "height": size[1], "distortion_model": model, "roi": roi}
+        values |= {"binning_x": 0, "binning_y": 0}
         kind = "sensor_msgs/msg/CameraInfo"
-        self.put(topic, kind, time, header=self.header(time), **named, **(values | changed))
+        self.put(topic, kind, time, header=self.header(time), **(named | values | changed))
 
     def transform(
         self, topic: str, time: int, above: str, child: str, shift: tuple[float, ...],
@@ -105,7 +108,9 @@ class BagMaker:
             child_frame_id=child,
             transform=self.make(
                 "geometry_msgs/msg/Transform",
-                translation=self.make("geometry_msgs/msg/Vector3", x=shift[0], y=shift[1], z=shift[2]),
+                translation=self.make(
+                    "geometry_msgs/msg/Vector3", x=shift[0], y=shift[1], z=shift[2]
+                ),
                 rotation=self.make(
                     "geometry_msgs/msg/Quaternion", x=turn[0], y=turn[1], z=turn[2], w=turn[3]
                 ),

@@ -18,7 +18,7 @@ MOST = 65534  # steps
 STEPS = (  # metres, the ones that are chosen from; few, so that frames of a recording share theirs
     *(1e-6, 1e-5, 1e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1, 0.2),
 )  # fmt: skip
-_EVERY = 8  # columns, and half as many rows, of which `SharedStep` looks at one
+_EVERY = 31  # pixels, of which `SharedStep` looks at one; no divisor of a picture's width
 USUAL = (1e-3, 5e-4, 2.5e-4, 2e-4, 1.25e-4)  # metres, that integer depth maps come in
 
 
@@ -102,19 +102,22 @@ class SharedStep:
         self._left = [*own, *USUAL, *STEPS]
 
     def add(self, raw: np.ndarray) -> None:
-        """Look at a map: its farthest value, and of a part of its pixels what they are steps of."""
+        """Look at a map: its farthest value, and what its values are whole steps of.
+
+        Of most steps a part of the pixels decides; the one that leads is tried on all.
+        """
         with np.errstate(all="ignore"):
-            valid = (raw > 0) & (raw <= FARTHEST / self._unit)
-            if not valid.any():
+            values = raw[(raw > 0) & (raw <= FARTHEST / self._unit)]
+            if not values.size:
                 return
-            self._top = max(self._top, float(raw[valid].max()) * self._unit)
-            some = raw[:: _EVERY // 2, :: _EVERY][valid[:: _EVERY // 2, :: _EVERY]]
-            metres = some.astype(np.float64) * self._unit
-            self._left = [
-                step
-                for step in self._left
-                if _comes_back(some, np.rint(metres / step) * (step / self._unit))
-            ]
+            self._top = max(self._top, float(values.max()) * self._unit)
+            self._left = [step for step in self._left if self._holds(step, values[::_EVERY])]
+            while self._left and not self._holds(self._left[0], values):
+                del self._left[0]
+
+    def _holds(self, step: float, raw: np.ndarray) -> bool:
+        steps = np.rint(raw.astype(np.float64) * (self._unit / step))
+        return _comes_back(raw, steps * (step / self._unit))
 
     @property
     def step(self) -> float:

@@ -19,6 +19,7 @@ IMAGE = "sensor_msgs/msg/Image"
 COMPRESSED = "sensor_msgs/msg/CompressedImage"
 CAMERA_INFO = "sensor_msgs/msg/CameraInfo"
 TRANSFORMS = "tf2_msgs/msg/TFMessage"
+OLD_TRANSFORMS = "tf/msg/tfMessage"  # the same in the first years of ROS 1
 FLOAT = "std_msgs/msg/Float32"
 PICTURES = (IMAGE, COMPRESSED)
 KINDS = {".bag": "ROS 1 bag", ".mcap": "ROS 2 bag, MCAP", ".db3": "ROS 2 bag, SQLite"}
@@ -97,14 +98,12 @@ class Bag:
         self.path = Path(path)
         if not self.path.exists():
             raise EncodepthError(f"{self.path} does not exist")
-        one, two, stores = _rosbags(self.path)
+        one, two = _readers(self.path)
         self._is_1 = self.path.suffix.lower() == ".bag"
         self._reader = self._try(lambda: (one if self._is_1 else two)(self.path), "opened")
         self._try(self._reader.open, "opened")
         self.kind = KINDS.get(self.path.suffix.lower(), "ROS 2 bag")
-        types = stores.get_typestore(
-            stores.Stores.ROS1_NOETIC if self._is_1 else stores.Stores.ROS2_HUMBLE
-        )
+        types = definitions(ros_1=self._is_1)
         self._read = types.deserialize_ros1 if self._is_1 else types.deserialize_cdr
         self._connections: dict[str, list[Any]] = {}
         for connection in self._reader.connections:
@@ -194,10 +193,22 @@ def need_rosbags(path: object, error: ModuleNotFoundError) -> EncodepthError:
     )
 
 
-def _rosbags(path: Path) -> tuple[Any, Any, Any]:
-    """Return the readers of ROS 1 and ROS 2, and the definitions of messages."""
+def definitions(*, ros_1: bool) -> Any:
+    """Return rosbags' store of the definitions of messages."""
+    from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+
+    if not ros_1:
+        return get_typestore(Stores.ROS2_HUMBLE)
+    store = get_typestore(Stores.ROS1_NOETIC)  # which lacks transforms
+    for name in (TRANSFORMS, OLD_TRANSFORMS):
+        store.register(get_types_from_msg("geometry_msgs/TransformStamped[] transforms", name))
+    return store
+
+
+def _readers(path: Path) -> tuple[Any, Any]:
+    """Return the readers of ROS 1 and ROS 2."""
     try:
-        from rosbags import rosbag1, rosbag2, typesys
+        from rosbags import rosbag1, rosbag2
     except ModuleNotFoundError as error:
         raise need_rosbags(path, error) from None
-    return rosbag1.Reader, rosbag2.Reader, typesys
+    return rosbag1.Reader, rosbag2.Reader

@@ -15,7 +15,7 @@ import numpy as np
 
 from ...errors import EncodepthError
 from ..poses import from_quaternion
-from .bag import NS, TRANSFORMS, Bag
+from .bag import NS, OLD_TRANSFORMS, TRANSFORMS, Bag
 
 STATIC = "/tf_static"
 
@@ -38,15 +38,15 @@ class _Link:
     def at(self, time: int) -> np.ndarray | None:
         """Return the matrix to the frame above, None outside of the known times."""
         if self.static:
-            return from_quaternion(self.rows[-1])
+            return from_quaternion(self.rows[-1].tolist())
         after = int(np.searchsorted(self.known, time))
         if after < len(self.known) and self.known[after] == time:
-            return from_quaternion(self.rows[after])
+            return from_quaternion(self.rows[after].tolist())
         if not 0 < after < len(self.known):
             return None
         span = int(self.known[after] - self.known[after - 1])
         share = (time - int(self.known[after - 1])) / span
-        return from_quaternion(_between(self.rows[after - 1], self.rows[after], share))
+        return from_quaternion(_between(self.rows[after - 1], self.rows[after], share).tolist())
 
 
 class Transforms:
@@ -107,7 +107,7 @@ class Transforms:
 
 def transform_topics(bag: Bag) -> list[str]:
     """Return the topics of a bag that hold transforms."""
-    return [topic.name for topic in bag.topics if topic.type == TRANSFORMS]
+    return [topic.name for topic in bag.topics if topic.type in (TRANSFORMS, OLD_TRANSFORMS)]
 
 
 def _transforms(

@@ -58,10 +58,10 @@ class Counts:
 
 
 class BagFrames:
-    """The frames of a bag, once through or as often as wanted.
+    """The frames of a bag, as often as they are wanted; the bag is opened for each pass.
 
     Args:
-        bag: an open bag.
+        bag: an open bag, needed for as long as this takes.
         choice: which topics; found as `choose` does if None.
         within: seconds that colour may be from depth; half a frame of the faster topic if None.
         depth_unit: metres per 1 of the numbers in depth, instead of what REP 118 says.
@@ -70,6 +70,7 @@ class BagFrames:
             posed, which is the one of the pictures if "".
 
     Attributes:
+        path: of the bag.
         choice: the topics.
         cameras: modality -> its camera, as far as known.
         depth_unit: metres per step of the frames' depth.
@@ -96,7 +97,7 @@ class BagFrames:
         depth_step: float | None = None,
         poses: tuple[str, str] | None = None,
     ) -> None:
-        self.bag, self.choice = bag, choice or choose(bag)
+        self.path, self.choice = bag.path, choice or choose(bag)
         self._held = self.choice.by_modality
         self.said, self.counts = [*self.choice.said], Counts()
         self.total = sum(p.topic.count for p in self._held.values())
@@ -106,13 +107,13 @@ class BagFrames:
         self.cameras: dict[str, Camera] = {}
         self.camera_source = UNKNOWN
         for kind, pictures in self._held.items():
-            self._find_camera(kind, pictures)
+            self._find_camera(bag, kind, pictures)
         self._unit, self.unit_source = _unit(bag, self._held.get("depth"), depth_unit)
-        self._step = self._find_step(depth_step)
+        self._step = self._find_step(bag, depth_step)
         self.depth_unit = self._step or self._unit
-        self._poses = None if poses is None else self._find_poses(*poses)
-        self._find_extrinsics()
-        self.like = self._blank()
+        self._poses = None if poses is None else self._find_poses(bag, *poses)
+        self._find_extrinsics(bag)
+        self.like = self._blank(bag)
         self.metadata = self._facts(poses)
 
     def __iter__(self) -> Iterator[Frame]:
@@ -127,23 +128,26 @@ class BagFrames:
 
         Where the bag is damaged itself, that error is the last that is yielded.
         """
+        with Bag(self.path) as bag:
+            yield from self._pass(bag)
+
+    def _pass(self, bag: Bag) -> Iterator[Frame | EncodepthError]:
         self.counts = Counts(alone=dict.fromkeys(self._held, 0))
         roles = {pictures.name: kind for kind, pictures in self._held.items()}
         together = Together([*self._held], round(self.within * NS))
-        damage: EncodepthError | None = None
-        messages = self.bag.messages(roles)
+        messages, damage = bag.messages(roles), None
+        message: Message | None
         while True:
             try:
                 message = next(messages, None)
             except EncodepthError as error:
                 message, damage = None, error
-            sets = together.finish() if message is None else (
-                together.push(roles[message.topic], message)
-            )  # fmt: skip
-            for found in sets:
-                yield from self._frame(found)
             if message is None:
                 break
+            for found in together.push(roles[message.topic], message):
+                yield from self._frame(found)
+        for found in together.finish():
+            yield from self._frame(found)
         self.counts.alone = dict(together.alone)
         self.counts.apart, self.counts.repeated = together.apart / NS, together.repeated
         if damage is not None:
@@ -175,7 +179,12 @@ class BagFrames:
     ) -> Frame:
         pose = None if self._poses is None else self._poses.at(time)
         counts = self.counts
-        counts.without_pose += self._poses is not None and pose is None
+        if self._poses is not None and pose is None:
+            counts.without_pose += 1
+            notes += (Note("no pose known"),)
+        missing = [kind for kind in self._held if kind not in arrays]
+        if missing:
+            notes += (Note(f"{' and '.join(arrays)} without {' and '.join(missing)}"),)
         color, depth = arrays.pop("color", None), arrays.pop("depth", None)
         image = RgbdImage(
             color, depth, self.depth_unit, self.intrinsics, arrays, rounding, notes
@@ -216,7 +225,7 @@ class BagFrames:
             if self._step is None:
                 raise InvalidImageError(f"{name} turns from whole numbers to floats")
             own = {"step": self._step} if self._own_step else {"shared": self._step}
-            steps = to_steps(raw, self._unit, name, **own)  # type: ignore[arg-type]
+            steps = to_steps(raw, self._unit, name, **own)
             return steps.depth, steps.rounding, (*pixels.notes, *steps.notes)
         if self._step is not None:
             raise InvalidImageError(f"{name} turns from floats to whole numbers")
@@ -224,7 +233,7 @@ class BagFrames:
             raise InvalidImageError(f"{name} is {pixels.encoding}; expected depth of 16 or 32 bits")
         return raw, 0.0, pixels.notes
 
-    def _find_step(self, asked: float | None) -> float | None:
+    def _find_step(self, bag: Bag, asked: float | None) -> float | None:
         """Return the step of float depth, None for whole numbers."""
         pictures, self._own_step = self._held.get("depth"), asked is not None
         if pictures is None:
@@ -239,7 +248,7 @@ class BagFrames:
             check_unit(asked)
             return asked
         shared = SharedStep(self._unit)
-        for message in self.bag.messages([pictures.name]):
+        for message in bag.messages([pictures.name]):
             try:
                 shared.add(pixels_of(message).array)
             except InvalidImageError:
@@ -249,10 +258,10 @@ class BagFrames:
         )
         return shared.step
 
-    def _find_camera(self, kind: str, pictures: Pictures) -> None:
-        names = {topic.name for topic in self.bag.topics if topic.type == CAMERA_INFO}
+    def _find_camera(self, bag: Bag, kind: str, pictures: Pictures) -> None:
+        names = {topic.name for topic in bag.topics if topic.type == CAMERA_INFO}
         topic = next((n for n in cameras.info_topics(pictures.name) if n in names), None)
-        messages = [] if topic is None else self.bag.first(topic)
+        messages = [] if topic is None else bag.first(topic)
         if not messages:
             return
         info = messages[0].body
@@ -269,20 +278,20 @@ class BagFrames:
         if kind == "depth" or "depth" not in self.cameras:
             self.camera_source = Source(f"{'P' if rectified else 'K'} of {topic}", not doubt)
 
-    def _find_poses(self, fixed: str, camera: str) -> Transforms:
+    def _find_poses(self, bag: Bag, fixed: str, camera: str) -> Transforms:
         first = next(iter(self._held.values()))
-        return Transforms(self.bag, transform_topics(self.bag), fixed, camera or first.frame_id)
+        return Transforms(bag, transform_topics(bag), fixed, camera or first.frame_id)
 
-    def _find_extrinsics(self) -> None:
+    def _find_extrinsics(self, bag: Bag) -> None:
         """Set where colour's camera sits beside depth's, where /tf_static says it."""
         depth, color = self._held.get("depth"), self._held.get("color")
         if depth is None or color is None or not {"depth", "color"} <= self.cameras.keys():
             return
         if depth.frame_id == color.frame_id:
             return
-        static = [name for name in transform_topics(self.bag) if name.endswith(STATIC)]
+        static = [name for name in transform_topics(bag) if name.endswith(STATIC)]
         try:
-            beside = Transforms(self.bag, static, depth.frame_id, color.frame_id)
+            beside = Transforms(bag, static, depth.frame_id, color.frame_id)
         except EncodepthError:
             return
         matrix = beside.at(0)
@@ -295,20 +304,20 @@ class BagFrames:
                 camera.focal, camera.center, camera.distortion, camera.coefficients, numbers
             )
 
-    def _blank(self) -> RgbdImage:
+    def _blank(self, bag: Bag) -> RgbdImage:
         arrays: dict[str, Any] = {}
         for kind, pictures in self._held.items():
             width, height = pictures.size or (1, 1)
             if kind == "color":
                 arrays[kind] = np.zeros((height, width, 3), np.uint8)
                 continue
-            first = pixels_of(self.bag.first(pictures.name)[0]).array
+            first = pixels_of(bag.first(pictures.name)[0]).array
             arrays[kind] = np.zeros((height, width), np.uint16 if kind == "depth" else first.dtype)
         color, depth = arrays.pop("color", None), arrays.pop("depth", None)
         return RgbdImage(color, depth, self.depth_unit, self.intrinsics, arrays)
 
     def _facts(self, poses: tuple[str, str] | None) -> dict[str, Value]:
-        facts: dict[str, Value] = {"ros.bag": os.fspath(self.bag.path.name)}
+        facts: dict[str, Value] = {"ros.bag": self.path.name}
         for kind, pictures in self._held.items():
             facts[f"ros.{kind}.topic"] = pictures.name
             facts[f"ros.{kind}.frame_id"] = pictures.frame_id
@@ -328,7 +337,7 @@ def read_bag(
     planes: Mapping[str, str] | None = None,
     **options: Any,
 ) -> BagFrames:
-    """Open a bag for its frames: `with read_bag("run.mcap").bag as ..` or close `.bag` yourself.
+    """Return the frames of a bag.
 
     Args:
         path: a .bag, .mcap or .db3 file, or the folder of a ROS 2 bag.
@@ -339,12 +348,8 @@ def read_bag(
     Raises:
         EncodepthError: rosbags is missing, the bag is damaged, topics are ambiguous.
     """
-    bag = Bag(path)
-    try:
+    with Bag(path) as bag:
         return BagFrames(bag, choose(bag, color_topic, depth_topic, planes), **options)
-    except BaseException:
-        bag.close()
-        raise
 
 
 def _gap(bag: Bag, pictures: Pictures) -> float:

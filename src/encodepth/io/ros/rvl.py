@@ -57,10 +57,9 @@ def _compress(depth: np.ndarray, words: np.ndarray) -> int:
             at += 1
         place = _put(words, place, at - start)
         for i in range(start, at):
-            value = np.int64(depth[i])
-            difference = value - before
+            difference = int(depth[i]) - before
             place = _put(words, place, (difference << 1) ^ (difference >> 63))
-            before = value
+            before += difference
     return (place + 7) >> 3
 
 
@@ -104,7 +103,7 @@ def _get(words: np.ndarray, place: int) -> tuple[int, int]:
     """Read a number from the group `place` on; return it and the place behind it, or -1."""
     number, shift = 0, 0
     while 0 <= place < words.size << 3 and shift < 45:
-        group = np.int64(words[place >> 3]) >> (4 * (7 - (place & 7)))
+        group = int(words[place >> 3]) >> (4 * (7 - (place & 7)))
         place += 1
         number |= (group & _MASK) << shift
         shift += _BITS

@@ -53,7 +53,10 @@ class Together:
     def push(self, role: str, message: Message) -> Iterator[Set]:
         """Take a message; yield the sets that are complete now, in the order of the log."""
         time = message.stamp
-        self.repeated += self._latest.get(role) == time
+        before = self._latest.get(role, time)
+        self.repeated += before == time and role in self._latest
+        if time < before:  # a clock jumped: what others had come to says nothing any more
+            self._latest.clear()
         self._latest[role], self._now = time, max(self._now, message.logged)
         self._waiting[role].append(Waiting(role, message, time, self._count))
         self._count += 1

@@ -18,7 +18,9 @@ from .images import ENCODINGS, Pixels, from_image
 
 NONE = "none"  # said instead of a topic: go without
 _REALSENSE = re.compile(r"^/device_\d+/sensor_\d+/([A-Za-z]+)_\d+/image/data$")
-_NO_DEPTH = re.compile(r"infra|confidence|disparity|intensity|amplitude|(^|[/_])ir\d?([/_]|$)", re.I)
+_NO_DEPTH = re.compile(
+    r"infra|confidence|disparity|intensity|amplitude|(^|[/_])ir\d?([/_]|$)", re.I
+)
 _ALIGNED = ("aligned_depth_to_color", "depth_registered", "depth_to_rgb")
 
 
@@ -101,12 +103,11 @@ def choose(
         EncodepthError: several fit, none does, or one that is named is not there.
     """
     named = {"depth": depth, "color": color, **(planes or {})}
-    chosen = {
-        kind: _named(bag, name) for kind, name in named.items() if name not in (None, NONE)
-    }
+    chosen = {kind: _named(bag, name) for kind, name in named.items() if name not in (None, NONE)}
     said: list[str] = []
     if None in (color, depth):
-        found = _one_transport([p for p in survey(bag) if base_of(p.name) not in _names(chosen)], said)
+        taken = {base_of(pictures.name) for pictures in chosen.values()}
+        found = _one_transport([p for p in survey(bag) if base_of(p.name) not in taken], said)
         for kind in ("depth", "color"):
             if named[kind] is None:
                 one = _only(kind, found, chosen.get("color" if kind == "depth" else "depth"), said)
@@ -120,8 +121,10 @@ def choose(
 def cameras(bag: Bag) -> dict[str, Choice]:
     """Return a choice of topics for every camera of a bag, by a name that tells cameras apart.
 
+    A camera has depth; where none has, colour is chosen as `choose` does.
+
     Raises:
-        EncodepthError: a camera's topics are ambiguous, or there is no depth.
+        EncodepthError: a camera's topics are ambiguous, or there are none.
     """
     said: list[str] = []
     found = _one_transport(survey(bag), said)
@@ -130,15 +133,16 @@ def cameras(bag: Bag) -> dict[str, Choice]:
         if depth.kind == "depth":
             groups.setdefault(_namespace(depth, found), []).append(depth)
     if not groups:
-        raise EncodepthError(f"{bag.path} has no topic of depth; name --color-topic and -o")
+        choice = choose(bag)
+        (one,) = choice.by_modality.values()
+        return {_namespace(one, []): choice}
     made = {}
     for name, depths in groups.items():
         words = list(said)
-        depth = _only("depth", depths, None, words)
-        assert depth is not None
-        color = _only("color", [p for p in found if p.kind == "color"], depth, words)
-        both = {"depth": depth} | ({} if color is None else {"color": color})
-        made[name] = Choice(both, tuple(words))
+        depth_one = _only("depth", depths, None, words)
+        rest = [p for p in found if p.kind != "depth"]
+        both = {"depth": depth_one, "color": _only("color", rest, depth_one, words)}
+        made[name] = Choice({k: p for k, p in both.items() if p is not None}, tuple(words))
     return made
 
 
@@ -173,10 +177,6 @@ def _named(bag: Bag, name: str | None) -> Pictures:
     if found.problem:
         raise EncodepthError(found.problem)
     return found
-
-
-def _names(chosen: Mapping[str, Pictures]) -> set[str]:
-    return {base_of(pictures.name) for pictures in chosen.values()}
 
 
 def _one_transport(found: Sequence[Pictures], said: list[str]) -> list[Pictures]:
@@ -215,7 +215,7 @@ def _only(
     if len(fit) > 1:
         raise EncodepthError(
             f"{len(fit)} topics hold {kind}: {', '.join(sorted(p.name for p in fit))}; choose one "
-            f"with --{kind}-topic, or make a recording of each camera with --out-dir"
+            f"with --{kind}-topic"
         )
     grey = [p.name for p in found if p.kind == "grey"]
     if kind == "color" and not fit and grey:
@@ -241,10 +241,3 @@ def _namespace(depth: Pictures, found: Sequence[Pictures]) -> str:
     most = max((_shared(depth.name, p.name) for p in colors), default=0)
     parts = base_of(depth.name).strip("/").split("/")
     return "-".join(parts[:most] if most else parts[:-1] or parts)
-
-
-def described(found: Pictures) -> str:
-    """Return a line on a topic: what it holds, its size, how many messages."""
-    size = "" if found.size is None else f"{found.size[0]}x{found.size[1]} "
-    what = found.kind or "unreadable"
-    return f"{found.name}: {what}, {size}{found.encoding}, {found.topic.count:,} messages"

@@ -20,7 +20,16 @@ from ...errors import EncodepthError
 from ...frame import MILLIMETRE, Frame, RgbdImage
 from ...sequence.reader import Reader
 from . import cameras
-from .bag import CAMERA_INFO, COMPRESSED, IMAGE, KINDS, NS, TRANSFORMS, need_rosbags
+from .bag import (
+    CAMERA_INFO,
+    COMPRESSED,
+    IMAGE,
+    KINDS,
+    NS,
+    TRANSFORMS,
+    definitions,
+    need_rosbags,
+)
 from .compressed import CODECS, compress_depth
 from .images import fields
 
@@ -113,11 +122,10 @@ def _open(file: Path) -> _Out:
         from rosbags.rosbag1 import Writer as Writer1
         from rosbags.rosbag2 import StoragePlugin
         from rosbags.rosbag2 import Writer as Writer2
-        from rosbags.typesys import Stores, get_typestore
     except ModuleNotFoundError as error:
         raise need_rosbags(file.name, error) from None
     if file.suffix == ".bag":
-        types = get_typestore(Stores.ROS1_NOETIC)
+        types = definitions(ros_1=True)
         one: Any = Writer1(file)
 
         def connect_1(topic: str, kind: str) -> Any:
@@ -125,7 +133,7 @@ def _open(file: Path) -> _Out:
             return one.add_connection(topic, kind, typestore=types, latching=latching)
 
         return _Out(one, file, types.types, types.serialize_ros1, connect_1, True)
-    types = get_typestore(Stores.ROS2_HUMBLE)
+    types = definitions(ros_1=False)
     storage = StoragePlugin.MCAP if file.suffix == ".mcap" else StoragePlugin.SQLITE3
     folder = file.with_suffix("")
     two: Any = Writer2(folder, version=_METADATA_VERSION, storage_plugin=storage)
