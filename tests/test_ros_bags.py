@@ -373,4 +373,4 @@ def test_camera_of_another_size_is_not_believed(tmp_path):
     frames = read_bag(bag.write(tmp_path / "run.mcap"))
     assert frames.cameras == {}
     assert str(frames.camera_source) == "unknown"
-    assert "is about pictures of 1280x720" in frames.said[0]
+    assert "is about pictures of 1280x720" in frames.doubts[0]

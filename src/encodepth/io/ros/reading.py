@@ -80,7 +80,8 @@ class BagFrames:
         like: an image of every plane that frames may have, all 0.
         metadata: what a recording should keep, so that it can go back to the same topics.
         total: messages of pictures in the bag.
-        said: lines on what was chosen and what is doubtful.
+        said: lines on how topics were chosen.
+        doubts: lines on what is doubtful.
         counts: of the last pass.
 
     Raises:
@@ -99,7 +100,7 @@ class BagFrames:
     ) -> None:
         self.path, self.choice = bag.path, choice or choose(bag)
         self._held = self.choice.by_modality
-        self.said, self.counts = [*self.choice.said], Counts()
+        self.said, self.doubts, self.counts = self.choice.said, list[str](), Counts()
         self.total = sum(p.topic.count for p in self._held.values())
         gaps = [_gap(bag, pictures) for pictures in self._held.values()]
         self.within = min(gaps) / 2 if within is None else within
@@ -271,11 +272,11 @@ class BagFrames:
         if camera is not None and pictures.size is not None and size not in ((0, 0), pictures.size):
             camera, doubt = None, f"is about pictures of {size[0]}x{size[1]}"
         if doubt:
-            self.said.append(f"doubtful: {topic}, the camera of {kind}, {doubt}")
+            self.doubts.append(f"{topic}, the camera of {kind}, {doubt}")
         if camera is None:
             return
         self.cameras[kind] = camera
-        if kind == "depth" or "depth" not in self.cameras:
+        if kind == "depth" or (kind == "color" and "depth" not in self.cameras):
             self.camera_source = Source(f"{'P' if rectified else 'K'} of {topic}", not doubt)
 
     def _find_poses(self, bag: Bag, fixed: str, camera: str) -> Transforms:
