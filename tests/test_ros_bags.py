@@ -14,8 +14,9 @@ from encodepth import Reader, Writer
 from encodepth.container.header import Camera
 from encodepth.errors import EncodepthError
 from encodepth.io.ros.about import inspect_bag
-from encodepth.io.ros.bag import Bag, is_bag
+from encodepth.io.ros.bag import Bag, definitions, is_bag
 from encodepth.io.ros.compressed import compress_depth
+from encodepth.io.ros.images import fields
 from encodepth.io.ros.reading import BagFrames, read_bag
 from encodepth.io.ros.topics import cameras
 from encodepth.io.ros.writing import write_bag
@@ -364,6 +365,49 @@ def test_without_rosbags_one_sentence_says_what_to_install(tmp_path):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     last = done.stderr.strip().splitlines()[-1]
     assert last.endswith("needs the package rosbags; pip install 'encodepth[ros]'")
+
+
+def test_mcap_is_read_and_written_as_the_mcap_package_does(tmp_path):
+    """Its reader reads what we write, and we read what its writer writes, compressed."""
+    pytest.importorskip("mcap_ros2", reason="needs mcap-ros2-support")
+    from mcap.reader import make_reader
+    from mcap_ros2.decoder import DecoderFactory
+    from mcap_ros2.writer import Writer as Theirs
+
+    frames = read_bag(camera_bag(tmp_path / "run.mcap"))
+    whole = list(frames)
+    write_bag(recorded(frames), tmp_path / "back.mcap")
+    depths, kinds = [], {}
+    with open(tmp_path / "back.mcap", "rb") as file:
+        reader = make_reader(file, decoder_factories=[DecoderFactory()])
+        for schema, channel, message, body in reader.iter_decoded_messages():
+            kinds[channel.topic] = schema.name
+            stamp = body.header.stamp.sec * NS + body.header.stamp.nanosec
+            assert message.log_time == stamp
+            if channel.topic == "/camera/depth/image_raw":
+                depths.append(np.frombuffer(body.data, "<u2").reshape(body.height, body.width))
+            elif channel.topic == "/camera/color/camera_info":
+                assert tuple(body.d) == COLOR_CAMERA.coefficients
+                assert body.distortion_model == "plumb_bob"
+    assert set(kinds.values()) == {"sensor_msgs/msg/Image", "sensor_msgs/msg/CameraInfo"}
+    assert all(np.array_equal(a, b.image.depth) for a, b in zip(depths, whole, strict=True))
+
+    store = definitions(ros_1=False)
+    with open(tmp_path / "theirs.mcap", "wb") as file:
+        writer = Theirs(file)
+        kind = "sensor_msgs/msg/Image"
+        schema = writer.register_msgdef(kind, store.generate_msgdef(kind, ros_version=2)[0])
+        for i in range(3):
+            when = START + i * NS // 30
+            header = {"stamp": {"sec": when // NS, "nanosec": when % NS}, "frame_id": "camera"}
+            held = fields(scene(i)[1], "16UC1")
+            held["data"] = held["data"].tobytes()
+            writer.write_message("/depth", schema, {"header": header, **held}, when, when, i)
+        writer.finish()
+    found = list(read_bag(tmp_path / "theirs.mcap"))
+    assert [f.time for f in found] == [f.time for f in whole[:3]]
+    for i, frame in enumerate(found):
+        assert np.array_equal(frame.image.depth, scene(i)[1])
 
 
 def test_camera_of_another_size_is_not_believed(tmp_path):

@@ -66,7 +66,7 @@ def to_steps(
         if not valid.any():
             empty = step or shared or min(unit, MILLIMETRE)
             return Steps(np.zeros(raw.shape, np.uint16), empty, 0.0, notes)
-        values = metres[valid]
+        values, own = metres[valid], raw[valid]
         top = float(values.max())
         if unit == MILLIMETRE and top < 0.1:
             raise InvalidImageError(
@@ -78,10 +78,10 @@ def to_steps(
                 f"depth file {name} reaches {top:.4g} m; 16 bits of {step:g} m hold "
                 f"{MOST * step:.4g} m: choose a larger step, or none"
             )
-        chosen = step or shared or _exact_step(raw[valid], values, unit, top) or _finest(top)
+        chosen = step or shared or _exact_step(own, values, unit, top) or _finest(top)
         whole = np.clip(np.rint(values / chosen), 1, MOST)
         moved = float(np.abs(whole * chosen - values).max())
-        exact = step is not None or _comes_back(raw[valid], whole * (chosen / unit))
+        exact = step is not None or _comes_back(own, whole * (chosen / unit))
         if not exact:
             notes += (Note(f"floats were rounded to steps of {chosen * 1000:g} mm"),)
         depth = np.zeros(raw.shape, np.uint16)
@@ -155,7 +155,7 @@ def _fits(top: float, step: float) -> bool:
 def _comes_back(raw: np.ndarray, steps: np.ndarray) -> bool:
     """Whether steps, as floats of the file's own kind, are its floats to the last bit or so."""
     back = steps.astype(raw.dtype)
-    return bool((np.abs(back - raw) <= np.spacing(raw)).all())
+    return bool((back == raw).all()) or bool((np.abs(back - raw) <= np.spacing(raw)).all())
 
 
 def _finest(top: float) -> float:

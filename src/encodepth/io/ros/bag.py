@@ -23,7 +23,7 @@ OLD_TRANSFORMS = "tf/msg/tfMessage"  # the same in the first years of ROS 1
 FLOAT = "std_msgs/msg/Float32"
 PICTURES = (IMAGE, COMPRESSED)
 KINDS = {".bag": "ROS 1 bag", ".mcap": "ROS 2 bag, MCAP", ".db3": "ROS 2 bag, SQLite"}
-_METADATA = "metadata.yaml"  # of a folder that is a ROS 2 bag
+_METADATA, _MARK = "metadata.yaml", b"rosbag2_bagfile_information"  # of a folder that is a bag
 _MENDING = {
     ".bag": "rosbag reindex",
     ".mcap": "mcap recover",
@@ -75,7 +75,11 @@ def is_bag(path: str | os.PathLike[str]) -> bool:
     """Whether a path names a ROS bag: a file by its suffix, or a folder with a ROS 2 bag in it."""
     place = Path(path)
     if place.is_dir():
-        return (place / _METADATA).is_file()
+        try:
+            with open(place / _METADATA, "rb") as file:
+                return _MARK in file.read(4096)
+        except OSError:
+            return False
     return place.suffix.lower() in KINDS
 
 

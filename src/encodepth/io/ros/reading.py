@@ -248,12 +248,7 @@ class BagFrames:
         if asked is not None:
             check_unit(asked)
             return asked
-        shared = SharedStep(self._unit)
-        for message in bag.messages([pictures.name]):
-            try:
-                shared.add(pixels_of(message).array)
-            except InvalidImageError:
-                continue  # `each` names it
+        shared = _look_through(bag, pictures.name, self._unit)
         self.unit_source = Source(
             f"{self.unit_source}; in steps of {shared.step * 1000:g} mm", self.unit_source.sure
         )
@@ -351,6 +346,23 @@ def read_bag(
     """
     with Bag(path) as bag:
         return BagFrames(bag, choose(bag, color_topic, depth_topic, planes), **options)
+
+
+def _look_through(bag: Bag, topic: str, unit: float) -> SharedStep:
+    """Look at all float depth of a topic; what is broken or damaged is named when it is read."""
+    shared, messages = SharedStep(unit), bag.messages([topic])
+    while True:
+        try:
+            message = next(messages, None)
+            if message is None:
+                return shared
+            pixels = pixels_of(message)
+        except InvalidImageError:
+            continue
+        except EncodepthError:
+            return shared
+        if pixels.encoding == "32FC1":
+            shared.add(pixels.array)
 
 
 def _gap(bag: Bag, pictures: Pictures) -> float:
