@@ -79,6 +79,7 @@ def test_every_verb_has_a_file_and_every_file_a_verb():
         "__init__",
         "about",
         "back",
+        "bags",
         "jobs",
         "main",
         "many",

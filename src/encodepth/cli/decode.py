@@ -11,6 +11,7 @@ import click
 from ..errors import EncodepthError
 from ..modalities import IMAGE, PLANES
 from .recording import FrameRange
+from .bags import bag_depth_option, decode_to_bag, is_bag_name
 from .shared import (
     NAMED_PLANE,
     PIPE,
@@ -57,6 +58,7 @@ Targets = dict[str, Path]
 @click.option(
     "--frames", type=FrameRange(), metavar="A:B", help="Of a recording: from A on and before B."
 )
+@bag_depth_option
 @model_option
 @device_option
 @force_option
@@ -70,6 +72,7 @@ def command(
     planes: tuple[tuple[str, str], ...],
     only: str | None,
     frames: slice | None,
+    bag_depth: str,
     model: str,
     device: str,
     force: bool,
@@ -80,12 +83,21 @@ def command(
     With --color, --depth or --plane only what they name is written. Depth has 16 bits, holes are 0.
     "-" is stdin. A folder goes back to a tree of pictures below -o: DIR/SEQUENCE/color/FRAME.png,
     depth/FRAME.png and meta.json. A recording becomes such a folder of its name, with
-    trajectory.json, which says when and from where each frame was seen.
+    trajectory.json, which says when and from where each frame was seen; or a ROS bag, where -o ends
+    in .mcap, .bag or .db3.
     """
     given = (("color", color), ("depth", depth), *planes)
     named = {kind: Path(name) for kind, name in given if name}
     _check_fit(files, named, output=output, only=only)
     kinds = (only,) if only else (*IMAGE, *PLANES)
+    if output is not None and is_bag_name(output):
+        if len(files) != 1:
+            raise click.UsageError(f"{output} is one bag, but there are several files")
+        how = {"model": model, "force": force, "quiet": quiet}
+        status = decode_to_bag(files[0], Path(output), kinds, depth=bag_depth, **how)
+        click.get_current_context().exit(status)
+    if bag_depth != "raw":
+        raise click.UsageError("--bag-depth is for a ROS bag, with -o NAME.mcap")
     if any(Path(name).is_dir() for name in files):
         from .back import Return, decode_folders
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from click.core import ParameterSource
 
 from ..errors import EncodepthError
 from ..modalities import IMAGE, PLANES
+from .bags import bag_options, bag_planes, refuse_bag_options, topics_of
 from .info import as_dict, line
 from .options import check, settings_of, settings_options
 from .recording import Call, FrameRange, encode_recording, encode_recordings, refuse_targets
@@ -112,6 +114,7 @@ class _Camera(click.ParamType):
     is_flag=True,
     help="Of a recording: no frame waits for later ones, at the cost of some bytes.",
 )
+@bag_options
 @click.option("--depth-only", metavar="DEPTH", help="Code a depth map without colour.")
 @settings_options
 @click.option(
@@ -120,7 +123,8 @@ class _Camera(click.ParamType):
     type=NAMED_PLANE,
     multiple=True,
     metavar="NAME=FILE",
-    help=f"A further plane, kept exactly: {', '.join(PLANES)}; 8 or 16 bits.",
+    help=f"A further plane, kept exactly: {', '.join(PLANES)}; 8 or 16 bits. FILE is a topic of a "
+    "ROS bag.",
 )
 @click.option(
     "--depth-unit",
@@ -160,6 +164,10 @@ def command(
     target_bitrate: float | None,
     key_interval: int,
     live: bool,
+    color_topic: str | None,
+    depth_topic: str | None,
+    pair_within: float | None,
+    poses: tuple[str, str] | None,
     depth_only: str | None,
     planes: tuple[tuple[str, str], ...],
     depth_unit: float,
@@ -178,14 +186,15 @@ def command(
     stdin. The file lies beside COLOR unless -o says where. Holes in depth (0) stay holes, exactly,
     in every mode.
 
-    RECORDING is a folder of pictures in any known layout, an archive of one, or a recording that is
-    to be coded again; it becomes one file with times, poses and cameras.
+    RECORDING is a folder of pictures in any known layout, an archive of one, a ROS bag (.bag,
+    .mcap, .db3 or its folder), or a recording that is to be coded again; it becomes one file with
+    times, poses and cameras.
     """
     settings = settings_of(given, quiet=quiet)
     context = click.get_current_context()
     unit = None if _defaulted("depth_unit") else depth_unit
     if _is_recording(pictures) or recordings:
-        if depth_only is not None or planes:
+        if depth_only is not None or (planes and not bag_planes(pictures)):
             raise click.UsageError("a recording goes without --depth-only and --plane")
         refuse_targets(settings)
         if target_bitrate is not None and settings.quality is not None:
@@ -193,7 +202,14 @@ def command(
         if recordings and out_dir is None:
             raise click.UsageError("--recordings goes with --out-dir")
         call = Call(
-            settings, _given(unit, intrinsics, depth_step, pair_by, rate), key_interval,
+            settings,
+            replace(
+                _given(unit, intrinsics, depth_step, pair_by, rate),
+                topics=topics_of(color_topic, depth_topic, planes),
+                within=pair_within,
+                poses=poses,
+            ),
+            key_interval,
             frames or slice(None), live, target_bitrate, model, device, force, jobs, as_json, quiet,
             stop,
         )  # fmt: skip
@@ -217,6 +233,7 @@ def command(
             depth_step, pair_by,
         )  # fmt: skip
         _refuse_recordings(frames, rate, live, target_bitrate)
+        refuse_bag_options()
         context.exit(encode_folders(pictures, batch, depth_unit=unit, camera=intrinsics))
     if _is_recording(pictures):
         if len(pictures) > 1:
@@ -228,6 +245,7 @@ def command(
     if pictures and pictures[0] != PIPE and not Path(pictures[0]).suffix:
         _refuse_missing(pictures[0])
     _refuse_recordings(frames, rate, live, target_bitrate)
+    refuse_bag_options()
     for flag, value in (("-j", jobs > 1), ("--stop", stop), ("--pair-by", pair_by)):
         if value:
             raise click.UsageError(f"{flag} is for folders and recordings")

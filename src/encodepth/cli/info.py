@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,15 +21,22 @@ if TYPE_CHECKING:
 def command(files: tuple[str, ...], as_json: bool) -> None:
     """Say what each FILE holds: sizes, codings, bytes, depth unit, camera. "-" is stdin.
 
-    Of a folder, each .rgbd file below it.
+    Of a folder, each .rgbd file below it; of a ROS bag, which topics of pictures there are and
+    which would be taken.
     """
     from ..info import inspect
+    from ..io.ros.about import inspect_bag
+    from ..io.ros.bag import is_bag
     from ..sequence.about import inspect_recording, is_recording
 
     def show(path: str) -> None:
         if path != PIPE and is_recording(head_of(path)):
             recording = inspect_recording(path, path)
             click.echo(recording.json() if as_json else _recording(recording))
+            return
+        if path != PIPE and is_bag(path):
+            bag = inspect_bag(path)
+            click.echo(json.dumps(bag.as_dict()) if as_json else "\n".join(bag.lines()))
             return
         found = inspect(read_bytes(path), path)
         click.echo(found.json() if as_json else _text(found))

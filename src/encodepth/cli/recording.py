@@ -85,6 +85,7 @@ def encode_recording(path: str, output: str | None, call: Call) -> int:
         EncodepthError: there are several sequences, the file exists, or cannot be written.
     """
     from ..io.recordings import open_recordable
+    from ..io.ros.bag import is_bag
 
     own = Path(os.path.abspath(path))
     name = own.name if own.is_dir() else own.stem
@@ -95,8 +96,9 @@ def encode_recording(path: str, output: str | None, call: Call) -> int:
     if len(found) > 1:
         names = ", ".join(one.name for one in found[:_NAMED])
         more = f" and {len(found) - _NAMED:,} more" if found[_NAMED:] else ""
+        how = "choose one's --depth-topic" if is_bag(path) else "name the folder of one"
         raise EncodepthError(
-            f"{path} holds {len(found):,} sequences: {names}{more}; name the folder of one, or "
+            f"{path} holds {len(found):,} sequences: {names}{more}; {how}, or "
             "make a recording of each with --out-dir DIR --recordings"
         )
     failed = _tell(problems, call)

@@ -22,6 +22,7 @@ from ..sequence.reader import Reader
 from .dataset import open_dataset
 from .found import PairBy, Problem
 from .pair import OPTION, Pair, Source
+from .ros.bag import is_bag
 from .words import camera_words, sequence_words, unit_words
 
 RATE = 30.0  # frames a second of what has no time stamps, unless an option says otherwise
@@ -68,6 +69,9 @@ class Given:
         depth_step: metres that float depth is rounded to.
         pair_by: how colour and depth are matched.
         rate: frames a second of what has no time stamps.
+        topics: of a bag: modality -> topic, or "none".
+        within: of a bag: seconds that pictures of one frame may be apart.
+        poses: of a bag: the fixed frame that cameras are posed in, and the camera's or "".
     """
 
     depth_unit: float | None = None
@@ -75,6 +79,9 @@ class Given:
     depth_step: float | None = None
     pair_by: PairBy | None = None
     rate: float | None = None
+    topics: Mapping[str, str] = field(default_factory=dict)
+    within: float | None = None
+    poses: tuple[str, str] | None = None
 
 
 Opened = tuple[tuple[Recordable, ...], tuple[Problem, ...]]
@@ -82,11 +89,12 @@ Opened = tuple[tuple[Recordable, ...], tuple[Problem, ...]]
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of source: how it is known, and what opens it."""
+    """A kind of source: how it is known, what opens it, and whether it has topics."""
 
     name: str
     knows: Callable[[Path], bool]
     open: Callable[[Path, Given], Opened]
+    topics: bool = False
 
 
 def open_recordable(path: str | os.PathLike[str], given: Given | None = None) -> Opened:
@@ -101,7 +109,10 @@ def open_recordable(path: str | os.PathLike[str], given: Given | None = None) ->
     if kind is None:
         what = "is no folder, archive or recording" if path.exists() else "does not exist"
         raise EncodepthError(f"{path} {what}")
-    return kind.open(path, given or Given())
+    given = given or Given()
+    if not kind.topics and (given.topics or given.within is not None or given.poses is not None):
+        raise InvalidSettingError(f"topics, their stamps and poses are a bag's; {path} is none")
+    return kind.open(path, given)
 
 
 def is_recordable(path: str | os.PathLike[str]) -> bool:
@@ -280,7 +291,14 @@ def _stat(path: Path) -> str:
     return f"{path.name} {found.st_size} {found.st_mtime_ns}"
 
 
+def _open_bag(path: Path, given: Given) -> Opened:
+    from .ros.source import open_bag
+
+    return open_bag(path, given)
+
+
 SOURCES: list[Kind] = [
+    Kind("ROS bag", is_bag, _open_bag, topics=True),
     Kind("recording", _is_recording, _open_recording),
     Kind("dataset", _is_dataset, _open_dataset),
 ]

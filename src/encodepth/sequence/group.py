@@ -11,7 +11,8 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
+from weakref import proxy
 
 import numpy as np
 
@@ -135,7 +136,9 @@ class DecodedGroup:
         run = self._run(number, i)
         start = run[0]
         if (number, start) not in self._runs:
-            self._runs[number, start] = (iter(run), self._planes(number, run))
+            # not by `self`: a cycle would keep the arrays of groups that nobody wants any more
+            planes = DecodedGroup._planes(cast(DecodedGroup, proxy(self)), number, run)
+            self._runs[number, start] = (iter(run), planes)
         places, planes = self._runs[number, start]
         while (number, i) not in self._done:
             try:
