@@ -10,8 +10,8 @@ import click
 
 from ..errors import EncodepthError
 from ..modalities import IMAGE, PLANES
-from .recording import FrameRange
 from .bags import bag_depth_option, decode_to_bag, is_bag_name
+from .recording import FrameRange
 from .shared import (
     NAMED_PLANE,
     PIPE,
