@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
 from .jobs import Outcome, Progress
+from .recording import chosen
 from .shared import Decorated, check_free
 
 _SUFFIXES = (".bag", ".mcap", ".db3")
@@ -105,7 +105,15 @@ def is_bag_name(name: str | None) -> bool:
 
 
 def decode_to_bag(
-    path: str, target: Path, kinds: tuple[str, ...], *, depth: str, **how: Any
+    path: str,
+    target: Path,
+    kinds: tuple[str, ...],
+    frames: slice,
+    *,
+    depth: str,
+    model: str,
+    force: bool,
+    quiet: bool,
 ) -> int:
     """Write a recording as a bag; return the exit status.
 
@@ -113,8 +121,11 @@ def decode_to_bag(
         path: the recording.
         target: the bag.
         kinds: modalities that are wanted.
+        frames: which of them.
         depth: "raw", "png" or "rvl".
-        **how: model, force, quiet.
+        model: weights to look into first.
+        force: whether a bag that is there is replaced.
+        quiet: whether nothing is said.
 
     Raises:
         EncodepthError: it is no recording or damaged, or the bag cannot be written.
@@ -122,18 +133,20 @@ def decode_to_bag(
     from ..io.ros.writing import write_bag
     from ..sequence.reader import Reader
 
-    check_free(target, force=how["force"], sources=[path])
-    with Reader(path, streams=kinds, model=how["model"]) as reader:
-        progress = Progress(len(reader), how["quiet"])
+    check_free(target, force=force, sources=[path])
+    with Reader(path, streams=kinds, model=model) as reader:
+        which = chosen(frames, len(reader))
+        progress = Progress(len(which), quiet)
         count = write_bag(
             reader,
             target,
             depth=depth,
-            overwrite=how["force"],
+            frames=reader[which.start : which.stop],
+            overwrite=force,
             progress=lambda _: progress.step(Outcome()),
         )
         progress.clear()
-        if not how["quiet"]:
+        if not quiet:
             click.echo(f"{path}: {count:,} frames in {target}", err=True)
         for problem in reader.problems:
             progress.fail(f"{path}: {problem}")

@@ -93,8 +93,10 @@ def command(
     if output is not None and is_bag_name(output):
         if len(files) != 1:
             raise click.UsageError(f"{output} is one bag, but there are several files")
-        how = {"model": model, "force": force, "quiet": quiet}
-        status = decode_to_bag(files[0], Path(output), kinds, depth=bag_depth, **how)
+        status = decode_to_bag(
+            files[0], Path(output), kinds, frames or slice(None), depth=bag_depth, model=model,
+            force=force, quiet=quiet,
+        )  # fmt: skip
         click.get_current_context().exit(status)
     if bag_depth != "raw":
         raise click.UsageError("--bag-depth is for a ROS bag, with -o NAME.mcap")

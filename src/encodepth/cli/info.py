@@ -29,6 +29,8 @@ def command(files: tuple[str, ...], as_json: bool) -> None:
     from ..io.ros.bag import is_bag
     from ..sequence.about import inspect_recording, is_recording
 
+    expanded = [one for path in files for one in ([path] if is_bag(path) else coded_files([path]))]
+
     def show(path: str) -> None:
         if path != PIPE and is_recording(head_of(path)):
             recording = inspect_recording(path, path)
@@ -41,7 +43,7 @@ def command(files: tuple[str, ...], as_json: bool) -> None:
         found = inspect(read_bytes(path), path)
         click.echo(found.json() if as_json else _text(found))
 
-    click.get_current_context().exit(attempt_all(coded_files(files), show))
+    click.get_current_context().exit(attempt_all(expanded, show))
 
 
 def summary(found: FileInfo) -> str:

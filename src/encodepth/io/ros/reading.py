@@ -7,29 +7,22 @@ once before, for a step that all of it can have.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from ...container.header import Camera, Value
-from ...errors import EncodepthError, InvalidImageError, InvalidSettingError
-from ...frame import MILLIMETRE, Frame, Intrinsics, Note, RgbdImage, check_unit
-from ..floats import SharedStep, to_steps
-from ..pair import ASSUMED, OPTION, UNKNOWN, Source
-from . import cameras
-from .bag import CAMERA_INFO, FLOAT, NS, Bag, Message
-from .images import ENCODINGS, Pixels, as_color
-from .poses import STATIC, Transforms, transform_topics
+from ...container.header import Value
+from ...errors import EncodepthError, InvalidImageError
+from ...frame import Frame, Intrinsics, Note, RgbdImage
+from ..floats import to_steps
+from ..pair import Source
+from .bag import NS, Bag, Message
+from .facts import gap, poses_of, seen_by, step_of, unit_of
+from .images import Pixels, as_color
 from .together import Set, Together
-from .topics import Choice, Pictures, choose, pixels_of
-
-_PEEK = 30  # messages of a topic that its rate is taken from
-_SENSOR = re.compile(r"^(/device_\d+/sensor_\d+)/")
-_UNITS = re.compile(r"/option/Depth[ _]Units/value$")
-_USUAL = 1 / 30  # seconds between frames, where there is but one message
+from .topics import Choice, choose, pixels_of
 
 
 @dataclass
@@ -100,20 +93,21 @@ class BagFrames:
     ) -> None:
         self.path, self.choice = bag.path, choice or choose(bag)
         self._held = self.choice.by_modality
-        self.said, self.doubts, self.counts = self.choice.said, list[str](), Counts()
+        self.said, self.counts = self.choice.said, Counts()
         self.total = sum(p.topic.count for p in self._held.values())
-        gaps = [_gap(bag, pictures) for pictures in self._held.values()]
+        gaps = [gap(bag, pictures) for pictures in self._held.values()]
         self.within = min(gaps) / 2 if within is None else within
         self.rate = 1 / gaps[0]
-        self.cameras: dict[str, Camera] = {}
-        self.camera_source = UNKNOWN
-        for kind, pictures in self._held.items():
-            self._find_camera(bag, kind, pictures)
-        self._unit, self.unit_source = _unit(bag, self._held.get("depth"), depth_unit)
-        self._step = self._find_step(bag, depth_step)
+        seen, depth = seen_by(bag, self._held), self._held.get("depth")
+        self.cameras, self.camera_source, self.doubts = seen.cameras, seen.source, seen.doubts
+        self._unit, self.unit_source = unit_of(bag, depth, depth_unit)
+        self._step, self._own_step = step_of(bag, depth, self._unit, depth_step), bool(depth_step)
         self.depth_unit = self._step or self._unit
-        self._poses = None if poses is None else self._find_poses(bag, *poses)
-        self._find_extrinsics(bag)
+        if self._step is not None:
+            words = f"{self.unit_source}; in steps of {self._step * 1000:g} mm"
+            self.unit_source = Source(words, self.unit_source.sure)
+        first = next(iter(self._held.values()))
+        self._poses = None if poses is None else poses_of(bag, first, *poses)
         self.like = self._blank(bag)
         self.metadata = self._facts(poses)
 
@@ -234,72 +228,6 @@ class BagFrames:
             raise InvalidImageError(f"{name} is {pixels.encoding}; expected depth of 16 or 32 bits")
         return raw, 0.0, pixels.notes
 
-    def _find_step(self, bag: Bag, asked: float | None) -> float | None:
-        """Return the step of float depth, None for whole numbers."""
-        pictures, self._own_step = self._held.get("depth"), asked is not None
-        if pictures is None:
-            return None
-        if not pictures.encoding.startswith("32FC1"):
-            if asked is not None:
-                raise InvalidSettingError(
-                    f"a depth step is for floats, and {pictures.name} holds {pictures.encoding}"
-                )
-            return None
-        if asked is not None:
-            check_unit(asked)
-            return asked
-        shared = _look_through(bag, pictures.name, self._unit)
-        self.unit_source = Source(
-            f"{self.unit_source}; in steps of {shared.step * 1000:g} mm", self.unit_source.sure
-        )
-        return shared.step
-
-    def _find_camera(self, bag: Bag, kind: str, pictures: Pictures) -> None:
-        names = {topic.name for topic in bag.topics if topic.type == CAMERA_INFO}
-        topic = next((n for n in cameras.info_topics(pictures.name) if n in names), None)
-        messages = [] if topic is None else bag.first(topic)
-        if not messages:
-            return
-        info = messages[0].body
-        rectified = cameras.is_rectified(pictures.name)
-        camera, doubt = cameras.from_info(info, rectified=rectified)
-        size = cameras.size_of(info)
-        if camera is not None and pictures.size is not None and size not in ((0, 0), pictures.size):
-            camera, doubt = None, f"is about pictures of {size[0]}x{size[1]}"
-        if doubt:
-            self.doubts.append(f"{topic}, the camera of {kind}, {doubt}")
-        if camera is None:
-            return
-        self.cameras[kind] = camera
-        if kind == "depth" or (kind == "color" and "depth" not in self.cameras):
-            self.camera_source = Source(f"{'P' if rectified else 'K'} of {topic}", not doubt)
-
-    def _find_poses(self, bag: Bag, fixed: str, camera: str) -> Transforms:
-        first = next(iter(self._held.values()))
-        return Transforms(bag, transform_topics(bag), fixed, camera or first.frame_id)
-
-    def _find_extrinsics(self, bag: Bag) -> None:
-        """Set where colour's camera sits beside depth's, where /tf_static says it."""
-        depth, color = self._held.get("depth"), self._held.get("color")
-        if depth is None or color is None or not {"depth", "color"} <= self.cameras.keys():
-            return
-        if depth.frame_id == color.frame_id:
-            return
-        static = [name for name in transform_topics(bag) if name.endswith(STATIC)]
-        try:
-            beside = Transforms(bag, static, depth.frame_id, color.frame_id)
-        except EncodepthError:
-            return
-        matrix = beside.at(0)
-        if matrix is None:
-            return
-        for kind, pose in (("depth", np.eye(4)), ("color", matrix)):
-            camera = self.cameras[kind]
-            numbers = (*pose[:3, :3].ravel().tolist(), *pose[:3, 3].tolist())
-            self.cameras[kind] = Camera(
-                camera.focal, camera.center, camera.distortion, camera.coefficients, numbers
-            )
-
     def _blank(self, bag: Bag) -> RgbdImage:
         arrays: dict[str, Any] = {}
         for kind, pictures in self._held.items():
@@ -346,51 +274,3 @@ def read_bag(
     """
     with Bag(path) as bag:
         return BagFrames(bag, choose(bag, color_topic, depth_topic, planes), **options)
-
-
-def _look_through(bag: Bag, topic: str, unit: float) -> SharedStep:
-    """Look at all float depth of a topic; what is broken or damaged is named when it is read."""
-    shared, messages = SharedStep(unit), bag.messages([topic])
-    while True:
-        try:
-            message = next(messages, None)
-            if message is None:
-                return shared
-            pixels = pixels_of(message)
-        except InvalidImageError:
-            continue
-        except EncodepthError:
-            return shared
-        if pixels.encoding == "32FC1":
-            shared.add(pixels.array)
-
-
-def _gap(bag: Bag, pictures: Pictures) -> float:
-    """Return the seconds from one picture of a topic to the next, as most are apart."""
-    stamps = np.array([message.stamp for message in bag.first(pictures.name, _PEEK)], np.int64)
-    apart = np.diff(stamps)
-    apart = apart[apart > 0]
-    return float(np.median(apart)) / NS if apart.size else _USUAL
-
-
-def _unit(bag: Bag, pictures: Pictures | None, asked: float | None) -> tuple[float, Source]:
-    """Return metres per 1 of a depth topic's numbers, and who says so."""
-    if pictures is None:
-        return MILLIMETRE, UNKNOWN
-    if asked is not None:
-        check_unit(asked)
-        return asked, OPTION
-    own = _SENSOR.match(pictures.name)
-    for topic in bag.topics if own else ():
-        assert own is not None
-        if topic.type == FLOAT and topic.name.startswith(own[1]) and _UNITS.search(topic.name):
-            unit = float(f"{float(bag.first(topic.name)[0].body.data):.7g}")
-            check_unit(unit)
-            return unit, Source(topic.name)
-    encoding = pictures.encoding.split(";")[0].strip()
-    if encoding == "32FC1":
-        return 1.0, Source("REP 118: 32FC1 is metres")
-    row = ENCODINGS.get(encoding)
-    if row is not None and row.kind == "depth":
-        return MILLIMETRE, Source("REP 118: 16UC1 is millimetres")
-    return MILLIMETRE, ASSUMED
