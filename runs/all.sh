@@ -40,6 +40,7 @@ line 25 "docs/data.md"                           runs.choices.mix_scenes -o resu
 line 20 "docs/training.md"                       runs.choices.optimiser_trial recipes/restore-color.toml --seconds 150 --arm "optimiser.kind=soap optimiser.lr=3e-3" --arm "optimiser.kind=soap optimiser.lr=6e-3" --arm "optimiser.kind=adam optimiser.lr=1.2e-3" --common 'data.train=[{kind = "photos", path = "cid22/training_*", versions = 8}]'
 line  5 "docs/models.md"                         runs.choices.runtimes --threads 1
 line 12 "docs/evaluation.md"                     runs.results.anchors
+line 10 "docs/ros.md"                            runs.results.adapters
 line  8 "README.md, docs/evaluation.md"          runs.results.default color
 line 15 "README.md, docs/depth.md"               runs.results.default depth
 line 20 "docs/log.md, the card of restore-color" runs.results.restored_color --sets val cid22

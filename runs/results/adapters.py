@@ -23,9 +23,6 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from rosbags.rosbag1 import Writer as Writer1
-from rosbags.rosbag2 import StoragePlugin
-from rosbags.rosbag2 import Writer as Writer2
 
 from encodepth import Reader, record
 from encodepth.evaluate.records import machine_header
@@ -91,6 +88,10 @@ def apart(work: Callable[..., Any], *args: Any) -> Any:
 
 def make(path: Path, name: str, count: int) -> None:
     """Write a bag as rosbags writes it."""
+    from rosbags.rosbag1 import Writer as Writer1
+    from rosbags.rosbag2 import StoragePlugin
+    from rosbags.rosbag2 import Writer as Writer2
+
     _, depth_form, color_form = BAGS[name]
     ros_1 = path.suffix == ".bag"
     store = definitions(ros_1=ros_1)
