@@ -7,7 +7,8 @@ data/sequences is recorded as one episode by the package itself, at its default 
 30 frames, and read back by it; and by encodepth with colour at the PSNR of LeRobot's default (the
 lowest quality that reaches it) and depth within 1 mm or exact. Errors are against the camera's own
 frames, over pixels that it measured, beyond 10 m included; a hole is kept if it is known as one.
-Times are CPU time of the process and all its threads, a frame. Writes results/lerobot.json.
+Times are CPU time of the process and all its threads, a frame; LeRobot's encoding is its
+`save_episode`, which reads the pictures that it had put on disk. Writes results/lerobot.json.
 """
 
 from __future__ import annotations
@@ -149,18 +150,15 @@ def of_lerobot(frames: Frames, groups: int | None) -> Row:
     )
     with tempfile.TemporaryDirectory() as place:
         root = Path(place) / "data"
-        start = time.process_time()
-        data = LeRobotDataset.create(
-            "a/b", FPS, features, root=root, streaming_encoding=True,
-            encoder_queue_maxsize=len(frames), **coders,
-        )  # fmt: skip
+        data = LeRobotDataset.create("a/b", FPS, features, root=root, **coders)
         for i, frame in enumerate(frames):
             assert frame.depth is not None
             data.add_frame({
                 COLOR: frame.color, DEPTH: frame.depth[..., None],
                 "action": np.array([i, 0], np.float32), "task": "look",
             })  # fmt: skip
-        data.save_episode()
+        start = time.process_time()
+        data.save_episode(parallel_encoding=False)
         data.finalize()
         encoding = time.process_time() - start
         sizes = {

@@ -12,7 +12,6 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -150,9 +149,7 @@ class LeRobot:
             color, depth.depth, depth.depth_unit, self.intrinsics, {}, depth.rounding, notes
         )
 
-    def _plane(
-        self, episode: int, plane: Plane, rows: list[dict[str, Any]]
-    ) -> Iterator[RgbdImage]:
+    def _plane(self, episode: int, plane: Plane, rows: list[dict[str, Any]]) -> Iterator[RgbdImage]:
         if not plane.video:
             own = (row[plane.key] for row in self._rows(episode, (plane.key,)))
             return pictures_of(own, self.path, depth_unit=plane.unit)
@@ -171,9 +168,7 @@ class LeRobot:
         row = self.episodes[episode]
         try:
             chunk, file = row[f"videos/{key}/chunk_index"], row[f"videos/{key}/file_index"]
-            name = self.info["video_path"].format(
-                video_key=key, chunk_index=chunk, file_index=file
-            )
+            name = self.info["video_path"].format(video_key=key, chunk_index=chunk, file_index=file)
             return float(row[f"videos/{key}/from_timestamp"]), self.path / name
         except (KeyError, AttributeError, TypeError):
             where = f"{self.path}: meta/episodes"
@@ -201,30 +196,38 @@ def is_lerobot(path: str | os.PathLike[str]) -> bool:
         return False
 
 
-def open_lerobot(
-    path: str | os.PathLike[str], *, intrinsics: Intrinsics | None = None
-) -> LeRobot:
+def open_lerobot(path: str | os.PathLike[str], *, intrinsics: Intrinsics | None = None) -> LeRobot:
     """Read what a LeRobot dataset says of itself.
 
     Raises:
         EncodepthError: it is none, of another version, or holds no pictures; or pyarrow is missing.
     """
     root = Path(path)
+    info = info_of(root)
+    planes, problems = _planes(root, info)
+    if not planes:
+        raise EncodepthError(f"{root} holds no pictures" + "".join(f"; {p}" for p in problems))
+    return LeRobot(
+        root, info, _views(planes), tuple(episodes_of(root)), tuple(problems), intrinsics
+    )
+
+
+def info_of(root: Path) -> dict[str, Any]:
+    """Return what `info.json` says.
+
+    Raises:
+        EncodepthError: there is none, or it is of another version.
+    """
     if not is_lerobot(root):
         raise EncodepthError(f"{root} is no LeRobot dataset: no {INFO} with codebase_version")
-    info = json.loads((root / INFO).read_text(encoding="utf-8"))
+    info: dict[str, Any] = json.loads((root / INFO).read_text(encoding="utf-8"))
     version = str(info["codebase_version"])
     if not version.startswith("v3."):
         raise EncodepthError(
             f"{root} is of LeRobot's version {version}; this build reads v3.x (the package "
             "lerobot converts older ones)"
         )
-    planes, problems = _planes(root, info)
-    if not planes:
-        raise EncodepthError(f"{root} holds no pictures" + "".join(f"; {p}" for p in problems))
-    return LeRobot(
-        root, info, _views(planes), tuple(_episodes(root)), tuple(problems), intrinsics
-    )
+    return info
 
 
 def _planes(root: Path, info: dict[str, Any]) -> tuple[list[Plane], list[Problem]]:
@@ -328,8 +331,12 @@ def _time(row: dict[str, Any], fps: float) -> int:
     return round(row["frame_index"] * _NS / fps) if near else round(seconds * _NS)
 
 
-def _episodes(root: Path) -> list[dict[str, Any]]:
-    """Read the table of episodes, without its statistics."""
+def episodes_of(root: Path) -> list[dict[str, Any]]:
+    """Read the table of episodes, without its statistics.
+
+    Raises:
+        EncodepthError: it is missing or damaged, or pyarrow is missing.
+    """
     pq = need("pyarrow.parquet")
     rows: list[dict[str, Any]] = []
     files = sorted((root / "meta" / "episodes").rglob("*.parquet"))

@@ -114,6 +114,23 @@ class Reader:
         ]
         return min(held)[1]
 
+    def plane(self, number: int, name: str) -> np.ndarray | None:
+        """Return one modality of a frame, decoding no more than that needs.
+
+        Args:
+            number: of the frame.
+            name: "color", "depth", or a further plane; whatever `streams` says.
+
+        Returns:
+            The array, which is the reader's own, or None where the frame has none.
+
+        Raises:
+            IndexError: the recording has no such frame.
+            CorruptFileError: it is damaged.
+        """
+        found = self._file.find(number)
+        return self._planes(number, found, (name,)).get(name)
+
     def time(self, number: int) -> int:
         """Return a frame's time in ns, without decoding it.
 
@@ -193,10 +210,19 @@ class Reader:
 
     def _frame(self, number: int) -> Frame:
         found = self._file.find(number)
-        group = self._group(found)
-        i = number - self._file.chunks[found].first
+        held = self._planes(number, found, self._wanted)
+        planes = {name: array for name, array in held.items() if name in PLANES}
+        coded = self._group(found).chunk.frames[number - self._file.chunks[found].first]
+        image = RgbdImage(
+            held.get("color"), held.get("depth"), self.depth_unit, self.intrinsics, planes
+        )
+        return Frame(image, coded.time, _pose(coded.pose), number)
+
+    def _planes(self, number: int, found: int, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+        """Return those planes of a frame that it has; `found` is the chunk it is in."""
+        group, i = self._group(found), number - self._file.chunks[found].first
         try:
-            arrays = {name: group.plane(modality(name).number, i) for name in self._wanted}
+            arrays = {name: group.plane(modality(name).number, i) for name in names}
         except CorruptFileError as error:
             raise CorruptFileError(f"frame {number}: {error}") from None
         finally:
@@ -204,12 +230,7 @@ class Reader:
         held = {name: array for name, array in arrays.items() if array is not None}
         if "depth" in held and (held["depth"] == INVALID).any():  # a far pixel, no hole
             held["depth"] = np.minimum(held["depth"], np.uint16(INVALID - 1))
-        planes = {name: array for name, array in held.items() if name in PLANES}
-        coded = group.chunk.frames[i]
-        image = RgbdImage(
-            held.get("color"), held.get("depth"), self.depth_unit, self.intrinsics, planes
-        )
-        return Frame(image, coded.time, _pose(coded.pose), number)
+        return held
 
     def _group(self, number: int) -> DecodedGroup:
         """Return a chunk at work, from those that are kept or from the file."""

@@ -7,9 +7,10 @@
 Only this package and those that train import torch; nothing else of encodepth needs it.
 """
 
+from .lerobot import LeRobot
 from .recordings import Recordings
 from .samples import Form
 from .stream import Stream
 from .webdataset import Decoder
 
-__all__ = ["Decoder", "Form", "Recordings", "Stream"]
+__all__ = ["Decoder", "Form", "LeRobot", "Recordings", "Stream"]
