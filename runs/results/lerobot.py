@@ -8,7 +8,8 @@ data/sequences is recorded as one episode by the package itself, at its default 
 lowest quality that reaches it) and depth within 1 mm or exact. Errors are against the camera's own
 frames, over pixels that it measured, beyond 10 m included; a hole is kept if it is known as one.
 Times are CPU time of the process and all its threads, a frame; LeRobot's encoding is its
-`save_episode`, which reads the pictures that it had put on disk. Writes results/lerobot.json.
+`save_episode`, which reads the pictures that it had put on disk. Writes results/lerobot.json and
+the table of docs/lerobot.md.
 """
 
 from __future__ import annotations
@@ -25,13 +26,25 @@ import numpy as np
 
 from encodepth import Reader, RgbdImage, Writer
 
-from ..common import DATA, RESULTS, frames_of, keep, options, progress, show
+from ..common import DATA, RESULTS, ROOT, fill_page, frames_of, keep, options, progress, show
 
 SEQUENCES = {
     "office": "val/realsense_taeyoung_office",
     "static": "val/realsense_articulation_static",
     "rendered": "test/aug_icl_nuim_livingroom1_clean",
 }
+WORDS = {
+    "office": "office, hand-held RealSense",
+    "static": "table, still RealSense, 1280x720",
+    "rendered": "living room, rendered",
+}
+PAGE = ROOT / "docs" / "lerobot.md"
+MARK = "<!-- runs/results/lerobot.py -->"
+HEAD = (
+    "| sequence | codec | kB a frame | of LeRobot's | colour, dB | depth RMSE within 10 m, largest "
+    "error, mm | holes kept | encode, decode, ms |",
+    "|---|---|---|---|---|---|---|---|",
+)
 FPS = 30
 COLOR, DEPTH = "observation.images.cam", "observation.images.cam_depth"
 BAR = 0.30  # of the bytes of LeRobot's default
@@ -100,6 +113,23 @@ def main() -> None:
             progress(rows[-1])
     show([{k: v for k, v in row.items() if k != "sizes"} for row in rows])
     keep(args.output, {"bar": BAR, "rows": rows})
+    if args.output == RESULTS / "lerobot.json":
+        fill_page(PAGE, MARK, [*HEAD, *map(_line, rows)])
+
+
+def _line(row: Row) -> str:
+    holes = f"{row['holes_kept'] / row['holes']:.0%}" if row["holes"] else "none to keep"
+    cells = (
+        WORDS[row["sequence"]],
+        f"{row['codec']}, {row['setting']}",
+        f"{row['bytes_a_frame'] / 1000:.1f}",
+        f"{row['ratio']:.2f}",
+        f"{row['color_psnr']:.1f}",
+        f"{row['within_10m_rmse_mm']:.2f}, {row['depth_max_mm']:,}",
+        holes.replace("%", " %"),
+        f"{row['encode_ms']:.0f}, {row['decode_ms']:.0f}",
+    )
+    return f"| {' | '.join(cells)} |"
 
 
 def measured(frames: Frames) -> Iterator[Row]:
