@@ -31,7 +31,6 @@ from encodepth.torch import Recordings, Stream
 from ..common import DATA, RESULTS, ROOT, fill_page, frames_of, keep, need, options, progress, show
 
 KEYS = ("color", "depth", "valid", "time", "index")
-RUNS = 2
 PAGE = ROOT / "docs" / "loaders.md"
 MARK = "<!-- runs/machines/bench_loader.py -->"
 HEAD = ("| source | order | workers | frames a second | of CPU time |", "|---|---|---|---|---|")
@@ -63,6 +62,7 @@ def main() -> None:
     folder = DATA / "sequences" / "val" / "realsense_taeyoung_office"
     parser = options(__doc__, output=RESULTS / "bench_loader.json", data=folder)
     parser.add_argument("--frames", type=int, default=60, help="the sequence goes back and forth")
+    parser.add_argument("--passes", type=int, default=2, help="of which the best counts")
     args = parser.parse_args()
     need(args.data)
     torch.set_num_threads(1)
@@ -84,7 +84,7 @@ def main() -> None:
                 if order == "stream" and not isinstance(data, Recordings):
                     continue
                 for workers in (1, 2):
-                    passes = [_speeds(data, order, workers) for _ in range(RUNS)]
+                    passes = [_speeds(data, order, workers) for _ in range(args.passes)]
                     clock, cpu = (max(speeds) for speeds in zip(*passes, strict=True))
                     rows.append({
                         "source": name, "order": order, "workers": workers,
@@ -93,7 +93,10 @@ def main() -> None:
                     })  # fmt: skip
                     progress(rows[-1])
     show(rows)
-    keep(args.output, {"frames": args.frames, "load": os.getloadavg()[0], "rows": rows})
+    keep(
+        args.output,
+        {"frames": args.frames, "passes": args.passes, "load": os.getloadavg()[0], "rows": rows},
+    )
     if args.output == RESULTS / "bench_loader.json":
         lines = [f"| {' | '.join(str(cell) for cell in row.values())} |" for row in rows]
         fill_page(PAGE, MARK, [*HEAD, *lines])
