@@ -161,6 +161,22 @@ def test_the_command_makes_a_recording_an_episode_beside_copies(tree, made):
     assert "was made of other data or settings; use -f or another" in done.stderr
 
 
+def test_an_episode_is_something_that_can_be_recorded(tree):
+    from encodepth.io.recordings import Given, open_recordable
+
+    found, problems = open_recordable(tree)
+    assert [(one.name, one.count) for one in found] == [
+        ("top/episode-000000", 4), ("top/episode-000001", 3)
+    ]  # fmt: skip
+    assert not problems
+    assert "use_log" in found[1].words
+    frames = list(found[1].read(range(1, 3)))
+    assert [frame.time for frame in frames] == [round(i * NS / FPS) for i in (1, 2)]
+    assert np.array_equal(frames[0].image.depth, Codes().steps[depth_of(1, 1)])
+    with pytest.raises(InvalidSettingError, match="rate has no meaning for LeRobot"):
+        open_recordable(tree, Given(rate=5))
+
+
 def test_parquet_is_copied_without_its_pictures(packages, tmp_path):
     import pyarrow.parquet as pq
 

@@ -237,9 +237,7 @@ def command(
         refuse_bag_options()
         whole = kind_of(pictures)
         if whole is not None:
-            context.exit(
-                encode_whole(whole, pictures, batch, depth_unit=unit, camera=intrinsics)
-            )
+            context.exit(encode_whole(whole, pictures, batch, depth_unit=unit, camera=intrinsics))
         context.exit(encode_folders(pictures, batch, depth_unit=unit, camera=intrinsics))
     if _is_recording(pictures):
         if len(pictures) > 1:
