@@ -49,6 +49,7 @@ line 60 "README.md, docs/format-v2.md"           runs.results.groups
 line  7 "docs/evaluation.md"                     runs.results.colormap
 line  1 "docs/data.md"                           runs.results.scenes
 line 95 "docs/experiment.md"                     runs/results/thesis.sh
+line 10 "docs/lerobot.md"                        runs.results.lerobot
 line 10 "README.md, docs/depth.md"               runs.gates.check_promises
 line 10 "docs/format.md"                         runs.gates.check_machines
 line  1 "docs/models.md"                         runs.gates.check_rates
@@ -63,6 +64,7 @@ line  6 "docs/thesis.md"                         runs.machines.profile
 line 10 "docs/tcm.md"                            runs.machines.bench_tcm --openvino
 line  2 "docs/training.md"                       runs.machines.bench_train recipes/base-color.toml -o results/train_speed.jsonl
 line 10 "README.md, docs/depth.md"               runs.machines.bench_exact ../shared/data results/bench_exact.json --slow
+line  5 "docs/loaders.md"                        runs.machines.bench_loader
 line  1 "README.md"                              runs.machines.time_main
 line  1 "docs/architecture.md"                   runs.results.house 78b6c1c
 line  2 "the page of measurements"               runs/results/report.sh

@@ -25,6 +25,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("info", "sequence"),
     ("io",),
     ("scenes",),
+    ("torch",),
     ("train",),
     ("evaluate",),
     ("view",),

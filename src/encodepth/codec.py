@@ -27,6 +27,7 @@ from .frame import INVALID, Note, RgbdImage
 from .learned.models import Models
 from .metrics import DepthErrors, depth_errors
 from .modalities import IMAGE, NAMES, PLANES, modality
+from .packing import view
 from .plan import LOSSY, plan
 from .references import Seen
 from .search import Setting, depth_about, depth_within, file_within
@@ -346,12 +347,12 @@ def as_bytes(data: Any) -> bytes:
     """
     if isinstance(data, bytes):
         return data
-    try:
-        return memoryview(data).cast("B").tobytes()
-    except TypeError:
+    found = view(data)
+    if found is None:
         raise InvalidSettingError(
             f"a file is bytes or bytes-like; got {type(data).__name__} (read the file first)"
-        ) from None
+        )
+    return found.tobytes()
 
 
 def facts_of(stream: Stream) -> Facts:

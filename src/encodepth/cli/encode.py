@@ -227,6 +227,7 @@ def command(
             raise click.UsageError("nothing to encode; name folders of pairs")
         check(settings, IMAGE)
         from .many import Batch, encode_folders
+        from .whole import encode_whole, kind_of
 
         batch = Batch(
             Path(out_dir), settings, model, device, force, jobs, as_json, quiet, stop,
@@ -234,6 +235,9 @@ def command(
         )  # fmt: skip
         _refuse_recordings(frames, rate, live, target_bitrate)
         refuse_bag_options()
+        whole = kind_of(pictures)
+        if whole is not None:
+            context.exit(encode_whole(whole, pictures, batch, depth_unit=unit, camera=intrinsics))
         context.exit(encode_folders(pictures, batch, depth_unit=unit, camera=intrinsics))
     if _is_recording(pictures):
         if len(pictures) > 1:

@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
@@ -310,6 +310,12 @@ class Notes:
         from ..io.check import count_notes
 
         count_notes(self.counted, notes)
+
+    def merge(self, counted: Mapping[str, tuple[int, int]]) -> None:
+        """Add what was counted elsewhere: what was changed -> (pictures, pixels)."""
+        for what, (pictures, pixels) in counted.items():
+            before = self.counted.get(what, (0, 0))
+            self.counted[what] = before[0] + pictures, before[1] + pixels
 
     def say(self) -> None:
         """Print a line for each kind of change."""

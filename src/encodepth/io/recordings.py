@@ -21,6 +21,7 @@ from ..sequence.about import is_recording
 from ..sequence.reader import Reader
 from .dataset import open_dataset
 from .found import PairBy, Problem
+from .lerobot import is_lerobot
 from .pair import OPTION, Pair, Source
 from .ros.bag import is_bag
 from .words import camera_words, sequence_words, unit_words
@@ -297,8 +298,15 @@ def _open_bag(path: Path, given: Given) -> Opened:
     return open_bag(path, given)
 
 
+def _open_lerobot(path: Path, given: Given) -> Opened:
+    from .lerobot_record import open_episodes
+
+    return open_episodes(path, given)
+
+
 SOURCES: list[Kind] = [
     Kind("ROS bag", is_bag, _open_bag, topics=True),
+    Kind("LeRobot dataset", is_lerobot, _open_lerobot),
     Kind("recording", _is_recording, _open_recording),
     Kind("dataset", _is_dataset, _open_dataset),
 ]

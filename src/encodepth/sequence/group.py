@@ -108,14 +108,21 @@ class DecodedGroup:
     """A chunk whose planes are decoded when they are asked for, each track in order, once.
 
     Several threads may ask at once.
+
+    Attributes:
+        bytes: of payloads, and of the planes that are decoded so far.
     """
 
     chunk: chunk.Chunk
     header: Header
     models: Any
+    bytes: int = field(init=False, default=0)
     _done: dict[tuple[int, int], np.ndarray] = field(init=False, default_factory=dict)
     _runs: dict[tuple[int, int], Any] = field(init=False, default_factory=dict)
     _lock: threading.RLock = field(init=False, default_factory=threading.RLock)
+
+    def __post_init__(self) -> None:
+        self.bytes = sum(len(s.payload) for frame in self.chunk.frames for s in frame.streams)
 
     def plane(self, number: int, i: int) -> np.ndarray | None:
         """Return a modality's plane of the i-th frame, None where the frame has none.
@@ -147,6 +154,7 @@ class DecodedGroup:
                 self._runs.pop((number, start), None)
                 raise
             self._done[number, place] = plane
+            self.bytes += plane.nbytes
 
     def _run(self, number: int, i: int) -> list[int]:
         """Return the places of a track's frames that belong together, the i-th among them."""
