@@ -27,7 +27,9 @@ _OTHERS = (  # keys that begin so: what the file is
 _TOLERANCE = 1e-4  # of a constant
 
 
-def from_public(state: Mapping[str, Tensor], where: str = "the checkpoint") -> tuple[TcmConfig, State]:
+def from_public(
+    state: Mapping[str, Tensor], where: str = "the checkpoint"
+) -> tuple[TcmConfig, State]:
     """Return the row that public weights are of, and its parameters under our names.
 
     Args:
