@@ -53,6 +53,8 @@ def command(name: str | None, check: bool, as_json: bool) -> None:
 
     records = {record.name: record for record in list_models()}
     if name is not None:
+        if as_json and name not in records and Path(name).is_file():
+            raise click.UsageError("--json describes installed models, and NAME is a file")
         records = {name: records.get(name) or _record_of_file(name)}
     if not records:
         raise ModelNotFoundError("no model is installed; learned streams need one, others do not")
