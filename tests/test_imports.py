@@ -40,13 +40,14 @@ WITHIN: dict[str, tuple[tuple[str, ...], ...]] = {  # the same direction inside 
     "thesis": (
         ("__init__", "bound", "derived", "rows", "tables", "colormap", "slices"),
         ("gdn", "swin", "prior"),
-        ("resample", "conditional"),
+        ("resample", "conditional", "grey"),
+        ("public_names", "public_file"),
         ("blocks", "fusion", "swatten"),
         ("nets",),
         ("tcm",),
-        ("weights", "random", "openvino"),
+        ("weights", "random", "openvino", "public"),
         ("model", "start", "painted"),
-        ("task", "cost", "sections", "maps"),
+        ("task", "cost", "sections", "maps", "importing"),
     ),
     "evaluate": (
         ("__init__", "records", "frames", "plane", "coders", "counting", "timing"),

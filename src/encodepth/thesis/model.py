@@ -61,6 +61,9 @@ class TcmModel:
         """Modalities that it codes."""
         return (self.kind,)
 
+    def open_all(self) -> None:
+        """Nothing is left to open: weights are loaded whole."""
+
     def use_low_precision(self, on: bool) -> None:
         """Run g_a and g_s in bfloat16, or not; symbols stay those of the float32 entropy model."""
         self.model.use_bfloat16(on)

@@ -18,9 +18,11 @@ from .tcm import TCM
 FORMAT = "encodepth-tcm-1"
 
 
-def save_tcm(path: str | Path, model: TCM) -> None:
-    """Write a model with the tables it has, atomically."""
+def save_tcm(path: str | Path, model: TCM, *, origin: str = "") -> None:
+    """Write a model with the tables it has, atomically; `origin` says where weights come from."""
     metadata = {"format": FORMAT, "config": json.dumps(dataclasses.asdict(model.config))}
+    if origin:
+        metadata["origin"] = origin
     state = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
     write_file(path, safetensors.torch.save(state, metadata))
 

@@ -26,12 +26,13 @@ class Model:
         family: "base", the default model, "restore", the network that restores AV1's depth,
             "restore-color", the one that restores its colour, or "tcm", the thesis's.
         size: base: "default" or "tiny".
-        row: tcm: a row of `thesis.rows`, "-small" or "-light" after it varies it.
+        row: tcm: a row of `thesis.rows`, "-small" or another of its variants after it varies it.
         init: checkpoint or weights whose tensors training starts from; "{lmbda}" in the path is
             replaced by the lambda being trained. For tcm's convolutional fusion it is the trained
-            baseline, which is then frozen (thesis section 3.5).
+            baseline, which is then frozen (thesis section 3.5). For tcm it may be a checkpoint of
+            the public LIC-TCM code, and weights of colour start a row of depth.
         grow: tcm: `init` may be of a plainer row: what it lacks starts at zero where it is input
-            channels of a convolution, else fresh.
+            channels of a convolution, at weighing nothing where it is gated prompts, else fresh.
         frozen: tensors whose name starts with one of these are not trained.
     """
 
