@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import arrays
 
 from encodepth.codings.exact import (
     FAST_EFFORT,
-    _fewest,
+    merged_values,
     _prove,
     bound_of_rmse,
     decode_depth,
@@ -42,7 +42,7 @@ def test_color_comes_back(color):
 @given(st.sets(st.integers(1, 65535), min_size=1, max_size=40), st.integers(1, 3000))
 def test_merged_values_stay_near_and_no_choice_has_fewer(values, error):
     ordered = np.array(sorted(values))
-    merged = _fewest(ordered, error)[ordered].astype(int)
+    merged = merged_values(ordered, error)[ordered].astype(int)
     assert np.abs(merged - ordered).max() <= error
     apart = [ordered[0]]  # values pairwise more than 2 error apart each need their own
     for value in ordered:
