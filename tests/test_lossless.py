@@ -8,11 +8,11 @@ from hypothesis.extra.numpy import arrays
 
 from encodepth.codings.exact import (
     FAST_EFFORT,
-    merged_values,
     _prove,
     bound_of_rmse,
     decode_depth,
     encode_depth,
+    merged_values,
 )
 from encodepth.codings.jpegxl import decode_frame, encode_frame
 from encodepth.errors import CorruptFileError, EncodepthError

@@ -1,6 +1,7 @@
 """Exact and bounded depth over time: every picture comes back, from anywhere, never larger."""
 
 import io
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -138,10 +139,8 @@ def test_damage_is_reported_or_gives_a_plane_never_a_crash():
         payload[rng.integers(len(payload))] ^= 1 << int(rng.integers(8))
         broken = list(coded)
         broken[which] = Coded(bytes(payload))
-        try:
+        with suppress(CorruptFileError):
             assert len(decoded(broken, planes[0].shape)) == len(planes)
-        except CorruptFileError:
-            pass
 
 
 @pytest.mark.parametrize("cut", [0, 1, 5, -1])

@@ -26,7 +26,6 @@ from .surface_predict import (
     PAD,
     UNIT,
     Place,
-    Trail,
     around,
     blend,
     guesses,
@@ -50,7 +49,7 @@ _STAYED_ROWS = _TIME_ROWS + SET  # of what stayed,
 _HOLE_ROWS = _STAYED_ROWS + 3 * 64  # and of holes
 _ALL_ROWS = _HOLE_ROWS + 3 * 64
 
-_CALM = 2  # of four neighbours that stayed, for a pixel to be asked
+_CALM = 4  # of four neighbours that stayed, for a pixel to be asked
 _BITS = np.array([k.bit_length() for k in range(512)], np.int64)
 
 
@@ -90,16 +89,6 @@ def _next_plane(s: Inter, coder: np.ndarray, data: np.ndarray) -> Inter:
     state = s.state._replace(trail=trail(width), mixer=mixer)
     s.late[:], s.same[:] = 0, 0
     return s._replace(state=state)
-
-
-def copy_of(s: Inter) -> Inter:
-    """Return all that is known, to go on from twice."""
-    state = s.state._replace(
-        trail=Trail(*(array.copy() for array in s.state.trail)),
-        mixer=Mixer(*(array.copy() for array in s.state.mixer)),
-    )
-    kept = Before(*(array.copy() for array in s.before))
-    return Inter(state, s.late.copy(), s.same.copy(), kept)
 
 
 def encode_next(

@@ -1,10 +1,11 @@
 """Exact or bounded depth over time: a plane coded alone, and what follows it.
 
 A group has one sorted list of values, so a pixel's place in it means the same in every picture.
-Within a bound the list holds merged values, and a pixel may keep the value it had while that stays
-within the bound ("hold"): before a still camera nearly all do, before a moving one that only adds
-noise, so it is tried on the group's second picture. A group whose pictures are smaller coded alone
-is coded so: nothing is larger than stills. docs/format-v2.md defines the bytes.
+Within a bound the list holds merged values. Those of a still camera's pixels flicker between two
+where noise crosses an interval's end, so some of the bound may be kept from merging: a pixel holds
+the value that it had while that stays within the bound. That costs a longer list, so it is tried on
+the first pictures. A group whose pictures are smaller alone is coded so: none is larger than stills.
+Depth that repeats costs one decision a pixel (`inter.py`). docs/format-v2.md defines the bytes.
 """
 
 from __future__ import annotations
@@ -23,8 +24,10 @@ from .exact import facts, merged_values, prove, values_of
 
 __all__ = ["decode_group", "encode_group", "facts"]
 
-_MOVING, _STILL = 0.3, 0.8  # of pixels stayed: below, none is asked whether it did; above, all are
-_HELD = 0.3  # of pixels could keep their value: from here on that is tried
+_STILL = 0.4  # of pixels stayed: from here on it is tried to let them say so
+_SLACKS = (0.2, 0.4)  # of the bound that are tried to be kept from merging,
+_LESS = 0.75  # where that many of the pixels that change, or fewer, still do
+_TRIED = 3  # pictures that are coded to try a way
 _SHORT = 4  # pictures of a group of which all are coded alone, too, to compare,
 _ALL_EFFORT = 8  # as from this effort on; else
 _CLEAR = 0.985  # of the bytes of a few stills is clear enough
@@ -81,32 +84,27 @@ def _stills_are_smaller(payloads: list[bytes], planes: Sequence[np.ndarray], ask
 
 
 class _Way(NamedTuple):
-    """How a picture is coded."""
+    """How a group is coded."""
 
-    hold: bool  # whether pixels keep their value while it stays within the bound
-    asking: bool  # whether pixels may say that they stayed
+    asking: bool  # whether pixels may say that they stayed, in pictures where many did
+    slack: int = 0  # steps of the bound that are kept from merging, for values to be held in
 
 
 def _encode(planes: Sequence[np.ndarray], error: int) -> list[bytes] | None:
     """Code a group, which is decoded while it is coded; return None where it is noise."""
-    values, levels = _levels(planes, error)
-    if not len(values):
-        return [blob(b""), *[b""] * (len(planes) - 1)]
-    encoder, decoder = _Encoder(planes[0].shape, values), _Decoder(planes[0].shape)
-    payloads, proofs, way = [], [], _Way(False, False)
+    ways = _ways(planes, error)
+    if len(ways) > 1:
+        costs = [_cost(planes, error, way) for way in ways]
+        ways = [ways[int(np.argmin(costs))]]
+    encoder, decoder = _Encoder(planes, error, ways[0]), _Decoder(planes[0].shape)
 
     def prove_next(payload: bytes, plane: np.ndarray) -> None:
         prove(plane, decoder.decode(payload), error)
 
+    payloads, proofs = [], []
     with ThreadPoolExecutor(1) as pool:
-        for i, plane in enumerate(planes):
-            merged = levels[plane]
-            held = encoder.held(plane, merged, error) if i and error else merged
-            if i == 1:
-                way = encoder.best(merged, held)
-            chosen = held if way.hold else merged
-            asking = encoder.asking(chosen)
-            payload = encoder.encode(chosen, asking[0] if len(asking) == 1 else way.asking)
+        for plane in planes:
+            payload = encoder.encode(plane)
             if payload is None:
                 return None
             payloads.append(payload)
@@ -116,69 +114,84 @@ def _encode(planes: Sequence[np.ndarray], error: int) -> list[bytes] | None:
     return payloads
 
 
-def _levels(planes: Sequence[np.ndarray], error: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the values of a group after merging, sorted, without 0, and what each becomes."""
+def _ways(planes: Sequence[np.ndarray], error: int) -> list[_Way]:
+    """Return the ways that can be best, from how much of the second picture stayed."""
+    values = _values_of(planes)
+    stayed = _stayed(planes, error, values, 0)
+    ways = [_Way(False)]
+    if stayed >= _STILL:
+        ways.append(_Way(True))
+    for share in _SLACKS:
+        slack = round(error * share)
+        if slack and 1 - _stayed(planes, error, values, slack) < _LESS * (1 - stayed):
+            ways.append(_Way(True, slack))
+    return list(dict.fromkeys(ways))
+
+
+def _cost(planes: Sequence[np.ndarray], error: int, way: _Way) -> float:
+    """Return how many bytes a group takes about, from its first pictures."""
+    encoder = _Encoder(planes, error, way)
+    sizes = []
+    for plane in planes[:_TRIED]:
+        payload = encoder.encode(plane)
+        if payload is None:
+            return float("inf")
+        sizes.append(len(payload))
+    return sizes[0] + (len(planes) - 1) * float(np.mean(sizes[1:]))
+
+
+def _values_of(planes: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the values of a group, sorted, without 0."""
     seen = np.zeros(65536, bool)
     for plane in planes:
         seen[values_of(plane)] = True
     seen[0] = False
-    used = np.flatnonzero(seen)
-    levels = merged_values(used, error) if error else np.arange(65536, dtype=np.uint16)
-    return np.unique(levels[used]), levels
+    return np.flatnonzero(seen)
+
+
+def _stayed(planes: Sequence[np.ndarray], error: int, values: np.ndarray, slack: int) -> float:
+    """Return the share of pixels of the second picture that have the first one's value."""
+    levels = merged_values(values, error - slack)
+    last = levels[planes[0]]
+    return float(np.mean(_held(planes[1], levels[planes[1]], last, error) == last))
+
+
+def _held(plane: np.ndarray, merged: np.ndarray, last: np.ndarray, error: int) -> np.ndarray:
+    """Return the merged plane, with last values kept where they are within the bound."""
+    off = np.maximum(plane, last) - np.minimum(plane, last)
+    return np.where((off <= error) & (plane > 0) & (last > 0), last, merged)
 
 
 class _Encoder:
-    """Codes the pictures of a group one after the other.
+    """Codes the pictures of a group one after the other."""
 
-    Args:
-        shape: of all of them.
-        values: that occur in them, sorted, without 0.
-    """
-
-    def __init__(self, shape: tuple[int, int], values: np.ndarray) -> None:
-        self.shape, self.values = shape, values
+    def __init__(self, planes: Sequence[np.ndarray], error: int, way: _Way) -> None:
+        values = _values_of(planes)
+        self._error, self._way = error, way
+        self._levels = merged_values(values, error - way.slack)
+        self._values = np.unique(self._levels[values])
         self._place = np.zeros(65536, np.int32)
-        self._place[values] = np.arange(1, len(values) + 1)
-        self._last = np.zeros(shape, np.uint16)
+        self._place[self._values] = np.arange(1, len(self._values) + 1)
+        self._last: np.ndarray | None = None
         self._known: Any = None  # inter.Inter
 
-    def held(self, plane: np.ndarray, merged: np.ndarray, error: int) -> np.ndarray:
-        """Return the merged plane, with last values kept where they are within the bound."""
-        last = self._last
-        off = np.maximum(plane, last) - np.minimum(plane, last)
-        return np.where((off <= error) & (plane > 0) & (last > 0), last, merged)
-
-    def asking(self, plane: np.ndarray) -> list[bool]:
-        """Return whether pixels should say that they stayed, or both where only trying tells."""
-        stayed = float(np.mean(plane == self._last))
-        return [False] if stayed < _MOVING else [True] if stayed > _STILL else [False, True]
-
-    def best(self, merged: np.ndarray, held: np.ndarray) -> _Way:
-        """Return the way that makes a picture smallest; nothing of it is kept."""
-        ways = [_Way(False, asking) for asking in self.asking(merged)]
-        if np.mean(held == self._last) >= _HELD and not np.array_equal(held, merged):
-            ways += [_Way(True, asking) for asking in self.asking(held)]
-        from .inter import copy_of  # numba
-
-        known, last = self._known, self._last
-        sizes = []
-        for way in ways if len(ways) > 1 else []:
-            self._known = copy_of(known)
-            payload = self.encode(held if way.hold else merged, way.asking)
-            sizes.append(float("inf") if payload is None else len(payload))
-            self._known, self._last = known, last
-        return ways[int(np.argmin(sizes))] if sizes else ways[0]
-
-    def encode(self, plane: np.ndarray, asking: bool) -> bytes | None:
+    def encode(self, plane: np.ndarray) -> bytes | None:
         """Code the next picture; return None where it is noise."""
         from .inter import encode_next  # numba
         from .value_list import encode_values
 
-        head = bytes([asking])
-        if self._known is None:
-            head = blob(encode_values(self.values))
-        coded, self._known = encode_next(self._known, self._place[plane], len(self.values), asking)
-        self._last = plane
+        merged, head, asking = self._levels[plane], b"", False
+        if self._last is None:
+            head = blob(encode_values(self._values) if len(self._values) else b"")
+        elif len(self._values):
+            merged = _held(plane, merged, self._last, self._error)
+            asking = self._way.asking and bool(np.mean(merged == self._last) >= _STILL)
+            head = bytes([asking])
+        self._last = merged
+        if not len(self._values):
+            return head
+        places, top = self._place[merged], len(self._values)
+        coded, self._known = encode_next(self._known, places, top, asking)
         return None if coded is None else head + coded
 
 
