@@ -4,7 +4,7 @@ A group has one sorted list of values, so a pixel's place in it means the same i
 Within a bound the list holds merged values. Those of a still camera's pixels flicker between two
 where noise crosses an interval's end, so some of the bound may be kept from merging: a pixel holds
 the value that it had while that stays within the bound. That costs a longer list, so it is tried on
-the first pictures. A group whose pictures are smaller alone is coded so: none is larger than stills.
+the first pictures. A group whose pictures are smaller alone is coded so; none exceeds its stills.
 Depth that repeats costs one decision a pixel (`inter.py`). docs/format-v2.md defines the bytes.
 """
 
