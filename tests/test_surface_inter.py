@@ -143,13 +143,23 @@ def test_damage_is_reported_or_gives_a_plane_never_a_crash():
             assert len(decoded(broken, planes[0].shape)) == len(planes)
 
 
-@pytest.mark.parametrize("cut", [0, 1, 5, -1])
-def test_a_cut_payload_is_reported(cut):
+def test_damage_in_a_recording_is_an_error_for_every_picture_of_its_group():
+    file = io.BytesIO()
+    with Writer(file, lossless=("depth",), effort=7, key_interval=4, rate=30) as writer:
+        for plane in walls(4):
+            writer.append(RgbdImage(depth=plane))
+    data = bytearray(file.getvalue())
+    data[-60] ^= 1
+    with Reader(bytes(data)) as reader, pytest.raises(CorruptFileError):
+        reader[1].image.depth  # noqa: B018
+
+
+def test_an_unknown_way_and_a_missing_one_are_reported():
     planes = flicker(3)
     coded = together(planes)
-    coded[2] = Coded(coded[2].payload[:cut])
-    with pytest.raises(CorruptFileError):
-        decoded(coded, planes[0].shape)
+    for payload in (b"", b"\2" + coded[2].payload[1:]):
+        with pytest.raises(CorruptFileError, match="way"):
+            decoded([*coded[:2], Coded(payload)], planes[0].shape)
 
 
 def test_what_comes_back_wrong_is_never_handed_out(monkeypatch):

@@ -51,7 +51,7 @@ def recording() -> dict[str, bytes]:
 
 
 def depth_recordings() -> dict[str, bytes]:
-    """Return name -> a recording of depth alone: exact before a moving camera, bounded and still."""
+    """Return name -> depth alone: exact before a moving camera, bounded before a still one."""
     rng = np.random.default_rng(0)
     room = scene(48 + 8, 32 + 8).depth
     assert room is not None

@@ -1,6 +1,6 @@
-"""What time is worth for exact and bounded depth: groups of pictures against stills. Five minutes, one core.
+"""What time is worth for exact and bounded depth: groups against stills. Five minutes, one core.
 
-    python -m runs.results.depth_over_time [--frames 15] [--interval 15] [--split val ...]
+    python -m runs.results.depth_over_time [--frames 15] [--interval 15] [--only 'val/*']
 
 On the sequences of data/sequences, depth as recordings code it, exact and within 5 mm: bytes of
 whole groups with their first pictures, against the same pictures alone at the same effort, and CPU
@@ -29,19 +29,18 @@ BOUND = 0.005  # metres
 def main() -> None:
     parser = options(__doc__, frames=15, output=RESULTS / "depth_over_time.json")
     parser.add_argument("--interval", type=int, default=15, help="pictures of a group")
-    parser.add_argument("--split", nargs="+", default=["train", "val", "test"])
+    parser.add_argument("--only", default="*/*", help="which, as split/sequence with wildcards")
     args = parser.parse_args()
     need(DATA / "sequences")
     done = json.loads(args.output.read_text())["rows"] if args.output.exists() else []
     rows = {(row["sequence"], row["bound mm"], row["interval"]): row for row in done}
-    for split in args.split:
-        for folder in sorted((DATA / "sequences" / split).iterdir()):
-            for bound in (0.0, BOUND):
-                key = (f"{split}/{folder.name}", 1000 * bound, args.interval)
-                if key not in rows:
-                    progress(key)
-                    rows[key] = measure(*key, depth_of(folder, args.frames), bound)
-                    keep(args.output, list(rows.values()))
+    for folder in sorted((DATA / "sequences").glob(args.only)):
+        for bound in (0.0, BOUND):
+            key = (f"{folder.parent.name}/{folder.name}", 1000 * bound, args.interval)
+            if key not in rows:
+                progress(key)
+                rows[key] = measure(*key, depth_of(folder, args.frames), bound)
+                keep(args.output, list(rows.values()))
     show(list(rows.values()))
 
 

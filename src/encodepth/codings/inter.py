@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import CorruptFileError
-from .arithmetic import AT, bit_length, decoder, encoder, finish, inlined, inner, int64, jit
+from .arithmetic import AT, bit_length, check_end, decoder, encoder, finish, inlined, inner, int64, jit
 from .inter_contexts import LATE, LATE_QUANTITIES, compare_back, hashed_back, look_back, say
 from .inter_mixing import code_wide, wide_mixer
 from .inter_predict import CHANGE, MEAN, Before, before, foretell, learn_plane, remember_late
@@ -124,8 +124,9 @@ def decode_next(
     data = np.frombuffer(bytearray(payload), np.uint8)
     plane, coder = np.zeros(shape, np.int32), decoder(data)
     done, s = _code(known, plane, top, asking, True, coder, data)
-    if not done or not len(data) <= coder[AT] <= len(data) + SLACK:
-        raise CorruptFileError("exact depth ends too early, too late or holds an impossible value")
+    if not done:
+        raise CorruptFileError("exact depth ends too early or holds an impossible value")
+    check_end(coder, data)
     return plane, s
 
 

@@ -116,6 +116,8 @@ def _encode(planes: Sequence[np.ndarray], error: int) -> list[bytes] | None:
 
 def _ways(planes: Sequence[np.ndarray], error: int) -> list[_Way]:
     """Return the ways that can be best, from how much of the second picture stayed."""
+    if len(planes) == 1:
+        return [_Way(False)]
     values = _values_of(planes)
     stayed = _stayed(planes, error, values, 0)
     ways = [_Way(False)]
