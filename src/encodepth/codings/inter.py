@@ -103,8 +103,8 @@ def encode_next(
         asking: whether pixels may say that they stayed.
 
     Returns:
-        The bytes, None where the plane is noise that would take more than six bytes a pixel; what
-        is known now.
+        The bytes, None where the plane is noise of over six bytes a pixel; what is known
+        now.
     """
     coder, data = encoder(), np.zeros(plane.size * CHUNK + 64, np.uint8)
     done, s = _code(known, plane, top, asking, False, coder, data)
@@ -140,7 +140,7 @@ def _code(
     data: np.ndarray,
 ) -> tuple[bool, Inter]:
     if known is None:
-        s = _fresh(*plane.shape, coder, data)
+        s = _fresh(plane.shape[0], plane.shape[1], coder, data)
         done = code_rows(plane, 0, plane.shape[0], top, decode, s.state)
     else:
         s = _next_plane(known, coder, data)
