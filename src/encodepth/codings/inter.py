@@ -13,7 +13,18 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import CorruptFileError
-from .arithmetic import AT, bit_length, check_end, decoder, encoder, finish, inlined, inner, int64, jit
+from .arithmetic import (
+    AT,
+    bit_length,
+    check_end,
+    decoder,
+    encoder,
+    finish,
+    inlined,
+    inner,
+    int64,
+    jit,
+)
 from .inter_contexts import LATE, LATE_QUANTITIES, compare_back, hashed_back, look_back, say
 from .inter_mixing import code_wide, wide_mixer
 from .inter_predict import CHANGE, MEAN, Before, before, foretell, learn_plane, remember_late
