@@ -61,6 +61,7 @@ _TIME = "runs/results/groups.py"
 OVER_TIME = (
     Plan("color", LOSSY, (1, 9), ("av1-inter",), _TIME),
     Plan("depth", LOSSY, (1, 9), ("av1-inter", "surface"), _TIME),
+    Plan("depth", EXACT, (6, 9), ("surface-inter",), "runs/results/depth_over_time.py"),
     *(p for p in PLANS if p.ask == EXACT),
 )
 

@@ -8,6 +8,7 @@
 | `av1_units.py`, `av1_boxes.py`, `carried.py` | what both stand on |
 | `restored.py`, `learned.py` | the codings' side of networks, which `learned/` runs |
 | `exact.py`, `surface*.py`, `mixing.py`, `lanes.py`, `value_list.py` | exact depth, small |
+| `surface_inter.py`, `inter*.py` | the same over time |
 | `quick.py`, `mixed.py`, `bands.py`, `values.py`, `range56.py` | the same in milliseconds |
 | `jpegxl.py` | exact colour and further planes by JPEG XL |
 | `mask.py`, `mask_pixels.py`, `arithmetic.py` | which depth pixels were measured |
@@ -71,6 +72,15 @@ CODINGS: list[Row] = [
     Row(5, "mixed", ("depth", *_PLANES), ".mixed", "median prediction, contexts mixed", exact=True),
     Row(8, "av1-inter", ("color",), ".av1_inter", "AV1 over time", groups=True),
     Row(8, "av1-inter", ("depth",), ".av1_inter", "AV1 over time", masked=True, groups=True),
+    Row(
+        9,
+        "surface-inter",
+        ("depth",),
+        ".surface_inter",
+        "values in place, given the picture before",
+        exact=True,
+        groups=True,
+    ),
 ]
 
 

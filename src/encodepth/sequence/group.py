@@ -178,6 +178,8 @@ class DecodedGroup:
         group = [_coded(stream) for stream in streams if stream is not None]
         first = streams[0]
         assert first is not None
+        if any(stream.coding != first.coding for stream in streams if stream is not None):
+            raise CorruptFileError(f"a group of {name} is coded in several ways")
         row = codings.of(first.coding, number)
         seen = [_Place(self, k) for k in run]
         shape = (size.height, size.width)
