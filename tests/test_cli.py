@@ -523,7 +523,7 @@ def test_each_failure_is_named_and_the_rest_is_done(run, pair):
         ("cut.rgbd", False),
         ("no.rgbd", False),
     ]
-    assert said[1]["error"] == ". is a directory"
+    assert said[1]["error"] == "no.rgbd does not exist"
 
 
 def test_decoding_finds_damage_that_the_checksum_was_made_to_fit(run, pair):

@@ -221,7 +221,9 @@ def test_a_folder_of_stills_and_recordings_is_taken_file_by_file(run, tmp_path, 
     assert run("decode", "coded", "-o", "out").status == 0
     assert Path("out/day/run/trajectory.json").exists()
     (tmp_path / "none").mkdir()
-    assert run("info", "none").err == "encodepth: no .rgbd files below none\n"
+    empty = run("info", "none", "coded")
+    assert (empty.status, empty.err) == (1, "encodepth: none: no .rgbd files below none\n")
+    assert "coded/day/run.rgbd" in empty.out
 
 
 def test_frames_of_a_recording_are_decoded_under_their_numbers(run, tmp_path, monkeypatch):

@@ -17,6 +17,7 @@ from .shared import (
     open_codec,
     quiet_option,
     read_bytes,
+    refuse_folder,
 )
 
 
@@ -43,6 +44,7 @@ def command(
 
     def check(path: str) -> None:
         try:
+            refuse_folder(path)
             if path != PIPE and is_recording(head_of(path)):
                 _check_recording(path, decode=decode, model=model, device=device)
             else:
