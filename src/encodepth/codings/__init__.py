@@ -11,6 +11,7 @@
 | `quick.py`, `mixed.py`, `bands.py`, `values.py`, `range56.py` | the same in milliseconds |
 | `jpegxl.py` | exact colour and further planes by JPEG XL |
 | `mask.py`, `mask_pixels.py`, `arithmetic.py` | which depth pixels were measured |
+| `mask_inter.py`, `mask_contexts.py` | the same over time |
 | `depth.py` | what lossy codings see of a depth map |
 
 A number means a coding together with a modality, for ever. `plan` says which of these is tried.
@@ -71,6 +72,9 @@ CODINGS: list[Row] = [
     Row(5, "mixed", ("depth", *_PLANES), ".mixed", "median prediction, contexts mixed", exact=True),
     Row(8, "av1-inter", ("color",), ".av1_inter", "AV1 over time", groups=True),
     Row(8, "av1-inter", ("depth",), ".av1_inter", "AV1 over time", masked=True, groups=True),
+    Row(
+        9, "contexts-inter", ("mask",), ".mask_inter", "holes over time", exact=True, groups=True
+    ),
 ]
 
 
