@@ -24,7 +24,9 @@ def coded(masks):
     """The masks as `contexts-inter`, whether or not they are smaller so."""
     state = fresh(*masks[0].shape)
     payloads = [encode_pixels(mask, state, mask_inter.MAX_BUSY) for mask in masks]
-    return [Coded(payload, references=(("mask", 1),) * (i > 0)) for i, payload in enumerate(payloads)]
+    return [
+        Coded(payload, references=(("mask", 1),) * (i > 0)) for i, payload in enumerate(payloads)
+    ]
 
 
 def decoded(group, shape):

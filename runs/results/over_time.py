@@ -1,15 +1,15 @@
 """What time is worth: recordings against stills frame by frame at the same settings. Hours, a core.
 
     python -m runs.results.over_time [--frames 15] [--only color|depth] [--sequences SEQ ...]
-                                     [--efforts 7 1] [--with-test]
+                                     [--efforts 7 1] [--size 640x480] [--with-test]
 
-On consecutive frames of data/sequences, cut to 640x480 around the middle, every way codes the first
-frames as one group at three qualities; bytes of each modality, error and CPU time a frame give a
-curve, and the curve a BD-rate against stills of the same effort (colour at equal PSNR of RGB, error
-pooled over the sequence; depth at equal RMSE of valid pixels). Colour is also set against SVT-AV1
-at preset 12 in 4:2:0. Choices are made on train and val; --with-test adds the test sequence. CPU
-times are of the process and as good as the machine is idle. Goes on where it stopped and writes
-results/over_time.json.
+On consecutive frames of data/sequences, cut to one size around the middle, every way codes the
+first frames as one group at three qualities; bytes of each modality, error and CPU time a frame
+give a curve, and the curve a BD-rate against stills of the same effort (colour at equal PSNR of
+RGB, error pooled over the sequence; depth at equal RMSE of valid pixels). Colour is also set
+against SVT-AV1 at preset 12 in 4:2:0. Choices are made on train and val; --with-test adds the test
+sequence. CPU times are of the process and as good as the machine is idle. Goes on where it stopped
+and writes results/over_time.json.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import json
 import math
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import av
@@ -43,7 +44,6 @@ NAMES = {  # folder, metres a step
 }
 TEST = ("icl",)
 HOLE = 65535  # as RealSense has it
-HEIGHT, WIDTH = 480, 640
 QUALITIES = {"color": (25, 50, 75), "depth": (30, 55, 80)}
 CRF = (48, 38, 28)  # of SVT-AV1
 GROUP = 30
@@ -52,22 +52,41 @@ Point = dict[str, float]
 Way = Callable[[list[RgbdImage], int], Point]
 
 
+@dataclass(frozen=True)
+class Cut:
+    """What of a sequence is coded: so many frames, so much of their middle."""
+
+    width: int
+    height: int
+    frames: int
+
+    def __str__(self) -> str:
+        return f"{self.width}x{self.height}x{self.frames}"
+
+    def middle(self, array: np.ndarray) -> np.ndarray:
+        top, left = (array.shape[0] - self.height) // 2, (array.shape[1] - self.width) // 2
+        return np.ascontiguousarray(array[top : top + self.height, left : left + self.width])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--frames", type=int, default=15)
     parser.add_argument("--only", choices=("color", "depth"))
     parser.add_argument("--sequences", nargs="+", choices=NAMES)
     parser.add_argument("--efforts", nargs="+", type=int, default=[7])
+    parser.add_argument("--size", default="640x480")
     parser.add_argument("--with-test", action="store_true")
     parser.add_argument("-o", type=Path, default=ROOT / "results" / "over_time.json")
     args = parser.parse_args()
     names = args.sequences or [n for n in NAMES if args.with_test or n not in TEST]
+    width, height = (int(side) for side in args.size.split("x"))
+    cut = Cut(width, height, args.frames)
     records = json.loads(args.o.read_text()) if args.o.exists() else {}
     for effort in args.efforts:
         for what in ("depth", "color"):
             if args.only in (None, what):
-                measure(records, what, names, effort, args.frames, args.o)
-                show(records, what, names, effort, args.frames)
+                measure(records, what, names, effort, cut, args.o)
+                show(records, what, names, effort, cut)
 
 
 def ways(what: str, effort: int) -> dict[str, Way]:
@@ -84,26 +103,26 @@ def ways(what: str, effort: int) -> dict[str, Way]:
 
 
 def measure(
-    records: dict[str, list[Point]], what: str, names: list[str], effort: int, frames: int, to: Path
+    records: dict[str, list[Point]], what: str, names: list[str], effort: int, cut: Cut, to: Path
 ) -> None:
     for name in names:
         images: list[RgbdImage] = []
         for way, run in ways(what, effort).items():
-            key = f"{what} {name} {frames} {way}"
+            key = f"{what} {name} {cut} {way}"
             if key in records:
                 continue
-            images = images or load(name, what, frames)
+            images = images or load(name, what, cut)
             qualities = CRF if way.startswith("svt") else QUALITIES[what]
             records[key] = [run(images, quality) for quality in qualities]
             to.write_text(json.dumps(records, indent=1) + "\n")
 
 
-def load(name: str, what: str, frames: int) -> list[RgbdImage]:
+def load(name: str, what: str, cut: Cut) -> list[RgbdImage]:
     folder, unit = NAMES[name]
-    files = sorted((SEQUENCES / folder / what).iterdir())[:frames]
+    files = sorted((SEQUENCES / folder / what).iterdir())[: cut.frames]
     if what == "color":
-        return [RgbdImage(middle(np.array(Image.open(f).convert("RGB")))) for f in files]
-    maps = [middle(np.array(Image.open(f)).astype(np.uint16)) for f in files]
+        return [RgbdImage(cut.middle(np.array(Image.open(f).convert("RGB")))) for f in files]
+    maps = [cut.middle(np.array(Image.open(f)).astype(np.uint16)) for f in files]
     return [RgbdImage(None, np.where(m == HOLE, np.uint16(0), m), unit) for m in maps]
 
 
@@ -147,7 +166,9 @@ def code_recording(images: list[RgbdImage], quality: int, effort: int) -> Point:
 def code_svt(images: list[RgbdImage], crf: int) -> Point:
     """SVT-AV1 as datasets use it: preset 12, 4:2:0, a key frame every 30."""
     encoder: av.VideoCodecContext = av.CodecContext.create("libsvtav1", "w")  # type: ignore[assignment]
-    encoder.width, encoder.height, encoder.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+    assert images[0].color is not None
+    encoder.height, encoder.width = images[0].color.shape[:2]
+    encoder.pix_fmt = "yuv420p"
     encoder.framerate, encoder.gop_size = 30, GROUP  # type: ignore[assignment]
     encoder.time_base = 1 / encoder.framerate
     encoder.options = {"preset": "12", "crf": str(crf), "svtav1-params": "lp=1"}
@@ -164,9 +185,7 @@ def code_svt(images: list[RgbdImage], crf: int) -> Point:
     decoded = [RgbdImage(f.to_ndarray(format="rgb24")) for f in pictures]
     end = time.process_time()
     size = float(sum(packet.size for packet in packets))
-    return point(
-        images, decoded, crf, {"file": size, "color": size}, middle - start, end - middle
-    )
+    return point(images, decoded, crf, {"file": size, "color": size}, middle - start, end - middle)
 
 
 def point(
@@ -201,14 +220,14 @@ def point(
 
 
 def show(
-    records: dict[str, list[Point]], what: str, names: list[str], effort: int, frames: int
+    records: dict[str, list[Point]], what: str, names: list[str], effort: int, cut: Cut
 ) -> None:
     """Print BD-rates against the first way, of what a stream has, of the file, and of masks."""
     first = f"stills {effort}"
     print(f"{what}, percent of bytes against {first} at equal error; ms a frame")
     print(f"{'':24s} {' '.join(f'{name:>7s}' for name in names)}    mean  encode decode")
     for way in ways(what, effort):
-        curves = {n: [records[f"{what} {n} {frames} {w}"] for w in (first, way)] for n in names}
+        curves = {n: [records[f"{what} {n} {cut} {w}"] for w in (first, way)] for n in names}
         times = [[[p["encode_ms"], p["decode_ms"]] for p in curves[n][1]] for n in names]
         for part in (what, "file") if way != first else (what,):
             row(f"{way}, {part}", [rate(*curves[n], part) for n in names], times)
@@ -217,8 +236,7 @@ def show(
     if what == "color":
         svt = "svt 12"
         ours = [
-            [records[f"{what} {n} {frames} {w}"] for w in (svt, f"recording {effort}")]
-            for n in names
+            [records[f"{what} {n} {cut} {w}"] for w in (svt, f"recording {effort}")] for n in names
         ]
         times = [[[p["encode_ms"], p["decode_ms"]] for p in pair[1]] for pair in ours]
         row(f"recording {effort} against svt", [rate(*pair, what) for pair in ours], times)
@@ -243,11 +261,6 @@ def masks(anchor: list[Point], test: list[Point]) -> float:
     pairs = [(a["mask"], t["mask"]) for a, t in zip(anchor, test, strict=True)
              if "mask" in a and "mask" in t]  # fmt: skip
     return 100 * (sum(t for _, t in pairs) / sum(a for a, _ in pairs) - 1) if pairs else math.nan
-
-
-def middle(array: np.ndarray) -> np.ndarray:
-    top, left = (array.shape[0] - HEIGHT) // 2, (array.shape[1] - WIDTH) // 2
-    return np.ascontiguousarray(array[top : top + HEIGHT, left : left + WIDTH])
 
 
 if __name__ == "__main__":

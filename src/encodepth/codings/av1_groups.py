@@ -62,9 +62,7 @@ def depth_options(quality: int, effort: int = DEFAULT_EFFORT, live: bool = False
         whoever wants the least bytes has to try both.
     """
     usage, speed = (_LIVE if live else _AHEAD)[effort]
-    return Options(
-        quantizer(quality), speed, usage, lag=0, flat=True, extra=depth_extras(speed)
-    )
+    return Options(quantizer(quality), speed, usage, lag=0, flat=True, extra=depth_extras(speed))
 
 
 def depth_extras(speed: int) -> dict[str, str]:

@@ -177,7 +177,7 @@ class Encoder:
         config.rate_control = _CONSTANT_QUALITY
         config.min_quantizer, config.max_quantizer = 0, 63
         config.key_mode = _NO_KEY_FRAMES  # but for the first picture
-        if options.flat or options.usage == Usage.REALTIME:  # which would stray from the quantizer otherwise
+        if options.flat or options.usage == Usage.REALTIME:  # the latter would stray otherwise
             config.min_quantizer = config.max_quantizer = options.quantizer
         self._config = config  # libaom keeps its address
         self._try(

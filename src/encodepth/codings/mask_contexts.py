@@ -249,7 +249,9 @@ def _look(
         4,
         left & 1 | (a >> 5 & 3) << 1 | (p >> 3 & 31) << 3 | (r >> 4 & 31) << 8 | (t >> 5 & 7) << 13,
     )
-    _put(slots, 5, six & 31 | here >> 4 << 5 | right >> 5 << 9 | below >> 6 << 12 | behind >> 6 << 14)
+    _put(
+        slots, 5, six & 31 | here >> 4 << 5 | right >> 5 << 9 | below >> 6 << 12 | behind >> 6 << 14
+    )
     _put(slots, 6, changes | cross << 9 | (left & 1) << 14 | (a >> 6 & 1) << 15)
     _put(slots, 7, run | above << 5 | six << 8)
     _put(slots, 8, _change(p) | above << 3 | _change(r) << 6 | (six & 31) << 9 | before << 14)

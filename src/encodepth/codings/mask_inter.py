@@ -1,4 +1,4 @@
-"""The hole mask over time, exactly: contexts mixed, what was learned and the mask before carried on.
+"""The hole mask over time, exactly: contexts mixed, and what was learned carried on.
 
 Where a pixel, its neighbours and those of the mask before agree, only the distance to the next
 surprise is coded, as `mask.py` does it; any other pixel under twelve contexts at once. A group that

@@ -104,7 +104,7 @@ class Lossy:
                     apart = _Tried(few.coded | others.coded, few.errors | others.errors)
                     if whole.strays or apart.cost(goal) < whole.cost(goal):
                         whole = _in_order(apart)
-        return self._merged(planes, some, whole) or whole.coded
+        return self._merged(planes, some, whole) or self._filtered(planes, whole).coded
 
     def _goal(self, planes: Planes) -> float:
         looked = list(planes.values())[:: max(1, len(planes) // _PART)]
@@ -184,6 +184,18 @@ class Lossy:
             if made is None or sum(len(c.payload) for c in made.values()) >= most:
                 return None
         return made
+
+    def _filtered(self, planes: Planes, lossy: _Tried) -> _Tried:
+        """Return what a post-filter leaves of the error, where the plan has one and it helps."""
+        if not self.chosen.filters:
+            return lossy
+        over_time, single = self.chosen.filters
+        if next(iter(lossy.coded.values())).coding == self.chosen.alone:
+            return self._single(single, planes) or lossy
+        seen, made = [self.seen[i] for i in planes], list(lossy.coded.values())
+        module = codings.module(codings.find(over_time, "depth"))
+        made = module.restored("depth", list(planes.values()), made, seen)
+        return replace(lossy, coded=dict(zip(planes, made, strict=True)))
 
 
 def _in_order(tried: _Tried) -> _Tried:
