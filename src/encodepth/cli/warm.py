@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import time
 
 import click
@@ -28,6 +29,8 @@ def command(effort: int | None, quiet: bool) -> None:
     from ..frame import RgbdImage
     from ..modalities import PLANES
     from ..plan import EXACT, LOSSY, plan
+    from ..sequence.reader import Reader
+    from ..sequence.writer import Writer
 
     depth = np.add.outer(np.arange(96), np.arange(96)).astype(np.uint16) * 7 + 900
     depth[10:20, 30:50] = 0
@@ -41,6 +44,13 @@ def command(effort: int | None, quiet: bool) -> None:
         else:
             codec.decode(codec.encode(RgbdImage(planes={kind: depth}), effort=9))
 
+    def record() -> None:
+        out = io.BytesIO()
+        with Writer(out, rate=30) as writer:
+            for _ in range(2):
+                writer.append(RgbdImage(depth=depth))
+        list(Reader(out.getvalue()))
+
     exact = [name for name in codings.names("depth") if codings.find(name, "depth").exact]
     if effort is not None:
         tried = {n for ask in (EXACT, LOSSY) for n in plan("depth", ask, effort).codings}
@@ -48,10 +58,12 @@ def command(effort: int | None, quiet: bool) -> None:
     jobs = [("depth", name) for name in exact]
     if effort is None:
         jobs.append((PLANES[0], "planes"))
-    jobs.append(("mask", "contexts"))
+    jobs += [("mask", "contexts"), ("mask", "contexts-inter")]
     for kind, name in jobs:
         began = time.monotonic()
-        if kind == "mask":
+        if name == "contexts-inter":
+            record()
+        elif kind == "mask":
             codec.decode(codec.encode(RgbdImage(depth=depth), coding="av1"))
         else:
             code(kind, name)

@@ -35,7 +35,7 @@ _ROWS = _CHANGES + 256
 _WINDOW = (1 << 13) - 1
 _ALL = (1 << 20) - 1  # neighbours of a pixel, and the nine of the mask before
 _LONGEST = 31  # pixels of one kind in a row that are told apart
-_SEEN = 2  # masks before count half after so many
+_SEEN = 2  # bits by which a mask moves the count of holes
 _ROOM = 4  # bytes that no pixel exceeds
 _SLACK = 8  # bytes beyond the end that a decoder may read
 
