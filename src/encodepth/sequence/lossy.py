@@ -20,7 +20,7 @@ from ..codings.depthmap import beside_size
 from ..codings.depthquality import aim
 from ..codings.exact import bound_of_rmse
 from ..plan import Plan
-from ..search import Setting, depth_about
+from ..search import NEAR_ENOUGH, TINY, Setting, depth_about
 
 Planes = dict[int, np.ndarray]  # by place in the group
 Made = dict[int, Coded]
@@ -119,7 +119,10 @@ class Lossy:
             found = self._about(name, part, stretch)
             if found is None:
                 return None
-            _, stretch = found
+            tried, stretch = found
+            if tried.bytes > TINY * sum(plane.size for plane in part.values()):
+                off = self._goal(part) / max(tried.error, 1e-6)
+                stretch *= min(max(off, 1 / NEAR_ENOUGH), NEAR_ENOUGH)
         whole = self._about(name, planes, stretch)
         return None if whole is None else whole[0]
 
