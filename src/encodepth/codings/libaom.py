@@ -47,9 +47,9 @@ class Options:
         speed: 0 (slow) .. 6 for `Usage.GOOD`, 5 .. 11 for `Usage.REALTIME`.
         lag: pictures that may be waited for before one is coded, 0 .. 48.
         threads: one gives other bytes than more do.
-        flat: give every picture that quantizer, the first one too.
         extra: further options of libaom by name, such as {"tune": "psnr"}.
         still: whether the one picture is all there is, which a shorter sequence header says.
+        flat: give every picture that quantizer, the first one too.
     """
 
     quantizer: int
@@ -57,9 +57,9 @@ class Options:
     usage: Usage = Usage.GOOD
     lag: int = 35
     threads: int = 1
-    flat: bool = False
     extra: Mapping[str, str] = field(default_factory=dict)
     still: bool = False
+    flat: bool = False
 
 
 class _Config(c.Structure):
