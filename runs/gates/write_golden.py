@@ -38,7 +38,7 @@ def learned() -> dict[str, bytes]:
 
 
 def recording() -> dict[str, bytes]:
-    """Return name -> a recording of two groups: lossy colour, depth and masks over time."""
+    """Return name -> a recording of two groups: lossy colour, depth, and masks over time."""
     out = io.BytesIO()
     with Writer(out, rate=30, key_interval=3, quality=60) as writer:
         for i in range(5):
@@ -47,7 +47,15 @@ def recording() -> dict[str, bytes]:
             assert image.depth is not None
             part = np.s_[i : 48 + i, 2 * i : 64 + 2 * i]
             writer.append(RgbdImage(image.color[part].copy(), image.depth[part].copy()))
-    return {"v2-av1-inter": out.getvalue()}
+    masks = io.BytesIO()
+    y, x = np.mgrid[:48, :64]
+    rough = (x * 7919 + y * 104729 + x * y * 31) % 8191 % 5
+    with Writer(masks, rate=30, key_interval=4, quality=60) as writer:
+        for i in range(6):
+            hole = np.hypot(x - 20 - i, y - 24) + rough < 15
+            depth = np.where(hole, 0, 1000 + 3 * x + 2 * y).astype(np.uint16)
+            writer.append(RgbdImage(depth=depth))
+    return {"v2-av1-inter": out.getvalue(), "v2-contexts-inter": masks.getvalue()}
 
 
 def depth_recordings() -> dict[str, bytes]:

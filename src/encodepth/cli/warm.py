@@ -44,12 +44,12 @@ def command(effort: int | None, quiet: bool) -> None:
         else:
             codec.decode(codec.encode(RgbdImage(planes={kind: depth}), effort=9))
 
-    def record() -> None:
-        file = io.BytesIO()
-        with Writer(file, lossless=("depth",), rate=30) as writer:
+    def record(lossless: tuple[str, ...]) -> None:
+        out = io.BytesIO()
+        with Writer(out, lossless=lossless, rate=30) as writer:
             for shift in range(3):
                 writer.append(RgbdImage(depth=np.roll(depth, shift, 1)))
-        with Reader(file.getvalue()) as reader:
+        with Reader(out.getvalue()) as reader:
             for frame in reader:
                 assert frame.image.depth is not None
 
@@ -60,14 +60,14 @@ def command(effort: int | None, quiet: bool) -> None:
     jobs = [("depth", name) for name in exact]
     if effort is None:
         jobs.append((PLANES[0], "planes"))
-        jobs.append(("depth", "surface-inter"))
+        jobs += [("depth", "surface-inter"), ("mask", "contexts-inter")]
     jobs.append(("mask", "contexts"))
     for kind, name in jobs:
         began = time.monotonic()
-        if kind == "mask":
+        if name.endswith("-inter"):
+            record(("depth",) if kind == "depth" else ())
+        elif kind == "mask":
             codec.decode(codec.encode(RgbdImage(depth=depth), coding="av1"))
-        elif name == "surface-inter":
-            record()
         else:
             code(kind, name)
         if not quiet:
