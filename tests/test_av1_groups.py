@@ -10,7 +10,7 @@ from encodepth.codings import av1_groups, av1_units, dav1d, libaom
 from encodepth.codings.av1_groups import (
     MAX_UNITS,
     GroupEncoder,
-    announced_size,
+    announced,
     color_options,
     decode_group,
     depth_options,
@@ -42,7 +42,7 @@ def slopes(count, height=48, width=72):
 
 
 def through_boxes(payloads, shape):
-    return list(av1_groups._decode_boxes(payloads, shape))
+    return list(av1_groups._decode_boxes(payloads, shape, 12 if len(shape) == 2 else 8))
 
 
 def unit(kind, body=b""):
@@ -142,6 +142,22 @@ def test_what_cannot_be_encoded_is_refused():
         encode_group(moving(1), Options(30, 10, Usage.REALTIME, 0, extra={"no-such": "1"}))
 
 
+@pytest.mark.parametrize("options", [LIVE, AHEAD])
+def test_ten_bits_come_back_nearer_and_by_both_decoders(monkeypatch, options):
+    pictures = moving(6)
+    finely, plainly = (encode_group(pictures, replace(options, quantizer=4), b) for b in (10, 8))
+    sequence = finely[0][2 : 2 + finely[0][1]]
+    assert announced(sequence) == (72, 48, 10)
+    straight = decode_group(finely, (48, 72, 3))
+    off = [np.square(np.subtract(d, pictures, dtype=float)).mean() for d in
+           (straight, decode_group(plainly, (48, 72, 3)))]  # fmt: skip
+    assert off[0] < off[1]
+    unrounded = list(iterate_group(finely, (48, 72, 3), finely=True))
+    assert np.abs(np.subtract(unrounded, straight)).max() <= 0.5
+    monkeypatch.setattr(dav1d, "available", lambda: False)
+    assert np.abs(np.subtract(decode_group(finely, (48, 72, 3)), straight, dtype=int)).max() <= 1
+
+
 def test_without_libaom_the_error_says_so(monkeypatch):
     monkeypatch.setattr(libaom, "_library", lambda: None)
     with pytest.raises(EncodepthError, match="groups of pictures need libaom 3"):
@@ -153,12 +169,12 @@ def test_payloads_cannot_ask_for_another_size():
     with pytest.raises(CorruptFileError, match="AV1 group announces 72x48; expected 4000x48"):
         decode_group(payloads, (48, 4000, 3))
     sequence = payloads[0][2 : 2 + payloads[0][1]]
-    assert announced_size(sequence) == (72, 48)
+    assert announced(sequence)[:2] == (72, 48)
     other = encode_group(moving(3, 96, 144), LIVE)
     with pytest.raises(CorruptFileError):
         decode_group([payloads[0], other[1]], (48, 72, 3))
     grey = encode_group(slopes(2), LIVE)
-    with pytest.raises(CorruptFileError, match="is 72x48 of 12 bits; expected 72x48 of 8"):
+    with pytest.raises(CorruptFileError, match="samples of 12 bits; expected 8 or 10"):
         decode_group(grey, (48, 72, 3))
     with pytest.raises(CorruptFileError):
         through_boxes(grey, (48, 72, 3))
@@ -170,10 +186,10 @@ def test_a_sequence_header_leaves_frames_no_room_for_larger_sizes():
         fields += f"{width_bits - 1:04b}0101{71:0{width_bits}b}{47:06b}"
         sequence = int(fields.ljust(80, "0"), 2).to_bytes(10, "big")
         if ends:
-            assert announced_size(sequence) == (72, 48)
+            assert announced(sequence)[:2] == (72, 48)
         else:
             with pytest.raises(CorruptFileError, match="are not 72x48's shortest"):
-                announced_size(sequence)
+                announced(sequence)
 
 
 def test_payloads_hold_exactly_one_picture_each():

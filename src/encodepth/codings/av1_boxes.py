@@ -57,18 +57,24 @@ def still(sequence: bytes, frame: bytes, shape: tuple[int, ...], depth: int) -> 
     return head + meta(offset) + _box(b"mdat", stream)
 
 
-def sequence(payloads: Sequence[bytes], shape: tuple[int, ...]) -> bytes:
-    """Return an AVIF file of `len(payloads)` pictures of (H, W, 3) 4:4:4 or (h, w) grey."""
+def sequence(payloads: Sequence[bytes], shape: tuple[int, ...], depth: int) -> bytes:
+    """Return an AVIF file of `len(payloads)` pictures of (H, W, 3) 4:4:4 or (h, w) grey.
+
+    Args:
+        payloads: a group of pictures.
+        shape: of each.
+        depth: bits of a sample.
+    """
     head = _box(b"ftyp", b"avis", _u32(0), b"avismsf1miaf")
-    offset = len(head) + len(_movie(payloads, shape, 0)) + 8
-    return head + _movie(payloads, shape, offset) + _box(b"mdat", *payloads)
+    offset = len(head) + len(_movie(payloads, shape, depth, 0)) + 8
+    return head + _movie(payloads, shape, depth, offset) + _box(b"mdat", *payloads)
 
 
-def _movie(payloads: Sequence[bytes], shape: tuple[int, ...], offset: int) -> bytes:
+def _movie(payloads: Sequence[bytes], shape: tuple[int, ...], depth: int, offset: int) -> bytes:
     count, (height, width) = len(payloads), shape[:2]
     samples = _box(
         b"stbl",
-        _box(b"stsd", _u32(0, 1), _sample_entry(payloads[0], shape)),
+        _box(b"stsd", _u32(0, 1), _sample_entry(shape, depth)),
         _box(b"stts", _u32(0, 1, count, 1)),
         _box(b"stsc", _u32(0, 1, 1, count, 1)),
         _box(b"stsz", _u32(0, 0, count, *(len(payload) for payload in payloads))),
@@ -96,7 +102,7 @@ def _movie(payloads: Sequence[bytes], shape: tuple[int, ...], offset: int) -> by
     return _box(b"moov", _box(b"mvhd", movie, _UNITY, bytes(24), _u32(2)), track)
 
 
-def _sample_entry(first: bytes, shape: tuple[int, ...]) -> bytes:
+def _sample_entry(shape: tuple[int, ...], depth: int) -> bytes:
     """Return the description of all samples: size, av1C (which repeats the profile) and colour."""
     grey = len(shape) == 2
     return _box(
@@ -107,7 +113,7 @@ def _sample_entry(first: bytes, shape: tuple[int, ...]) -> bytes:
         bytes.fromhex("00480000 00480000 00000000 0001"),
         bytes(32),
         bytes.fromhex("0018 ffff"),
-        _decoding(2 if grey else 1, grey, 12 if grey else 8),
+        _decoding(2 if grey else 1, grey, depth),
         _box(b"colr", _COLOR),
     )
 

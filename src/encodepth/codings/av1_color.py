@@ -64,7 +64,7 @@ def encode_color_as(
         return _encode_with_pillow(color, quality, speed, tune)
     wanted = {"tune": tune, **(extra or {})}
     options = libaom.Options(
-        quantizer(quality), speed, libaom.Usage.ALL_INTRA, 0, threads, wanted, still=True
+        quantizer(quality), speed, libaom.Usage.ALL_INTRA, 0, threads, extra=wanted, still=True
     )
     with libaom.Encoder(color.shape[1], color.shape[0], bits, False, options) as encoder:
         units = encoder.add(ycbcr.to_planes(color, bits)) + encoder.finish()

@@ -9,14 +9,14 @@ returns: no payload can ask for another one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import imagecodecs
 import numpy as np
 
 from ..errors import CorruptFileError, EncodepthError
 from ..modalities import TOP_CODE
-from . import av1_boxes, dav1d, libavif
+from . import av1_boxes, dav1d, libavif, ycbcr_fine
 from .av1_units import DELIMITER, FRAME, FRAME_HEADER, SEQUENCE, bits, units
 from .base import DEFAULT_EFFORT
 from .libaom import Encoder, Options, Usage
@@ -26,6 +26,8 @@ MAX_UNITS = 40  # OBUs of a payload, so that one payload cannot keep a decoder b
 
 LOOKAHEAD = 35  # pictures, where a picture need not come out at once
 
+COLOR_BITS = 10
+_FINE_FROM = 5  # the effort from which on colour has them: they take a third more of the time
 _BEST = 99  # quality; 100 would be lossless to libaom, which the lossy codings never are
 _GOOD, _REALTIME = Usage.GOOD, Usage.REALTIME
 _AHEAD = (  # how libaom searches and at which speed, for effort 0..9
@@ -49,6 +51,11 @@ def color_options(quality: int, effort: int = DEFAULT_EFFORT, live: bool = False
         live: give out each picture's payload at once, at the cost of bytes.
     """
     return _options(quality, *(_LIVE if live else _AHEAD)[effort], {"tune": "psnr"})
+
+
+def color_bits(effort: int, live: bool = False) -> int:
+    """Return the bits of a sample with which a group of colour pictures is coded."""
+    return COLOR_BITS if effort >= _FINE_FROM and not live else 8
 
 
 def depth_options(quality: int, effort: int = DEFAULT_EFFORT, live: bool = False) -> Options:
@@ -87,16 +94,18 @@ class GroupEncoder:
     in a `with` block or call `close`.
 
     Args:
-        shape: (H, W, 3) for uint8 colour, coded in 8 bits, or (h, w) for uint16 codes of 12 bits.
+        shape: (H, W, 3) for uint8 colour, or (h, w) for uint16 codes of 12 bits.
         options: what libaom is asked for.
+        bits: of colour in Y, Cb and Cr, 8 or 10.
 
     Raises:
         EncodepthError: there is no libaom 3 here, or it refuses the options.
     """
 
-    def __init__(self, shape: tuple[int, ...], options: Options) -> None:
+    def __init__(self, shape: tuple[int, ...], options: Options, bits: int = 8) -> None:
         self._shape, self._grey = shape, len(shape) == 2
-        self._encoder = Encoder(shape[1], shape[0], 12 if self._grey else 8, self._grey, options)
+        self._bits = 12 if self._grey else bits
+        self._encoder = Encoder(shape[1], shape[0], self._bits, self._grey, options)
 
     def add(self, picture: np.ndarray) -> list[bytes]:
         """Encode a picture; return the payloads that are ready, of the earliest pictures first.
@@ -114,6 +123,8 @@ class GroupEncoder:
             if int(picture.max()) > TOP_CODE:
                 raise ValueError(f"code {int(picture.max())} is above {TOP_CODE}")
             planes = [picture]
+        elif self._bits > 8:
+            planes = ycbcr_fine.to_planes(picture, self._bits)
         else:
             from .ycbcr import to_planes  # compiled code, which `import encodepth` does without
 
@@ -135,16 +146,17 @@ class GroupEncoder:
         self.close()
 
 
-def encode_group(pictures: Sequence[np.ndarray], options: Options) -> list[bytes]:
+def encode_group(pictures: Sequence[np.ndarray], options: Options, bits: int = 8) -> list[bytes]:
     """Return one payload for each picture; the first is a key frame, the others need it.
 
     Args:
         pictures: 1..1024 of uint8 (H, W, 3), or of uint16 (h, w) codes 0 .. 4095.
         options: what libaom is asked for; see `color_options` and `depth_options`.
+        bits: of colour, 8 or 10; see `color_bits`.
     """
     if not 1 <= len(pictures) <= MAX_PICTURES:
         raise ValueError(f"{len(pictures)} pictures in a group; expected 1..{MAX_PICTURES}")
-    with GroupEncoder(pictures[0].shape, options) as group:
+    with GroupEncoder(pictures[0].shape, options, bits) as group:
         payloads = [payload for picture in pictures for payload in group.add(picture)]
         payloads += group.finish()
     if len(payloads) != len(pictures):
@@ -171,43 +183,67 @@ def decode_group(
     return list(iterate_group(wanted, shape))
 
 
-def iterate_group(payloads: Sequence[bytes], shape: tuple[int, ...]) -> Iterator[np.ndarray]:
-    """Yield what `decode_group` returns, decoding each picture when it is asked for."""
+def iterate_group(
+    payloads: Sequence[bytes], shape: tuple[int, ...], *, finely: bool = False
+) -> Iterator[np.ndarray]:
+    """Yield what `decode_group` returns, decoding each picture when it is asked for.
+
+    Args:
+        payloads: of a group.
+        shape: of every picture.
+        finely: give colour as float32, 0..255, not rounded to 8 bits where a stream has more.
+    """
     grey = len(shape) == 2
     if not payloads:
         return
-    for number, payload in enumerate(payloads):
+    bits = _check(payloads[0], shape, 0)
+    if grey != (bits == 12):
+        wanted = "12" if grey else f"8 or {COLOR_BITS}"
+        raise CorruptFileError(f"AV1 group has samples of {bits} bits; expected {wanted}")
+    for number, payload in enumerate(payloads[1:], 1):
         _check(payload, shape, number)
-    if not dav1d.available():
-        yield from _decode_boxes(payloads, shape)
-        return
-    bits = 12 if grey else 8
-    for planes in dav1d.decode(list(payloads), (shape[0], shape[1]), bits, grey):
-        if grey:
-            yield planes[0]
-            continue
-        picture = libavif.to_rgb(planes)
-        if picture is None:
-            from .ycbcr import to_rgb
-
-            picture = to_rgb(planes)
+    if dav1d.available():
+        decoded = dav1d.decode(list(payloads), (shape[0], shape[1]), bits, grey)
+        pictures: Iterator[np.ndarray] = (
+            planes[0] if grey else _to_rgb(planes, bits) for planes in decoded
+        )
+    else:
+        pictures = _decode_boxes(payloads, shape, bits)
+    for picture in pictures:
+        if not grey and finely != (picture.dtype == np.float32):
+            picture = picture.astype(np.float32) if finely else np.rint(picture).astype(np.uint8)
         yield picture
 
 
-def _decode_boxes(payloads: Sequence[bytes], shape: tuple[int, ...]) -> Iterator[np.ndarray]:
+def _to_rgb(planes: list[np.ndarray], bits: int) -> np.ndarray:
+    """Return uint8 colour of 8 bits, or float32, not rounded, of more."""
+    if bits > 8:
+        return ycbcr_fine.to_rgb(planes, bits)
+    picture = libavif.to_rgb(planes)
+    if picture is None:
+        from .ycbcr import to_rgb
+
+        picture = to_rgb(planes)
+    return picture
+
+
+def _decode_boxes(
+    payloads: Sequence[bytes], shape: tuple[int, ...], bits: int
+) -> Iterator[np.ndarray]:
     """Put an AVIF sequence's boxes around a group and let imagecodecs decode all of it."""
     try:
-        pictures = imagecodecs.avif_decode(av1_boxes.sequence(payloads, shape))
+        pictures = imagecodecs.avif_decode(av1_boxes.sequence(payloads, shape, bits))
     except Exception:
         raise CorruptFileError(f"damaged AV1 group of {len(payloads)} pictures") from None
     pictures = pictures.reshape(-1, *pictures.shape[-len(shape) :])
-    dtype = np.uint16 if len(shape) == 2 else np.uint8
+    dtype = np.uint16 if bits > 8 else np.uint8
     if pictures.shape != (len(payloads), *shape) or pictures.dtype != dtype:
         raise CorruptFileError(
             f"AV1 group holds {pictures.dtype} {pictures.shape}; "
             f"expected {np.dtype(dtype)} {(len(payloads), *shape)}"
         )
-    yield from pictures
+    for picture in pictures:
+        yield picture if bits != COLOR_BITS else picture * np.float32(255 / ((1 << bits) - 1))
 
 
 def _strip(unit: bytes) -> bytes:
@@ -225,16 +261,21 @@ def _strip(unit: bytes) -> bytes:
     return bytes(kept)
 
 
-def _check(payload: bytes, shape: tuple[int, ...], number: int) -> None:
-    """Refuse a payload that is not made of frames, the first one after its sequence header."""
-    kinds = []
+def _check(payload: bytes, shape: tuple[int, ...], number: int) -> int:
+    """Refuse a payload that is not made of frames, the first one after its sequence header.
+
+    Returns:
+        bits of a sample, as the sequence header says; 0 where there is none.
+    """
+    kinds: list[int] = []
+    depth = 0
     for kind, _, body, stop in units(payload):
         kinds.append(kind)
         if len(kinds) > MAX_UNITS:
             raise CorruptFileError(f"AV1 picture {number} has more than {MAX_UNITS} units")
         if kind == SEQUENCE and number == 0 and len(kinds) == 1:
-            size = announced_size(payload[body:stop])
-            if size != (shape[1], shape[0]):
+            *size, depth = announced(payload[body:stop])
+            if size != [shape[1], shape[0]]:
                 raise CorruptFileError(
                     f"AV1 group announces {size[0]}x{size[1]}; expected {shape[1]}x{shape[0]}"
                 )
@@ -242,16 +283,17 @@ def _check(payload: bytes, shape: tuple[int, ...], number: int) -> None:
             raise CorruptFileError(f"AV1 picture {number} has a unit of type {kind}")
     if (not kinds) or (number == 0 and (kinds[0] != SEQUENCE or len(kinds) == 1)):
         raise CorruptFileError(f"AV1 picture {number} of a group is incomplete")
+    return depth
 
 
-def announced_size(sequence: bytes) -> tuple[int, int]:
-    """Return (width, height) of a sequence header (AV1 specification, 5.5.1).
+def announced(sequence: bytes) -> tuple[int, int, int]:
+    """Return (width, height, bits of a sample) of a sequence header (AV1 specification, 5.5.1).
 
     Raises:
         CorruptFileError: it is a still picture's, or one of several layers or with timing.
     """
     take = bits(sequence)
-    take(3)  # profile
+    profile = take(3)
     still, reduced, timing, delay, points = take(1), take(1), take(1), take(1), take(5)
     if still or reduced or timing or delay or points or take(12):  # the last: layers
         raise CorruptFileError("AV1 sequence header is not that of a group of pictures")
@@ -261,4 +303,22 @@ def announced_size(sequence: bytes) -> tuple[int, int]:
     width, height = take(bits_of[0]) + 1, take(bits_of[1]) + 1
     if bits_of != tuple(max((side - 1).bit_length(), 1) for side in (width, height)):
         raise CorruptFileError(f"AV1 sizes of {bits_of} bits are not {width}x{height}'s shortest")
-    return width, height
+    return width, height, _sample_bits(take, profile)
+
+
+def _sample_bits(take: Callable[[int], int], profile: int) -> int:
+    """Return how many bits there are in a sample, from what follows the sizes in the header."""
+    if take(1):  # frames have numbers
+        take(4 + 3)
+    take(3 + 4)  # tools within a picture and between pictures
+    if order := take(1):
+        take(2)
+    force_tools = 2 if take(1) else take(1)  # of screens; 2: each frame says
+    if force_tools and not take(1):
+        take(1)
+    if order:
+        take(3)
+    take(3)
+    if not take(1):
+        return 8
+    return 12 if profile == 2 and take(1) else 10

@@ -29,7 +29,8 @@ def encode_group(
     if modality == "color":
         options = groups.color_options(ask.quality, ask.effort, ask.live)
         parameters = bytes([ask.quality])
-        return _chained(modality, groups.encode_group(planes, options), parameters)
+        payloads = groups.encode_group(planes, options, groups.color_bits(ask.effort, ask.live))
+        return _chained(modality, payloads, parameters)
     line = depth.to_plane(_looked_at(planes), ask)
     if line is None:
         return None

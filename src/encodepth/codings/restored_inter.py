@@ -70,7 +70,8 @@ def decode_group(
     known = facts(modality, group[0])
     if modality == "color":
         network = seen[0].models.of(known.weights, "restore_color", "color")
-        pictures = groups.iterate_group([c.payload[SENT:] for c in group], (*shape, 3))
+        payloads = [c.payload[SENT:] for c in group]
+        pictures = groups.iterate_group(payloads, (*shape, 3), finely=True)
         for coded, picture in zip(group, pictures, strict=True):
             quality = facts(modality, coded).quality
             yield network.restore_color(picture, quality, Correction.unpack(coded.payload[:SENT]))
@@ -95,7 +96,7 @@ def _say_color(
     quality, looked = made[0].parameters[0], _looked_at(len(planes))
     strengths: list[int] = []
     gains, before, tried = [], 0.0, []
-    pictures = groups.iterate_group([c.payload for c in made], planes[0].shape)
+    pictures = groups.iterate_group([c.payload for c in made], planes[0].shape, finely=True)
     for i, (picture, plane) in enumerate(zip(pictures, planes, strict=True)):
         strengths.append(strength_of(rmse(picture, plane)))
         if i in looked:
