@@ -22,6 +22,7 @@ from .shared import (
     open_codec,
     quiet_option,
     read_bytes,
+    save,
     written,
 )
 
@@ -53,6 +54,9 @@ Targets = dict[str, Path]
 @click.option(
     "--only", type=click.Choice((*IMAGE, *PLANES)), help="Decode colour, depth or a plane alone."
 )
+@click.option(
+    "--jpeg", is_flag=True, help="Colour that was kept as a JPEG file is written as that file."
+)
 @model_option
 @device_option
 @force_option
@@ -65,6 +69,7 @@ def command(
     depth: str | None,
     planes: tuple[tuple[str, str], ...],
     only: str | None,
+    jpeg: bool,
     model: str,
     device: str,
     force: bool,
@@ -73,20 +78,23 @@ def command(
     """Decode each FILE into NAME-color.png and NAME-depth.png beside it, or in -o DIR.
 
     With --color, --depth or --plane only what they name is written. Depth has 16 bits, holes are 0.
-    "-" is stdin. A folder goes back to a tree of pictures below -o: DIR/SEQUENCE/color/FRAME.png,
+    Colour that encode kept as a JPEG file comes back as that file with --jpeg, or where --color
+    names a .jpg. "-" is stdin. A folder goes back to a tree of pictures below -o: DIR/SEQUENCE/color/FRAME.png,
     depth/FRAME.png and meta.json. A recording becomes such a folder of its name, with
     trajectory.json, which says when and from where each frame was seen.
     """
     given = (("color", color), ("depth", depth), *planes)
     named = {kind: Path(name) for kind, name in given if name}
     _check_fit(files, named, output=output, only=only)
+    if jpeg and named and not _is_jpeg(named.get("color", Path())):
+        raise click.UsageError("--jpeg writes colour as a JPEG file; name it with --color FILE.jpg")
     kinds = (only,) if only else (*IMAGE, *PLANES)
     if any(Path(name).is_dir() for name in files):
         from .back import Return, decode_folders
 
         if output is None or named:
             raise click.UsageError("say with -o where the pictures of a folder go")
-        call = Return(Path(output), kinds, model, device, force, jobs, quiet)
+        call = Return(Path(output), kinds, model, device, force, jobs, quiet, jpeg)
         click.get_current_context().exit(decode_folders(files, call))
     if jobs > 1:
         raise click.UsageError("-j is for folders")
@@ -103,7 +111,7 @@ def command(
         from ..io.pictures import write
 
         if path != PIPE and is_recording(head_of(path)):
-            _unroll(path, named, output, kinds, model=model, force=force, quiet=quiet)
+            _unroll(path, named, output, kinds, jpeg=jpeg, model=model, force=force, quiet=quiet)
             return
         data = read_bytes(path)
         found = inspect(data)
@@ -113,14 +121,20 @@ def command(
             if kind not in held:
                 raise EncodepthError(f"{path} holds no {kind}; it holds {' and '.join(held)}")
         targets = named or _beside(path, wanted, output)
+        kept = _kept_jpeg(data, targets, asked=jpeg)
         for target in targets.values():
             if target in made:
                 raise EncodepthError(f"{target} was just written from {made[target]}")
             check_free(target, force=force, sources=[path])
-        picture = codec.decode(data, streams=wanted)
+        pixels = [kind for kind in wanted if kept is None or kind != "color"]
+        picture = codec.decode(data, streams=pixels) if pixels else None
         for kind, target in targets.items():
             check_free(target, force=force)  # somebody may have made it meanwhile
-            written(target, partial(write, picture, **_part(kind, target)))
+            if kept is not None and kind == "color":
+                save(target, kept)
+            else:
+                assert picture is not None
+                written(target, partial(write, picture, **_part(kind, target)))
             made[target] = path
         if not quiet:
             click.echo(f"{path}: {', '.join(map(str, targets.values()))}", err=True)
@@ -134,6 +148,7 @@ def _unroll(
     output: str | None,
     kinds: tuple[str, ...],
     *,
+    jpeg: bool,
     model: str,
     force: bool,
     quiet: bool,
@@ -148,9 +163,29 @@ def _unroll(
     if output is None or named:
         raise EncodepthError(f"{path}: a recording; say with -o where its folder of pictures goes")
     place = Path(output) / Path(path).stem
-    frames = decode_recording(path, place, kinds, model=model, force=force, quiet=quiet)
+    frames = decode_recording(path, place, kinds, jpeg=jpeg, model=model, force=force, quiet=quiet)
     if not quiet:
         click.echo(f"{path}: {frames:,} frames in {place}", err=True)
+
+
+def _kept_jpeg(data: bytes, targets: Targets, *, asked: bool) -> bytes | None:
+    """Return the JPEG file to write as colour, whose target then ends as such a file's name does.
+
+    None if it was not asked for, or colour was kept as pixels.
+    """
+    from ..codec import kept_jpeg
+
+    target = targets.get("color")
+    if target is None or not (asked or _is_jpeg(target)):
+        return None
+    kept = kept_jpeg(data)
+    if kept is not None:
+        targets["color"] = target if _is_jpeg(target) else target.with_suffix(".jpg")
+    return kept
+
+
+def _is_jpeg(path: Path) -> bool:
+    return path.suffix.lower() in (".jpg", ".jpeg")
 
 
 def _part(kind: str, target: Path) -> dict[str, Any]:

@@ -46,7 +46,7 @@ class GroupEncoder:
 
     def encode(self, frames: Sequence[Frame]) -> list[chunk.Frame]:
         """Return the frames of a chunk that decodes alone."""
-        seen = [Seen(self.models, frame.image.arrays) for frame in frames]
+        seen = [Seen(self.models, f.image.arrays, f.image.files) for f in frames]
         coded: list[dict[str, Coded]] = [{} for _ in frames]
         with ThreadPoolExecutor(2) as pool:
             color = pool.submit(self._track, "color", frames, seen)
@@ -130,6 +130,19 @@ class DecodedGroup:
                 self._decode(number, i)
             return self._done[number, i]
 
+    def kept(self, number: int, i: int) -> bytes | None:
+        """Return the file that a plane of the i-th frame was kept as, None if it was not.
+
+        Raises:
+            CorruptFileError: its payload is damaged.
+        """
+        stream = self.chunk.frames[i].stream(number)
+        if stream is None or not (row := codings.of(stream.coding, number)).keeps_file:
+            return None
+        size = next(m for m in self.header.modalities if m.number == number)
+        kept: bytes = codings.module(row).kept(_coded(stream), (size.height, size.width))
+        return kept
+
     def _decode(self, number: int, i: int) -> None:
         """Decode a track from the last key frame, or where it was left, to the i-th frame."""
         run = self._run(number, i)
@@ -194,6 +207,9 @@ class _Place:
         return self.group.plane(modality(name).number, self.i - back)
 
     def original(self, name: str) -> None:
+        return None
+
+    def file(self, name: str) -> None:
         return None
 
 

@@ -141,6 +141,16 @@ class Reader:
         """The file below: chunks and streams, payloads still coded."""
         return self._file
 
+    def kept_jpeg(self, number: int) -> bytes | None:
+        """Return the JPEG file that a frame's colour was kept as, None where only pixels were.
+
+        Raises:
+            CorruptFileError: the frame's chunk or the file's payload is damaged.
+        """
+        found = self._file.find(number)
+        i = number - self._file.chunks[found].first
+        return self._group(found).kept(modality("color").number, i)
+
     def close(self) -> None:
         """Give the file back."""
         self._source.close()
