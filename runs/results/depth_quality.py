@@ -2,7 +2,8 @@
 
 Time: an hour on two busy cores for four frames of each sequence. Needs the data.
 
-    python -m runs.results.depth_quality [--frames 4] [--now] [--test] [-o results/depth_quality.json]
+    python -m runs.results.depth_quality [--frames 4] [--now] [--test]
+                                         [-o results/depth_quality.json]
 
 Before: lowest..highest depth of the frame mapped to 12 bits, AV1 at that quality, values merged
 where that is smaller at no more error (0.1). Now: `encodepth.encode(depth_quality=...)`. Depth

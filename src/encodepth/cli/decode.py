@@ -79,9 +79,9 @@ def command(
 
     With --color, --depth or --plane only what they name is written. Depth has 16 bits, holes are 0.
     Colour that encode kept as a JPEG file comes back as that file with --jpeg, or where --color
-    names a .jpg. "-" is stdin. A folder goes back to a tree of pictures below -o: DIR/SEQUENCE/color/FRAME.png,
-    depth/FRAME.png and meta.json. A recording becomes such a folder of its name, with
-    trajectory.json, which says when and from where each frame was seen.
+    names a .jpg. "-" is stdin. A folder goes back to a tree of pictures below -o:
+    DIR/SEQUENCE/color/FRAME.png, depth/FRAME.png and meta.json. A recording becomes such a folder
+    of its name, with trajectory.json, which says when and from where each frame was seen.
     """
     given = (("color", color), ("depth", depth), *planes)
     named = {kind: Path(name) for kind, name in given if name}

@@ -61,11 +61,12 @@ def decode(modality: str, coded: Coded, shape: tuple[int, int], seen: References
     """
     orientation, check = _parameters(coded)
     plane = turn(samples(kept(coded, shape)), orientation)
-    if zlib.crc32(plane) != check:
+    got = zlib.crc32(plane)
+    if got != check:
         raise DesyncError(
             f"{modality} decoded to other samples than were encoded (check {check:08x}, got "
-            f"{zlib.crc32(plane):08x}): another JPEG decoder, or damage; the file that was kept can "
-            "be had (decode --jpeg)"
+            f"{got:08x}): another JPEG decoder, or damage; the file that was kept can be had "
+            "(decode --jpeg)"
         )
     return plane
 

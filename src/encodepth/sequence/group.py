@@ -143,6 +143,15 @@ class DecodedGroup:
         kept: bytes = codings.module(row).kept(_coded(stream), (size.height, size.width))
         return kept
 
+    def bounds(self, i: int) -> dict[str, int | None]:
+        """Return how many steps each plane of the i-th frame may be off, None for lossy codings."""
+        found = {}
+        for stream in self.chunk.frames[i].streams:
+            module = codings.module(codings.of(stream.coding, stream.modality))
+            name = modality(stream.modality).name
+            found[name] = module.facts(name, _coded(stream)).error
+        return found
+
     def _decode(self, number: int, i: int) -> None:
         """Decode a track from the last key frame, or where it was left, to the i-th frame."""
         run = self._run(number, i)

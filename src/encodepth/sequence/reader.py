@@ -151,6 +151,16 @@ class Reader:
         i = number - self._file.chunks[found].first
         return self._group(found).kept(modality("color").number, i)
 
+    def bounds(self, number: int) -> dict[str, int | None]:
+        """Return how many steps each plane of a frame may be off: 0 exact, None for lossy codings.
+
+        Raises:
+            CorruptFileError: the frame's chunk is damaged.
+        """
+        found = self._file.find(number)
+        i = number - self._file.chunks[found].first
+        return self._group(found).bounds(i)
+
     def close(self) -> None:
         """Give the file back."""
         self._source.close()
