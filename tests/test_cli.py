@@ -76,7 +76,8 @@ def test_version(run):
 def test_every_verb_has_a_file_and_every_file_a_verb():
     files = {path.stem for path in Path(encodepth.__file__).parent.glob("cli/*.py")}
     helpers = {
-        "__init__", "about", "against", "back", "jobs", "main", "many", "options", "shared", "unroll",
+        "__init__", "about", "against", "back", "jobs", "main", "many", "options", "shared",
+        "unroll",
     }  # fmt: skip
     assert files - helpers == set(VERBS)
 

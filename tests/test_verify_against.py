@@ -1,4 +1,4 @@
-"""`verify --against`: coded files beside what they were made from, kept promises and broken ones."""
+"""`verify --against`: coded files beside their originals, promises kept and broken."""
 
 import json
 from pathlib import Path
