@@ -182,12 +182,16 @@ def write_down(folder: Path, target: Path, key: str, data: bytes) -> None:
         EncodepthError: the folder takes no more.
     """
     record = [_name(target, folder), key, len(data), data[-8:].hex()]
-    line = (json.dumps(record) + "\n").encode()
+    line = (
+        "\n" + json.dumps(record) + "\n"
+    ).encode()  # a line before may be cut: the disk was full
 
     def append() -> None:
         file = os.open(folder / JOURNAL, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
         try:
-            os.write(file, line)
+            left = memoryview(line)
+            while left:
+                left = left[os.write(file, left) :]
         finally:
             os.close(file)
 
