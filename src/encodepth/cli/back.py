@@ -140,8 +140,8 @@ def _decode_one(kept: _Kept, task: Task, data: bytes) -> Outcome:
         held.intrinsics,
     )
     targets = {kind: task.place / kind / f"{task.file.stem}.png" for kind in wanted}
-    kept = kept_jpeg(data) if call.jpeg and "color" in wanted else None
-    if kept is not None:
+    jpeg = kept_jpeg(data) if call.jpeg and "color" in wanted else None
+    if jpeg is not None:
         targets["color"] = targets["color"].with_suffix(".jpg")
     key = f"{len(data)} {data[-8:].hex()}"
     mine = {target: journal.holds(target, key) for target in targets.values()}
@@ -150,12 +150,12 @@ def _decode_one(kept: _Kept, task: Task, data: bytes) -> Outcome:
     for target in targets.values():
         target.parent.mkdir(parents=True, exist_ok=True)
         check_free(target, force=call.force or mine[target], sources=[str(task.file)])
-    pixels = [kind for kind in wanted if kept is None or kind != "color"]
+    pixels = [kind for kind in wanted if jpeg is None or kind != "color"]
     picture = codec.decode(data, streams=pixels) if pixels else None
     total = 0
     for kind, target in targets.items():
-        if kept is not None and kind == "color":
-            made = kept
+        if jpeg is not None and kind == "color":
+            made = jpeg
         else:
             assert picture is not None
             made = picture_bytes(picture, kind, target)

@@ -182,9 +182,7 @@ def write_down(folder: Path, target: Path, key: str, data: bytes) -> None:
         EncodepthError: the folder takes no more.
     """
     record = [_name(target, folder), key, len(data), data[-8:].hex()]
-    line = (
-        "\n" + json.dumps(record) + "\n"
-    ).encode()  # a line before may be cut: the disk was full
+    line = f"\n{json.dumps(record)}\n".encode()  # a full disk may have cut the line before
 
     def append() -> None:
         file = os.open(folder / JOURNAL, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)

@@ -49,7 +49,7 @@ def encode(modality: str, plane: np.ndarray, ask: Ask, seen: References) -> Code
     if orientation is None:
         return None
     payload = _smallest(file, stored_shape((plane.shape[0], plane.shape[1]), orientation))
-    check = zlib.crc32(np.ascontiguousarray(plane))
+    check = zlib.crc32(np.ascontiguousarray(plane).data)
     return Coded(payload, _PARAMETERS.pack(orientation, check))
 
 
@@ -61,7 +61,7 @@ def decode(modality: str, coded: Coded, shape: tuple[int, int], seen: References
     """
     orientation, check = _parameters(coded)
     plane = turn(samples(kept(coded, shape)), orientation)
-    got = zlib.crc32(plane)
+    got = zlib.crc32(plane.data)
     if got != check:
         raise DesyncError(
             f"{modality} decoded to other samples than were encoded (check {check:08x}, got "
@@ -172,7 +172,7 @@ def _unpack(payload: bytes, shape: tuple[int, int]) -> bytes:
     codestream = _header(shape, components) + fields.take(fields.left, "frame")
     boxes = _BOXES + _boxed(b"jbrd", written) + _boxed(b"jxlc", codestream)
     try:
-        bare = bytes(imagecodecs.jpegxl_decode_jpeg(boxes))
+        bare = bytes(imagecodecs.jpegxl_decode_jpeg(boxes, numthreads=1))
     except Exception:
         raise CorruptFileError(f"damaged JPEG payload of {len(payload)} bytes") from None
     file = bare[:at] + aside + bare[at:]
