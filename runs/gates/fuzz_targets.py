@@ -122,13 +122,13 @@ def attempt(name: str, data: bytes) -> None:
 
 def seeds() -> dict[str, list[bytes]]:
     """Return whole input for each target, to begin with."""
-    from encodepth import Reader
+    from encodepth import Reader, encode
     from encodepth.codings import value_list
     from encodepth.codings import values as places
     from encodepth.codings.mask import encode_mask
 
     from .damage_recordings import whole_recordings
-    from .damage_ways import pair, whole_files
+    from .damage_ways import pair, photograph, whole_files
 
     stills, recordings = whole_files(None), whole_recordings(None)[:3]
     small = pair(20, 30)
@@ -152,4 +152,9 @@ def seeds() -> dict[str, list[bytes]]:
     ]
     assert small.depth is not None
     made["mask"] = [bytes([19, 29]) + encode_mask(small.depth > 0)[1:]]
+    made["kept_jpeg"] = [
+        bytes([16])
+        + parse(encode(photograph(16, 24, quality=q), lossless="color")).streams[0].payload
+        for q in (85, 100)
+    ]
     return made
