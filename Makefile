@@ -15,7 +15,7 @@ INSTALL := -m pip install --disable-pip-version-check -c constraints.txt
 .DELETE_ON_ERROR:
 
 demo: .venv-light/.installed
-	@$(LIGHT)/encodepth warm
+	@$(LIGHT)/encodepth warm --effort 7
 	$(LIGHT)/python examples/demo.py
 
 test: lint test-light

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Measure every number in README.md and docs/ again, in order: what later lines read comes first.
-# Time: about 6 hours on two idle cores; each line says its own. Needs ../shared (or SHARED=DIR).
+# Time: about 10 hours on two idle cores; each line says its own. Needs ../shared (or SHARED=DIR).
+# Not here: runs.results.restore_curve, which reads what a training run left.
 #     sh runs/all.sh                  everything
 #     sh runs/all.sh default price    only the lines with one of these words
 #     sh runs/all.sh --list           what there is
@@ -33,14 +34,22 @@ line() { # minutes, what it feeds, program and arguments
 #    min  feeds                                  program
 line 10 "codec: what auto tries"                 runs.choices.choose_coder
 line 10 "docs/models.md"                         runs.choices.choose_price
+line 60 "CHANGELOG.md"                           runs.choices.color_av1
 line  4 "docs/cli.md"                            runs.choices.effort
 line 25 "docs/data.md"                           runs.choices.mix_scenes -o results/mix_scenes.jsonl
+line 20 "docs/training.md"                       runs.choices.optimiser_trial recipes/restore-color.toml --seconds 150 --arm "optimiser.kind=soap optimiser.lr=3e-3" --arm "optimiser.kind=soap optimiser.lr=6e-3" --arm "optimiser.kind=adam optimiser.lr=1.2e-3" --common 'data.train=[{kind = "photos", path = "cid22/training_*", versions = 8}]'
+line  5 "docs/models.md"                         runs.choices.runtimes --threads 1
 line 12 "docs/evaluation.md"                     runs.results.anchors
+line 10 "docs/ros.md"                            runs.results.adapters
 line  8 "README.md, docs/evaluation.md"          runs.results.default color
 line 15 "README.md, docs/depth.md"               runs.results.default depth
+line 20 "docs/log.md, the card of restore-color" runs.results.restored_color --sets val cid22
+line 60 "docs/depth-quality.md"                  runs.results.depth_quality --frames 8 -o results/depth_quality.json
+line 60 "README.md, docs/format-v2.md"           runs.results.groups
 line  7 "docs/evaluation.md"                     runs.results.colormap
 line  1 "docs/data.md"                           runs.results.scenes
 line 95 "docs/experiment.md"                     runs/results/thesis.sh
+line 10 "docs/lerobot.md"                        runs.results.lerobot
 line 10 "README.md, docs/depth.md"               runs.gates.check_promises
 line 10 "docs/format.md"                         runs.gates.check_machines
 line  1 "docs/models.md"                         runs.gates.check_rates
@@ -49,12 +58,17 @@ line 45 "SECURITY.md"                            runs.gates.damage --count 10000
 line 45 "SECURITY.md"                            runs.gates.fuzz all
 line  8 "docs/cli.md"                            runs.gates.kill
 line  5 "README.md"                              runs.gates.large
+line 40 "docs/cli.md"                            runs.gates.long_recording
+line  3 "docs/cli.md"                            runs.gates.kill_recording
 line 20 "docs/training.md"                       runs/gates/check_recipes.sh
 line 10 "docs/tcm.md"                            runs.gates.check_tcm ../shared/data/test/kinect* ../shared/data/test/open3d*
 line  6 "docs/thesis.md"                         runs.machines.profile
 line 10 "docs/tcm.md"                            runs.machines.bench_tcm --openvino
 line  2 "docs/training.md"                       runs.machines.bench_train recipes/base-color.toml -o results/train_speed.jsonl
+line 10 "README.md, docs/depth.md"               runs.machines.bench_exact ../shared/data results/bench_exact.json --slow
+line  5 "docs/loaders.md"                        runs.machines.bench_loader
 line  1 "README.md"                              runs.machines.time_main
+line  1 "docs/architecture.md"                   runs.results.house 78b6c1c
 line  2 "the page of measurements"               runs/results/report.sh
 
 [ -z "$failed" ] || { echo "failed:$failed" >&2; exit 1; }

@@ -16,8 +16,8 @@ from encodepth.errors import CorruptFileError, ModelNotFoundError
 from encodepth.learned import restore_color as tiling
 from encodepth.learned.restore import strength_of
 from encodepth.learned.restore_color import GAIN_ONE, Correction, rmse
-from encodepth.networks.base import load_model
 from encodepth.networks.color_restorer import ColorRestorer, color_net
+from encodepth.networks.models import open_in_torch
 from encodepth.networks.restorer import RestorerConfig, RestorerNet
 from encodepth.networks.restorer_weights import load_color_restorer, load_restorer, save_restorer
 from encodepth.train.batches import LEVEL, Batches
@@ -128,7 +128,7 @@ def test_a_correction_of_another_length_is_refused(data):
 def test_weights_come_back_and_depths_are_not_taken_for_colours(tmp_path):
     trained = net().to(memory_format=torch.channels_last)  # as training leaves it
     save_restorer(tmp_path / "c.safetensors", SMALL, trained)
-    restorer = load_model(tmp_path / "c.safetensors")
+    restorer = open_in_torch(tmp_path / "c.safetensors")
     assert isinstance(restorer, ColorRestorer)
     rounded = net()
     for parameter in rounded.parameters():
@@ -138,7 +138,7 @@ def test_weights_come_back_and_depths_are_not_taken_for_colours(tmp_path):
     assert np.array_equal(restorer.restore_color(decoded, 40, Correction(9)), expected)
     assert restorer.fingerprint == load_color_restorer(tmp_path / "c.safetensors").fingerprint
     save_restorer(tmp_path / "d.safetensors", SMALL, RestorerNet(SMALL))
-    assert load_model(tmp_path / "d.safetensors").net.outputs == 1
+    assert open_in_torch(tmp_path / "d.safetensors").net.outputs == 1
     assert load_restorer(tmp_path / "d.safetensors").fingerprint != restorer.fingerprint
 
 

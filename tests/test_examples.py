@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
 import shlex
 import shutil
@@ -83,11 +84,18 @@ def blocks(page: str, language: str) -> list[str]:
 
 @pytest.fixture
 def at_hand(tmp_path, monkeypatch, samples):
-    """Run where the pages' names exist: samples/, color.jpg and depth.png."""
+    """Run where the pages' names exist: samples/, color.jpg, depth.png, recording/ of 20 s."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "samples").symlink_to(samples)
     for name in ("color.jpg", "depth.png"):
         shutil.copy(samples / "livingroom" / name, name)
+    seen = {}
+    for i in range(3):
+        for kind, name in (("color", "color.jpg"), ("depth", "depth.png")):
+            Path("recording", kind).mkdir(parents=True, exist_ok=True)
+            shutil.copy(name, Path("recording", kind, f"{i}{Path(name).suffix}"))
+        seen[str(i)] = {"time_ns": i * 10**10}
+    Path("recording/trajectory.json").write_text(json.dumps({"seen": seen}))
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -14,7 +14,7 @@ onnx = pytest.importorskip("onnx")
 
 from encodepth.learned import list_models, open_model  # noqa: E402
 from encodepth.learned.weights import read_weights  # noqa: E402
-from encodepth.networks.config import TINY_COLOR, TINY_DEPTH  # noqa: E402
+from encodepth.networks.config import TINY_COLOR  # noqa: E402
 from encodepth.networks.export import draw_graphs, plane_graphs  # noqa: E402
 from encodepth.networks.plane import PlaneModel  # noqa: E402
 from encodepth.networks.weights import load_weights, save_weights  # noqa: E402
@@ -45,11 +45,9 @@ def test_graphs_are_small_and_hold_no_weights():
             assert all(len(t.raw_data) < 300 for t in model.graph.initializer)
 
 
-def test_a_network_that_needs_more_than_a_picture_is_refused():
-    guided = dataclasses.replace(TINY_COLOR, guide=8)
-    for config in (TINY_DEPTH, guided):
-        with pytest.raises(ValueError, match="run without torch"):
-            plane_graphs(PlaneModel(config))
+def test_a_network_that_sees_a_reference_latent_is_refused():
+    with pytest.raises(ValueError, match="see nothing but their picture"):
+        plane_graphs(PlaneModel(dataclasses.replace(TINY_COLOR, guide=8)))
 
 
 def test_sums_beyond_float32_are_refused(tmp_path):
@@ -61,7 +59,7 @@ def test_sums_beyond_float32_are_refused(tmp_path):
 
 def test_weights_saved_by_training_run_once_drawn(tmp_path):
     path = tmp_path / "w.safetensors"
-    save_weights(path, {"color": load_weights(WEIGHTS / "tiny.safetensors")[0]["color"].model})
+    save_weights(path, load_weights(WEIGHTS / "tiny.safetensors"))
     before = read_weights(path).fingerprint
     draw_graphs(path)
     model, rgb = open_model(path, threads=1), np.zeros((20, 30, 3), np.uint8)

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from encodepth.io.pictures import read
-from encodepth.learned import open_model, plane
+from encodepth.learned import find_weights, open_model, plane
 
 torch = pytest.importorskip("torch")
-from encodepth.networks.base import load_model  # noqa: E402
+from encodepth.networks.models import open_in_torch  # noqa: E402
+from encodepth.networks.weights import load_weights  # noqa: E402
 
 TINY = Path(__file__).parent / "weights" / "tiny.safetensors"
 TINY_RESTORE = Path(__file__).parent / "weights" / "tiny-restore.safetensors"
@@ -40,13 +41,13 @@ def picture(height: int, width: int) -> np.ndarray:
 
 def agree(light, heavy, rgb: np.ndarray, quality: int) -> None:
     size = rgb.shape[:2]
-    ours, theirs = light.encode(rgb, quality), heavy.encode_color(rgb, quality)
+    ours, theirs = light.encode(rgb, quality), heavy.encode(rgb, quality)
     for coded in (ours, theirs):  # each decodes what either encoded
-        latent = light.decode_latent(coded.payload, *size, quality, coded.check)
-        decoded, guide = heavy.decode_color(coded.payload, *size, quality, coded.check)
-        assert np.array_equal(latent.symbols, guide.symbols.numpy())
-        np.testing.assert_allclose(latent.y_hat, guide.latent.numpy(), rtol=1e-3, atol=1e-3)
-        apart = light.decode(coded.payload, *size, quality, coded.check).astype(int) - decoded
+        given = coded.payload, *size, quality, coded.check
+        latent, other = light.decode_latent(*given), heavy.decode_latent(*given)
+        assert np.array_equal(latent.symbols, other.symbols)
+        np.testing.assert_allclose(latent.y_hat, other.y_hat, rtol=1e-3, atol=1e-3)
+        apart = light.decode(*given).astype(int) - heavy.decode(*given)
         assert np.abs(apart).max() <= 1
         assert np.count_nonzero(apart) <= 1e-3 * apart.size + 1
     assert len(ours.payload) == pytest.approx(len(theirs.payload), rel=0.002, abs=4)
@@ -55,23 +56,36 @@ def agree(light, heavy, rgb: np.ndarray, quality: int) -> None:
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("quality", [0, 55, 100])
 def test_tiny_colour(size, quality):
-    agree(open_model(TINY, threads=1), load_model(TINY), picture(*size), quality)
+    agree(open_model(TINY, threads=1), open_in_torch(TINY), picture(*size), quality)
 
 
 @pytest.mark.parametrize("quality", [0, 30, 77, 100])
 def test_the_colour_that_ships(desk, quality):
-    agree(open_model("base", threads=1), load_model("base"), desk, quality)
+    agree(open_model("base", threads=1), open_in_torch("base"), desk, quality)
 
 
 def test_the_slope_is_the_gradient(desk):
-    light, heavy = open_model("base", threads=1), load_model("base")
-    y_hat = heavy.encode_color(desk, 50).context.latent.clone()
-    expected, gradient = heavy.coders["color"]._error(y_hat, desk, 50, None, None)
-    padded = plane._pad(desk, "edge")
-    error, slope = light._error(y_hat.numpy(), padded, desk.shape[:2], light._blend(50))
-    assert error == pytest.approx(expected, rel=1e-5)
+    light, network = open_model("base", threads=1), load_weights(find_weights("base"))
+    padded, blend = plane._pad(desk, "edge"), light._blend(50)
+    y_hat = torch.from_numpy(light.encode(desk, 50).latent.y_hat).requires_grad_()
+    target = torch.from_numpy(plane._planes(padded, (slice(None), slice(None))))
+    off = network.g_s(y_hat, torch.from_numpy(blend)) + 0.5 - target
+    height, width = desk.shape[:2]
+    expected = off[:, :, :height, :width].square().sum() / 3
+    (gradient,) = torch.autograd.grad(expected, y_hat)
+    error, slope = light._error(y_hat.detach().numpy(), padded, desk.shape[:2], blend)
+    assert error == pytest.approx(float(expected.detach()), rel=1e-5)
     tolerance = 1e-4 * float(gradient.abs().max())
     np.testing.assert_allclose(slope, gradient.numpy(), atol=tolerance)
+
+
+def test_in_bfloat16_floats_differ_and_symbols_do_not():
+    rgb = picture(96, 96)
+    light, low = open_model(TINY, threads=1), open_in_torch(TINY, low_precision=True)
+    coded = light.encode(rgb, 90)
+    latent = low.decode_latent(coded.payload, 96, 96, 90, coded.check)
+    assert np.array_equal(latent.symbols, coded.latent.symbols)
+    assert not np.array_equal(latent.y_hat, coded.latent.y_hat)
 
 
 @pytest.mark.parametrize("name", [TINY_RESTORE, "restore"])
@@ -84,10 +98,10 @@ def test_restored_depth(name, size, guided):
     color = rng.integers(0, 256, (*size, 3), dtype=np.uint8) if guided else None
     for strength in (0, 25, 63):
         ours = open_model(name, threads=1).restore(plane, valid, strength, color)
-        theirs = load_model(name).restore(plane, valid, strength, color)
+        theirs = open_in_torch(name).restore(plane, valid, strength, color)
         np.testing.assert_allclose(ours, theirs, atol=2e-5)  # a twelfth of a code
 
 
 @pytest.mark.parametrize("name", ["base", "restore"])
 def test_a_fingerprint_is_the_same_with_and_without_graphs(name):
-    assert open_model(name).fingerprint == load_model(name).fingerprint
+    assert open_model(name).fingerprint == open_in_torch(name).fingerprint

@@ -327,6 +327,8 @@ def test_the_thesis_tables_are_as_printed():
         ("depth-0.0001+alone", ("depth", 0.0001)),
         ("base", None),
         ("rgbx", None),
+        ("rgb-conv-0.013", None),
+        ("rgb-attn-gated", None),
         ("avif-aom-444-s6", None),
     ],
 )

@@ -1,4 +1,4 @@
-"""The restorer: any size, tiles without seams, weights on disk, streams that carry it, training."""
+"""The restorer of depth in torch: weights on disk, streams that carry it, training."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ from encodepth.codings.filling import depth_plane, depth_range
 from encodepth.container.still import Still
 from encodepth.container.stream import Stream
 from encodepth.errors import CorruptFileError, ModelNotFoundError
-from encodepth.learned import restore as tiling
 from encodepth.learned.restore import size_of, strength_of
-from encodepth.networks.base import load_model
 from encodepth.networks.config import TINY_COLOR
+from encodepth.networks.models import open_in_torch
 from encodepth.networks.plane import PlaneModel
 from encodepth.networks.restorer import Restorer, RestorerConfig, RestorerNet, features
 from encodepth.networks.restorer_weights import load_restorer, save_restorer
@@ -25,7 +24,6 @@ from encodepth.networks.weights import save_weights
 from encodepth.train.recipe import make_recipe
 from encodepth.train.run import train
 
-SIZES = [(1, 1), (5, 70), (64, 64), (97, 130)]
 SMALL = RestorerConfig((8, 8, 8), (1, 1, 1, 1, 1))
 
 
@@ -53,45 +51,10 @@ def test_a_fresh_network_changes_nothing():
     np.testing.assert_allclose(out, plane, atol=1e-6)
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("guided", [False, True])
-def test_any_size_is_restored(size, guided):
-    plane, valid, color = view(*size)
-    out = Restorer(net(), 0).restore(plane, valid, 30, color if guided else None)
-    assert out.shape == size
-    assert out.dtype == np.float32
-    assert 0 <= out.min() <= out.max() <= 1
-    assert not np.array_equal(out, plane)
-
-
-def test_tiles_leave_no_seams(monkeypatch):
-    plane, valid, color = view(290, 330)
-    whole = Restorer(net(), 0).restore(plane, valid, 30, color)
-    monkeypatch.setattr(tiling, "_TILE", 64)
-    np.testing.assert_allclose(
-        Restorer(net(), 0).restore(plane, valid, 30, color), whole, atol=1e-5
-    )
-
-
-def test_colour_and_holes_are_seen():
-    plane, valid, color = view(48, 48)
-    restorer = Restorer(net(), 0)
-    out = restorer.restore(plane, valid, 30, color)
-    assert not np.array_equal(out, restorer.restore(plane, valid, 30))
-    assert not np.array_equal(out, restorer.restore(plane, ~valid, 30, color))
-
-
-def test_a_strength_is_an_eighth_of_an_octave_off_at_most():
-    for rmse in np.geomspace(0.25, 4000, 50):
-        assert abs(np.log2(size_of(strength_of(rmse)) / rmse)) <= 0.125 + 1e-9
-    assert strength_of(0) == 0
-    assert strength_of(1e9) == 63
-
-
 def test_weights_come_back(tmp_path):
     save_restorer(tmp_path / "r.safetensors", SMALL, net())
     plane, valid, color = view(33, 40)
-    restorer = load_model(tmp_path / "r.safetensors")
+    restorer = open_in_torch(tmp_path / "r.safetensors")
     rounded = net()
     for parameter in rounded.parameters():
         parameter.data = parameter.data.half().float()
@@ -110,7 +73,7 @@ def codec(tmp_path_factory):
     """A codec whose model knows colour only, with a small network trained to restore depth."""
     folder = tmp_path_factory.mktemp("restore")
     torch.manual_seed(1)
-    save_weights(folder / "color.safetensors", {"color": PlaneModel(TINY_COLOR)})
+    save_weights(folder / "color.safetensors", PlaneModel(TINY_COLOR))
     made = Codec(folder / "color.safetensors")
     made._models["restore"] = Restorer(fitted(), 0x1234)
     return made
@@ -244,24 +207,3 @@ def test_training_by_recipe_ends_with_weights_that_load(tmp_path):
     trained = load_restorer(weights).net.state_dict()
     assert trained.keys() == fresh.keys()
     assert trained["tail.weight"].any()
-
-
-def test_the_encoder_tries_the_rows_where_av1_is_farthest():
-    plane, valid, _ = view(400, 24)
-    rough = plane.copy()
-    rough[300:310] += 0.1
-    seen = []
-
-    class Watched(Restorer):
-        taken = 0.01
-
-        def restore(self, plane, valid, strength, color=None):
-            seen.append(plane)
-            return plane - self.taken * (plane > 0.05 + view(64, 24)[0])
-
-    restorer = Watched(net(), 0)
-    assert restorer.helps(rough, plane, valid, 20)
-    restorer.taken = -0.01
-    assert not restorer.helps(rough, plane, valid, 20)
-    assert all(part.shape == (64, 24) for part in seen)
-    assert all((part[:, 3] - 0.05 > plane[0, 3]).sum() == 10 for part in seen)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import json
 import os
@@ -10,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -68,6 +70,18 @@ def test_frames_come_back_in_order_and_in_any_order():
     assert [f.number for f in reader[2:9:3]] == [2, 5, 8]
     with pytest.raises(IndexError, match="frame 10; the recording has 10"):
         reader[10]
+
+
+def test_decoded_groups_are_given_back_as_soon_as_nobody_has_them():
+    reader = Reader(record())
+    assert reader[1].number == 1  # of four, so the rest of the group is still to be decoded
+    group = weakref.ref(reader._group(0))
+    gc.disable()
+    try:
+        del reader
+        assert group() is None
+    finally:
+        gc.enable()
 
 
 def test_holes_and_bounds_hold_in_every_frame():
@@ -200,9 +214,9 @@ def test_contradictions_are_named(tmp_path):
     with pytest.raises(InvalidImageError, match=r"depth unit 0\.002; the recording has"):
         writer.append(RgbdImage(depth=image(1).depth, depth_unit=0.002))
     writer.append(image(1))
-    writer.append(image(2, 50, 64))
     with pytest.raises(InvalidImageError, match="color of frame 2 is 64x50; the"):
-        writer.close()
+        writer.append(image(2, 50, 64))
+    writer.close()
     with pytest.raises(CorruptFileError, match=r"not an \.rgbd"):
         Reader(b"hello")
     with pytest.raises(EncodepthError, match="does not exist"):

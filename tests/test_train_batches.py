@@ -11,11 +11,11 @@ import torch
 from encodepth.train.batches import Batches, Frame, cut, loader, plane
 from encodepth.train.config import Augment
 from encodepth.train.recipe import make_recipe
-from train_tools import TCM, TINY, Shapes
+from train_tools import RESTORE, TCM, TINY, Shapes
 
 
 def batches(settings=(), **place):
-    return Batches(make_recipe(TINY, settings), [Shapes()], **place)
+    return Batches(make_recipe(RESTORE, settings), [Shapes()], **place)
 
 
 def tensors(batch):
@@ -72,7 +72,6 @@ def test_sources_are_drawn_by_their_shares():
 
     recipe = make_recipe({
         **TINY,
-        "model": {"planes": ["color"]},
         "data": {**TINY["data"], "train": [
             {"kind": "photos", "path": "a", "share": 3.0},
             {"kind": "photos", "path": "b"},

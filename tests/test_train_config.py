@@ -26,7 +26,7 @@ def test_defaults_fill_what_a_recipe_leaves_out():
 
 
 def test_resolved_settings_build_the_same_recipe():
-    recipe = make_recipe(SMALL, ["optimiser.betas=[0.9, 0.98]", "model.planes=['color']"])
+    recipe = make_recipe(SMALL, ["optimiser.betas=[0.9, 0.98]", "model.size=tiny"])
     assert make_recipe(resolved(recipe)) == recipe
 
 
@@ -65,9 +65,7 @@ def test_settings_never_reach_the_callers_table():
         (["schedule.epochs=3"], "length either in steps or in epochs"),
         (["model.family=tcm"], "a tcm model has a fixed lambda; give loss.lambdas"),
         (["loss.lambdas=[0.1]"], "draws its quality from its own range"),
-        (["model.planes=['depth']"], "a source of photos has no depth"),
-        (["model.planes=['depth', 'color']"], "planes are"),
-        (["model.context=base"], "context is a frozen colour model"),
+        (["model.family=restore"], "a source of photos has no depth"),
     ],
 )
 def test_what_cannot_be_used_is_named(settings, message):

@@ -28,7 +28,7 @@ def recipe_of(root, source, **settings):
     data = {"train": [source], "validation": [source], "crop": 64, "root": str(root)}
     table = {
         **TINY,
-        "model": {"planes": ["color"] if source["kind"] == "photos" else ["color", "depth"]},
+        "model": {"family": "base" if source["kind"] == "photos" else "restore"},
         "data": {**data, "packs": str(root / "packs"), **settings},
     }
     return make_recipe(table)

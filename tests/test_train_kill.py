@@ -11,7 +11,7 @@ import torch
 
 from encodepth.train import checkpoint
 
-SETTINGS = ["log.checkpoint=1", "schedule.steps=20", "model.planes=['color']"]
+SETTINGS = ["log.checkpoint=1", "schedule.steps=20"]
 WORKER = """
 import sys
 from train_tools import loop_of

@@ -40,7 +40,7 @@ def test_a_quadratic_turned_against_its_axes_falls_faster_than_under_adam():
 
 
 def test_layers_are_turned_and_depthwise_kernels_tables_and_biases_are_not():
-    model = PlaneModel(SIZES["tiny"]["color"])
+    model = PlaneModel(SIZES["tiny"])
     turned = {n for n, p in model.named_parameters() if is_matrix(n, p)}
     assert {"g_a.down.0.weight", "context.hyper.enter.weight"} <= turned
     assert not any("spatial" in n or "bias" in n or "index" in n or "gain" in n for n in turned)

@@ -14,19 +14,12 @@ from encodepth.train.start import read_weights
 from train_tools import TCM, TINY, Shapes, loop_of
 
 
-@pytest.mark.parametrize("averaged", [True, False])
-def test_training_starts_from_a_pt_state(tmp_path, averaged):
-    source = make_task(make_recipe(TINY, ["model.planes=['color']"])).planes["color"]
-    state = source.state_dict()
+def test_training_starts_from_a_pt_state_and_not_from_its_average(tmp_path):
+    state = make_task(make_recipe(TINY)).plane.state_dict()
     other = {k: v + 1 for k, v in state.items()}
     torch.save({"model": state, "ema": other, "opt": {}, "step": 3}, tmp_path / "c.pt")
-    key, plane = ("context", "depth") if averaged else ("init", "color")
-    task = make_task(
-        make_recipe(TINY, [f"model.{key}={tmp_path / 'c.pt'}", f"model.planes=['{plane}']"])
-    )
-    loaded = task._context[0] if averaged else task.planes["color"]
-    expected = other if averaged else state
-    assert all(torch.equal(v, expected[k]) for k, v in loaded.state_dict().items())
+    loaded = make_task(make_recipe(TINY, [f"model.init={tmp_path / 'c.pt'}"])).plane
+    assert all(torch.equal(v, state[k]) for k, v in loaded.state_dict().items())
 
 
 def test_training_starts_from_a_weights_file(tmp_path):
@@ -60,7 +53,7 @@ def test_weights_that_cannot_be_used_are_named(tmp_path, content, message):
     elif content is not None:
         torch.save(content, path)
     with pytest.raises(EncodepthError, match=message):
-        make_task(make_recipe(TINY, [f"model.init={path}", "model.planes=['color']"]))
+        make_task(make_recipe(TINY, [f"model.init={path}"]))
 
 
 def test_convolutional_fusion_without_a_baseline_says_what_to_do():

@@ -125,11 +125,11 @@ def test_a_map_without_any_depth_still_makes_a_picture():
 
 def test_a_long_title_is_broken_and_never_wider_than_the_sheet():
     title = "desk.rgbd · colour 640 × 480 · " + "camera not in the file " * 12
-    lines = sheet._lines(title, 600)
+    lines = sheet.fitted_lines(title, 600)
     font = sheet.ImageFont.load_default(22)
     assert len(lines) > 3
     assert max(font.getlength(line) for line in lines) <= 600
     assert "×" not in "".join(lines)  # the built-in font would draw a box
     words = " ".join(lines).replace("· ", "").split()
     assert words == title.replace("×", "x").replace("· ", "").split()
-    assert sheet._lines("", 600) == []
+    assert sheet.fitted_lines("", 600) == []

@@ -14,7 +14,7 @@ from encodepth.train.run import make_task
 
 TINY = {
     "name": "test",
-    "model": {"planes": ["color", "depth"], "size": "tiny"},
+    "model": {"size": "tiny"},
     "data": {
         "train": [{"kind": "generated", "count": 1}],
         "crop": 64,
@@ -27,6 +27,7 @@ TINY = {
     "validation": {"every": 100, "qualities": [50]},
     "log": {"every": 1, "checkpoint": 100, "tensorboard": False},
 }
+RESTORE = {**TINY, "model": {"family": "restore"}}  # sees depth, and colour beside it
 TCM = {
     **TINY,
     "model": {"family": "tcm", "row": "depth-small"},

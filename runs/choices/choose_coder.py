@@ -1,11 +1,12 @@
-"""What `auto` should take: the learned coder against AVIF at equal error on data/val.
+"""What `auto` should take: networks against AV1 alone at equal error on data/val.
 
     python -m runs.choices.choose_coder [--model NAME] [--data DIR] [--every N]
 
 Time: about 10 minutes on two cores.
 
-For each quality: the learned coder's mean error and bytes, and the geometric mean over frames of
-its bytes over AVIF's at the same error. Below 1, learned is smaller. Decides `auto` in streams.py.
+Colour is learned, depth restored. For each quality: mean error and bytes, and the geometric mean
+over frames of its bytes over AV1's at the same error. Below 1, the network is smaller. Decides
+rows of `plan.PLANS`.
 """
 
 from __future__ import annotations
@@ -15,27 +16,27 @@ import sys
 import numpy as np
 
 from encodepth import Codec, RgbdImage
-from encodepth.codings import av1_color
 from encodepth.container.still import Still
-from encodepth.networks.base import BaseModel, load_model
 from runs.common import DATA, frames_of, options, progress
 
 QUALITIES = range(5, 100, 10)
-FLOOR = range(5, 100, 6)  # AVIF's
+FLOOR = range(5, 100, 6)  # AV1's
+NETWORKS = {"color": "learned", "depth": "restored"}
 Curve = np.ndarray  # (settings, 2): decibels, log bytes
 
 
 def main() -> int:
     asked = options(__doc__, data=DATA / "val", every=3, model=True).parse_args()
-    model, codec = load_model(asked.model), Codec(asked.model)
-    curves: dict[str, list[tuple[Curve, Curve]]] = {"color": [], "depth": []}
+    codec = Codec(asked.model)
+    curves: dict[str, list[tuple[Curve, Curve]]] = {kind: [] for kind in NETWORKS}
     for pair in frames_of(asked.data, every=asked.every):
         image = pair.load()
-        curves["color"].append(_color_curves(model, image.color))
-        curves["depth"].append(_depth_curves(codec, image))
+        for kind, coding in NETWORKS.items():
+            ours = _curve(codec, image, kind, coding, QUALITIES)
+            curves[kind].append((ours, _curve(codec, image, kind, "av1", FLOOR)))
         progress(f"{pair.sequence}/{pair.frame} done")
     for kind, both in curves.items():
-        print(f"{kind}: quality, mean dB, mean bytes, learned / AVIF bytes at equal error, frames")
+        print(f"{kind}: quality, mean dB, mean bytes, {NETWORKS[kind]} / AV1 bytes, frames")
         ours, ratios = np.array([a for a, _ in both]), np.array([_ratios(a, b) for a, b in both])
         for i, quality in enumerate(QUALITIES):
             shared = ratios[:, i][np.isfinite(ratios[:, i])]
@@ -45,36 +46,21 @@ def main() -> int:
     return 0
 
 
-def _color_curves(model: BaseModel, color: np.ndarray) -> tuple[Curve, Curve]:
-    size = color.shape[:2]
-    ours, floor = [], []
-    for quality in QUALITIES:
-        coded = model.encode_color(color, quality)
-        decoded, _ = model.decode_color(coded.payload, *size, quality, coded.check)
-        ours.append(_point(coded.payload, (decoded / 255.0 - color / 255.0)))
-    for quality in FLOOR:
-        payload = av1_color.encode_color(color, quality)
-        floor.append(
-            _point(payload, av1_color.decode_color(payload, *size) / 255.0 - color / 255.0)
-        )
-    return np.array(ours), np.array(floor)
-
-
-def _depth_curves(codec: Codec, image: RgbdImage) -> tuple[Curve, Curve]:
-    """Bytes of the depth stream alone; the mask costs both the same."""
-    depth = image.depth
-    valid, span = depth > 0, float(np.ptp(depth[depth > 0]))
-
-    def point(coder: str, quality: int) -> tuple[float, float]:
-        data = codec.encode(
-            image, depth_quality=quality, coder={"color": "avif", "depth": coder}, quality=50
-        )
-        off = (codec.decode(data).depth.astype(np.float64) - depth)[valid] / span
-        return _point(Still.parse(data).stream("depth").payload, off)
-
-    ours = [point("learned", quality) for quality in QUALITIES]
-    floor = [point("avif", quality) for quality in FLOOR]
-    return np.array(ours), np.array(floor)
+def _curve(codec: Codec, image: RgbdImage, kind: str, coding: str, qualities: range) -> Curve:
+    """Code one plane, depth beside AV1's colour of quality 50; bytes are its stream's alone."""
+    points = []
+    for quality in qualities:
+        if kind == "color":
+            data = codec.encode(RgbdImage(image.color), quality=quality, coding=coding)
+            off = codec.decode(data).color / 255.0 - image.color / 255.0
+        else:
+            chosen = {"color": "av1", "depth": coding}
+            data = codec.encode(image, quality=50, depth_quality=quality, coding=chosen)
+            valid = image.depth > 0
+            steps = codec.decode(data).depth.astype(np.float64) - image.depth
+            off = steps[valid] / float(np.ptp(image.depth[valid]))
+        points.append(_point(Still.parse(data).stream(kind).payload, off))
+    return np.array(points)
 
 
 def _point(payload: bytes, error: np.ndarray) -> tuple[float, float]:
@@ -82,7 +68,7 @@ def _point(payload: bytes, error: np.ndarray) -> tuple[float, float]:
 
 
 def _ratios(ours: Curve, floor: Curve) -> np.ndarray:
-    """Return log(bytes / AVIF's bytes at the same error), NaN outside AVIF's range."""
+    """Return log(bytes / AV1's bytes at the same error), NaN outside AV1's range."""
     floor = floor[np.argsort(floor[:, 0])]
     size = np.interp(ours[:, 0], floor[:, 0], floor[:, 1], left=np.nan, right=np.nan)
     return ours[:, 1] - size

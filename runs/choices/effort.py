@@ -75,7 +75,7 @@ def measure(
     image, curve, spent = encodepth.RgbdImage(color), [], 0.0
     for quality in QUALITIES:
         start = time.process_time()
-        data = codec.encode(image, quality=quality, coder="learned", effort=effort)
+        data = codec.encode(image, quality=quality, coding="learned", effort=effort)
         spent += time.process_time() - start
         decoded = codec.decode(data).color
         assert decoded is not None

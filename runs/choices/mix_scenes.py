@@ -3,14 +3,14 @@
 Time: about 2 minutes of an idle core for each pair of runs, 25 with three seeds; 12 for a pair of
 `restore` with 1200 steps; needs ../shared.
 
-    python -m runs.choices.mix_scenes [--planes depth] [--real one] [--seeds 1 2 3] [-o FILE]
+    python -m runs.choices.mix_scenes [--planes color] [--real one] [--seeds 1 2 3] [-o FILE]
     python -m runs.choices.mix_scenes --planes restore --real all --steps 1200 --seeds 1 [-o FILE]
 
 Trains the tiny network of the default family twice on real frames of `data/train`: on them alone,
 and with a share of the crops from generated scenes instead. Start, steps and everything else are
 equal. Both then code frames of `data/val` at four qualities with their averaged weights. The cost
-of a frame is bits per pixel + lambda * 255^2 * MSE (depth: over valid pixels, range 0..1). The runs
-are compared by the geometric mean of the ratios of their costs: below 0 %, scenes helped.
+of a frame is bits per pixel + lambda * 255^2 * MSE. The runs are compared by the geometric mean of
+the ratios of their costs: below 0 %, scenes helped.
 
 `restore` trains the network that restores AV1's depth, batch, crop and rates as in
 recipes/restore.toml. The rate is AV1's and the same for both, so the cost of a frame is its RMSE
@@ -37,7 +37,6 @@ from numpy.typing import NDArray
 from encodepth.codings import av1_color
 from encodepth.codings import av1_frames as avif
 from encodepth.learned.restore import strength_of
-from encodepth.networks.plane import PlaneModel
 from encodepth.networks.restorer import Restorer
 from encodepth.train.batches import Frame
 from encodepth.train.batches import plane as plane_of
@@ -63,7 +62,9 @@ Costs = dict[str, list[float]]  # sequence -> a cost for every frame and quality
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--planes", nargs="+", default=["color", "depth"])
+    parser.add_argument(
+        "--planes", nargs="+", default=["color", "restore"], choices=["color", "restore"]
+    )
     parser.add_argument("--real", nargs="+", choices=list(REAL), default=list(REAL))
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
     parser.add_argument("--share", type=float, default=0.5, help="of crops from generated scenes")
@@ -118,7 +119,7 @@ def recipe_of(
     if plane == "restore":
         return restore_recipe(options, train, validation, seed)
     return make_recipe({
-        "name": "mix", "seed": seed, "model": {"planes": [plane], "size": "tiny"},
+        "name": "mix", "seed": seed, "model": {"size": "tiny"},
         "data": {"root": str(root), "packs": options.packs, "crop": 128, "workers": 0,
                  "train": train, "validation": validation},
         "augment": {"flip_x": 0.5, "flip_y": 0.3, "transpose": 0.3},
@@ -140,7 +141,7 @@ def restore_recipe(
     table = tomllib.loads(RESTORE.read_text(encoding="utf-8"))
     table["seed"] = seed
     table["data"] |= {
-        "root": str(options.shared / "data"), "packs": options.packs,
+        "root": str(DATA), "packs": options.packs,
         "train": train, "validation": validation,
     }  # fmt: skip
     table["optimiser"]["ema"] = 0.99
@@ -152,11 +153,9 @@ def restore_recipe(
 
 def costs(task: BaseTask, plane: str, frames: Sequence[Any]) -> list[float]:
     """Rate plus lambda times distortion of every frame at every quality."""
-    model = task.planes[plane]
-    assert isinstance(model, PlaneModel)
     found = []
     for quality in QUALITIES:
-        lmbda = model.config.lmbda(quality)
+        lmbda = task.plane.config.lmbda(quality)
         for frame in frames:
             figures = task.measure(frame, quality, torch.device("cpu"))
             error = 10 ** (-figures[f"{plane}_psnr"] / 10)

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-SAMPLE = Path(__file__).parents[1] / "samples" / "desk"
+SAMPLE = Path(__file__).parents[2] / "samples" / "desk"
 RUNTIMES = ("onnxruntime", "openvino", "torch")
 IMPORT = "import time; t = time.perf_counter(); import {0}; print(time.perf_counter() - t)"
 BROUGHT = {
@@ -59,17 +59,17 @@ def opened(runtime: str, name: str, threads: int) -> Any:
     if runtime == "torch":
         import torch
 
-        from encodepth.networks.base import load_model
+        from encodepth.networks.models import open_in_torch
 
         torch.set_num_threads(threads)
-        return load_model(name)
+        return open_in_torch(name)
     from encodepth.learned import find_weights, models
     from encodepth.learned.runtime import Runtime
     from encodepth.learned.weights import read_weights
 
     weights = read_weights(find_weights(name))
     backend = openvino_backend if runtime == "openvino" else None
-    return models._LIGHT[weights.format](weights, Runtime(weights, threads, backend))
+    return models.LIGHT[weights.format](weights, Runtime(weights, threads, backend))
 
 
 def measure(runtime: str, threads: int, rounds: int) -> dict[str, float]:
@@ -82,19 +82,15 @@ def measure(runtime: str, threads: int, rounds: int) -> dict[str, float]:
     plane = np.tile(np.linspace(0.1, 0.9, width, dtype=np.float32), (height, 1))
     valid = np.ones(plane.shape, bool)
     color, restorer = (opened(runtime, n, threads) for n in ("base", "restore"))
-    old = runtime == "torch"
-    encode, decode = (
-        (color.encode_color, color.decode_color) if old else (color.encode, color.decode)
-    )
-    coded = encode(rgb, 50)
+    coded = color.encode(rgb, 50)
     given = (coded.payload, height, width, 50, coded.check)
     tasks = {
-        "encode": lambda: encode(rgb, 50),
-        "decode": lambda: decode(*given),
+        "encode": lambda: color.encode(rgb, 50),
+        "decode": lambda: color.decode(*given),
         "restore": lambda: restorer.restore(plane, valid, 20, rgb),
     }
     work = time.process_time()
-    getattr(opened(runtime, "base", threads), decode.__name__)(*given)
+    opened(runtime, "base", threads).decode(*given)
     found = {"first decode, CPU": time.process_time() - work}
     for name, task in tasks.items():
         task()

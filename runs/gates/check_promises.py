@@ -63,12 +63,12 @@ def _broken(image, lossy: tuple[str, ...]) -> list[str]:  # type: ignore[no-unty
     from encodepth import RgbdImage, decode, encode
 
     broken, holes = [], image.depth == 0
-    for coder in lossy:
-        decoded = decode(encode(image, coder=coder, quality=50))
+    for coding in lossy:
+        decoded = decode(encode(image, coding=coding, quality=50))
         if decoded.color.shape != image.color.shape or decoded.depth.shape != image.depth.shape:
-            broken.append(f"{coder}: size")
+            broken.append(f"{coding}: size")
         elif not np.array_equal(decoded.depth == 0, holes):
-            broken.append(f"{coder}: hole mask")
+            broken.append(f"{coding}: hole mask")
     exact = decode(encode(RgbdImage(image.color), lossless="color")).color
     return broken if np.array_equal(exact, image.color) else [*broken, "lossless color"]
 
@@ -127,13 +127,13 @@ def main() -> int:
     args = parser.parse_args()
     need(args.data)
     todo = frames(args.data)[:: args.every]
-    lossy = ("avif", "learned") if args.learned else ("avif",)
+    lossy = ("av1", "learned") if args.learned else ("av1",)
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         results = list(pool.map(check, todo, [lossy] * len(todo)))
     broken = [f"{r['sequence']}: {what}" for r in results for what in r["broken"]]
     rows = summarise(results)
     show(rows)
-    print(f"{len(results)} frames, lossy coders {', '.join(lossy)}: {len(broken)} promises broken")
+    print(f"{len(results)} frames, lossy codings {', '.join(lossy)}: {len(broken)} promises broken")
     for what in broken:
         print(f"  {what}")
     keep(

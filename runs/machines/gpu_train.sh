@@ -35,8 +35,6 @@ recipe = load_recipe(sys.argv[1])
 root = Path(recipe.data.root)
 for path in source_files(recipe):
     print(path.relative_to(root))
-if recipe.model.context and Path(recipe.model.context).is_file():
-    print(f"needs besides: {recipe.model.context}", file=sys.stderr)
 PY
     local data
     data=$("$python" -c 'import sys; from encodepth.train.recipe import load_recipe

@@ -1,6 +1,6 @@
 """Time the main job on a 640x480 pair: warm Codec, cold command, in turn with JPEG XL.
 
-    python -m runs.machines.time_main [--model NAME] [--coder learned|avif|...]
+    python -m runs.machines.time_main [--model NAME] [--coding networks|av1|auto]
 
 Time: a minute on two idle cores. Writes results/time_main.json.
 
@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 THREADS = "2"
@@ -29,10 +30,12 @@ import imagecodecs  # noqa: E402
 import numpy as np  # noqa: E402
 
 import encodepth  # noqa: E402
+from encodepth.info import StreamInfo  # noqa: E402
 from runs.common import RESULTS, ROOT, keep, options  # noqa: E402
 
 CAMERAS = json.loads((ROOT / "samples" / "cameras.json").read_text())
 Times = list[tuple[float, float]]  # wall, processor
+CODINGS = {"networks": {"color": "learned", "depth": "restored"}, "av1": "av1", "auto": "auto"}
 COMMAND = [sys.executable, "-m", "encodepth.cli.main"]
 
 
@@ -40,7 +43,7 @@ def main() -> None:
     """Time everything, print a table, keep it if asked."""
     parse = options(__doc__, output=RESULTS / "time_main.json", model=True)
     parse.add_argument("--pair", default="desk", choices=CAMERAS)
-    parse.add_argument("--coder", default="learned", choices=["learned", "avif", "jxl", "auto"])
+    parse.add_argument("--coding", default="networks", choices=list(CODINGS))
     parse.add_argument("--quality", type=int, default=50)
     parse.add_argument("--repeat", type=int, default=15)
     asked = parse.parse_args()
@@ -49,17 +52,18 @@ def main() -> None:
     image = encodepth.read(
         next(folder.glob("color.*")), folder / "depth.png", **CAMERAS[asked.pair]
     )
-    codec = encodepth.Codec(asked.model)
+    codec, coding = encodepth.Codec(asked.model), CODINGS[asked.coding]
+    encode = partial(codec.encode, image, quality=asked.quality, coding=coding)
     try:
-        data = codec.encode(image, quality=asked.quality, coder=asked.coder)  # loads the weights
+        data = encode()  # loads the weights
     except encodepth.ModelNotFoundError as error:
-        sys.exit(f"{error}; time what needs no weights with --coder avif")
+        sys.exit(f"{error}; time what needs no weights with --coding av1")
     codec.decode(data)
     times = in_turn(
         asked.repeat,
         {
             "JPEG XL": lambda: jpeg_xl(image),
-            "encode": lambda: codec.encode(image, quality=asked.quality, coder=asked.coder),
+            "encode": encode,
             "decode": lambda: codec.decode(data),
         },
     )
@@ -99,7 +103,7 @@ def jpeg_xl(image: encodepth.RgbdImage) -> int:
 
 def show(asked: argparse.Namespace, data: bytes, times: dict[str, Times]) -> None:
     """Print median, spread and, for what is timed in turn with JPEG XL, the ratio of each round."""
-    codings = ", ".join(f"{s.kind.name.lower()} {s.coding.name.lower()}" for s in _streams(data))
+    codings = ", ".join(f"{s.modality} {s.coding}" for s in _streams(data))
     print(f"{asked.pair}, quality {asked.quality}, {len(data):,} bytes ({codings})")
     load = "{:.1f} now, {:.1f} over 5 minutes, {:.1f} over 15".format(*os.getloadavg())
     print(f"{THREADS} threads on {os.cpu_count()} cores, load {load}")
@@ -122,14 +126,14 @@ def record(asked: argparse.Namespace, data: bytes, times: dict[str, Times]) -> d
         "pair": asked.pair,
         "quality": asked.quality,
         "bytes": len(data),
-        "codings": {s.kind.name.lower(): s.coding.name.lower() for s in _streams(data)},
+        "codings": {s.modality: s.coding for s in _streams(data)},
         "threads": int(THREADS),
         "load": os.getloadavg()[0],
         "wall_and_processor_s": {n: np.round(both, 4).tolist() for n, both in times.items()},
     }
 
 
-def _streams(data: bytes) -> tuple[encodepth.Stream, ...]:
+def _streams(data: bytes) -> tuple[StreamInfo, ...]:
     return encodepth.inspect(data).streams
 
 

@@ -65,7 +65,7 @@ def _color(asked: argparse.Namespace, output: Path, known: set) -> list[str]:
 def _depth(asked: argparse.Namespace, output: Path, known: set) -> list[str]:
     frames, model = _frames(asked, "test", known), asked.model
     wrong = _measure([model], frames, output, "public", asked.jobs, ["color", "depth"])
-    ways = ("", "+auto", "+auto+e8", "+avif", "+bound", "+lossless")
+    ways = ("", "+auto", "+auto+e8", "+av1", "+bound", "+lossless")
     names = [f"{model}{way}+alone" for way in ways] + [JXL7, JXL9]
     return wrong + _measure(names, frames, output, "public", asked.jobs, ["depth"])
 
@@ -101,11 +101,11 @@ def _depth_table(own: list[Record], published: list[Record], model: str) -> None
     for effort, way in ((7, "+auto+alone"), (8, "+auto+e8+alone")):
         best = _against(own, published, "rmse", parse(model + way).name)(AVIF12)
         for kind in KINDS:
-            _row(f"best coder, effort {effort}, against AVIF 12 bit, {kind}", _rate(best, kind))
+            _row(f"auto, effort {effort}, against AVIF 12 bit, {kind}", _rate(best, kind))
     learned = _against(own, published, "rmse", ours)(AVIF12)
     context = deltas(_payloads(own, (ours, joint)), METRICS["rmse"], ours)
     for kind in KINDS:
-        _row(f"learned against AVIF 12 bit, {kind}", _rate(learned, kind))
+        _row(f"restored against AVIF 12 bit, {kind}", _rate(learned, kind))
         _row(f"payload with colour as context, without, {kind}", _rate(context, kind))
     masks = _pairs(only(own, codec=ours), only(published, codec=AVIF12))
     _row("hole mask against JPEG XL or WebP, sensor", _bytes(_of(masks, "sensor"), "mask_bytes"))

@@ -34,7 +34,7 @@ from encodepth.evaluate.records import Record, RecordFile, key, machine_header
 from encodepth.info import inspect
 from encodepth.io.dataset import open_dataset
 from encodepth.io.pair import Pair
-from encodepth.networks.plane_coder import Coded
+from encodepth.learned.symbols import Coded
 from encodepth.thesis.model import TcmModel
 from encodepth.thesis.weights import load_tcm
 from encodepth.train import losses

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .learned.weights import list_models
     from .metrics import bd_rate
     from .sequence.reader import Reader
+    from .sequence.recording import record
     from .sequence.writer import Writer
 
 __version__ = "0.1.0"
@@ -51,6 +52,7 @@ _HOMES = {
     "io.pictures": ("read", "write"),
     "metrics": ("bd_rate",),
     "sequence.reader": ("Reader",),
+    "sequence.recording": ("record",),
     "sequence.writer": ("Writer",),
     "learned": ("load_model",),
     "learned.weights": ("list_models",),
@@ -80,6 +82,7 @@ __all__ = [
     "load_model",
     "open_dataset",
     "read",
+    "record",
     "write",
 ]
 

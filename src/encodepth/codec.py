@@ -27,6 +27,7 @@ from .frame import INVALID, Note, RgbdImage
 from .learned.models import Models
 from .metrics import DepthErrors, depth_errors
 from .modalities import IMAGE, NAMES, PLANES, modality
+from .packing import view
 from .plan import LOSSY, plan
 from .references import Seen
 from .search import Setting, depth_about, depth_within, file_within
@@ -112,7 +113,7 @@ class Codec:
         """Return the picture as a file, and what the encoder knows of it; see `encode`."""
         settings.check(image.held)
         settings.check_still(image.held)
-        image = _between(image, settings)
+        image = between(image, settings)
         job = _Job(image, self._models, settings)
         quality = DEFAULT_QUALITY if settings.quality is None else settings.quality
         given = settings.depth_quality
@@ -359,6 +360,15 @@ def parse(data: bytes) -> Still:
     return file
 
 
+def between(image: RgbdImage, settings: Settings) -> RgbdImage:
+    """Return the image with depth outside what was asked for as holes, and a note of how many."""
+    if image.depth is None or (settings.near is None and settings.far is None):
+        return image
+    kept, dropped = within(image.depth, image.depth_unit, settings.near, settings.far)
+    note = Note("depth outside the distances asked for, now holes", dropped)
+    return replace(image, depth=kept, notes=(*image.notes, note) if dropped else image.notes)
+
+
 def as_bytes(data: Any) -> bytes:
     """Return the bytes of a bytes-like object.
 
@@ -367,12 +377,12 @@ def as_bytes(data: Any) -> bytes:
     """
     if isinstance(data, bytes):
         return data
-    try:
-        return memoryview(data).cast("B").tobytes()
-    except TypeError:
+    found = view(data)
+    if found is None:
         raise InvalidSettingError(
             f"a file is bytes or bytes-like; got {type(data).__name__} (read the file first)"
-        ) from None
+        )
+    return found.tobytes()
 
 
 def facts_of(stream: Stream) -> Facts:
@@ -383,15 +393,6 @@ def facts_of(stream: Stream) -> Facts:
     """
     row = codings.of(stream.coding, stream.modality)
     return codings.module(row).facts(modality(stream.modality).name, _coded(stream))
-
-
-def _between(image: RgbdImage, settings: Settings) -> RgbdImage:
-    """Return the image with depth outside what was asked for as holes, and a note of how many."""
-    if image.depth is None or (settings.near is None and settings.far is None):
-        return image
-    kept, dropped = within(image.depth, image.depth_unit, settings.near, settings.far)
-    note = Note("depth outside the distances asked for, now holes", dropped)
-    return replace(image, depth=kept, notes=(*image.notes, note) if dropped else image.notes)
 
 
 def _wanted(streams: str | Iterable[str] | None) -> tuple[str, ...]:

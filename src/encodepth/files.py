@@ -1,4 +1,4 @@
-"""Writing files: whole or not at all, by every part of the package.
+"""Writing files and folders: whole or not at all, by every part of the package.
 
 A file is made without a name where the system can do that (Linux), else under a temporary name
 beside its place, and takes its name when it is complete; a process that is killed leaves no half.
@@ -9,6 +9,9 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 PathLike = str | os.PathLike[str]
@@ -43,6 +46,27 @@ def write_file(path: PathLike, data: bytes) -> None:
 def write_json(path: PathLike, value: object) -> None:
     """Write plain data as indented JSON, whole or not at all."""
     write_file(path, (json.dumps(value, indent=2) + "\n").encode())
+
+
+@contextmanager
+def new_folder(path: PathLike) -> Iterator[Path]:
+    """Give an empty folder that becomes `path` at the end, whole or not at all.
+
+    What another process put there in the meantime stays: both made the same.
+    """
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(
+        prefix=f"{target.name}.", suffix=".tmp", dir=target.parent
+    ) as temporary:
+        made = Path(temporary) / target.name
+        made.mkdir()
+        yield made
+        try:
+            made.rename(target)
+        except OSError:
+            if not target.is_dir():
+                raise
 
 
 def _descriptor(path: PathLike) -> int | None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+TOP_CODE = 4095  # depth that AV1 codes is mapped to codes of 12 bits, 0..TOP_CODE
+
 
 @dataclass(frozen=True)
 class Modality:

@@ -10,11 +10,28 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Sequence
+from typing import Any
 
 from .errors import CorruptFileError
 
 MAX_WHOLE = (1 << 64) - 1  # of a varint
 SHORT, LONG = 5, 10  # bytes of a varint: what version 1 allows, and what 64 bits need
+
+
+def view(data: Any) -> memoryview | None:
+    """Return what is bytes-like as plain bytes, None for anything else.
+
+    That is bytes, bytearray, memoryview, mmap, an array of bytes or a scalar of them (numpy.void),
+    as TFRecord, HDF5, Zarr and LMDB give. Nothing is copied where the bytes lie in one piece.
+    """
+    try:
+        found = memoryview(data)
+    except TypeError:
+        return None
+    try:
+        return found.cast("B")
+    except TypeError:  # in pieces, or of a type of its own
+        return memoryview(found.tobytes())
 
 
 def varint(value: int) -> bytes:

@@ -30,7 +30,7 @@ def main() -> None:
                 torch.nn.init.normal_(parameter, std=0.02)
     for index in (color.context.y_index, color.context.z_index):
         torch.nn.init.uniform_(index, 5, 50)  # many tables
-    save_weights(HERE / "tiny.safetensors", {"color": color})
+    save_weights(HERE / "tiny.safetensors", color)
     save_restorer(HERE / "tiny-restore.safetensors", config, restorer)
     for path in HERE.glob("*.safetensors"):
         draw_graphs(path)

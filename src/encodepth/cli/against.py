@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -164,21 +164,6 @@ class Originals:
         if len(found) != 1:
             raise EncodepthError(_no_original(path, found))
         return tracks[found[0]]
-
-
-def coded_files(paths: Sequence[str]) -> Iterator[str]:
-    """Yield every file that is named, and every .rgbd file below a folder that is."""
-    for path in paths:
-        if path == PIPE or not os.path.isdir(path):
-            yield path
-            continue
-        for where, below, files in os.walk(path):
-            below[:] = sorted(name for name in below if not name.startswith("."))
-            yield from (
-                os.path.join(where, name)
-                for name in sorted(files)
-                if name.endswith(".rgbd") and not name.startswith(".")
-            )
 
 
 def _has_pairs(path: str) -> bool:

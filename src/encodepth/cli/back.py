@@ -1,5 +1,6 @@
 """Folders of .rgbd files back into folders of pictures, for `encodepth decode DIR -o OUT`.
 
+A recording among them becomes a folder of its name there.
 SEQUENCE/FRAME.rgbd becomes OUT/SEQUENCE/color/FRAME.png and depth/FRAME.png, and a meta.json there
 says unit and camera, so that what comes out is a dataset that `open_dataset` reads.
 """
@@ -16,9 +17,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from ..errors import EncodepthError
-from .jobs import Job, Journal, Outcome, Progress, failed, write_down
+from .jobs import (
+    Job,
+    Journal,
+    Outcome,
+    Progress,
+    ending,
+    failed,
+    write_down,
+    write_down_begun,
+    write_down_made,
+)
 from .many import make_folder, named_apart, sum_line
-from .shared import check_free, explain, open_codec, read_bytes, save
+from .shared import check_free, explain, head_of, open_codec, read_bytes, rgbd_below, save
 
 if TYPE_CHECKING:
     from ..codec import Codec
@@ -102,12 +113,9 @@ def _tasks(paths: Sequence[str], folder: Path) -> Iterator[Task]:
         if not os.path.isdir(path):
             yield Task(Path(path), folder / Path(before).parent)
             continue
-        for where, below, files in os.walk(path):
-            below[:] = sorted(name for name in below if not name.startswith("."))
-            place = folder / before / os.path.relpath(where, path)
-            for name in sorted(files):
-                if name.endswith(".rgbd") and not name.startswith("."):
-                    yield Task(Path(where, name), place)
+        for name in rgbd_below(path):
+            below = os.path.relpath(os.path.dirname(name), path)
+            yield Task(Path(name), folder / before / below)
 
 
 def _start(call: Return) -> _Kept:
@@ -116,13 +124,38 @@ def _start(call: Return) -> _Kept:
 
 def _decode(kept: _Kept, task: Task) -> Outcome:
     """Decode one file, unless its pictures were made of it before."""
+    from ..sequence.about import is_recording
+
     try:
+        if is_recording(head_of(str(task.file))):
+            return _decode_recording(kept, task)
         return _decode_one(kept, task, read_bytes(str(task.file)))
     except Exception as error:
         reason = explain(error)
         if reason is None:
             raise
         return failed(error, reason)
+
+
+def _decode_recording(kept: _Kept, task: Task) -> Outcome:
+    """Decode a recording into a folder of its name, unless that was done before."""
+    from .unroll import TRAJECTORY, decode_recording
+
+    call, journal = kept.call, kept.journal
+    folder = task.place / task.file.stem
+    last, begun = folder / TRAJECTORY, journal.unfinished(folder / TRAJECTORY)
+    size, end = ending(task.file) or (0, "")
+    key = f"{size} {end}"
+    if not call.force and journal.holds(last, key):
+        return Outcome(skipped=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    if not last.exists():
+        write_down_begun(call.folder, last)
+    decode_recording(
+        str(task.file), folder, call.kinds, model=call.model, force=call.force or begun, quiet=True
+    )
+    write_down_made(call.folder, last, key)
+    return Outcome(sum(path.stat().st_size for path in folder.rglob("*.png")))
 
 
 def _decode_one(kept: _Kept, task: Task, data: bytes) -> Outcome:

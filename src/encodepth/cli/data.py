@@ -60,7 +60,7 @@ def check_command(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Read every pair below DIR (a folder, .zip or .mat) and name every broken file.
+    """Read every pair below DIR (a folder, .zip, .mat or ROS bag) and name every broken file.
 
     The layout is found out: plain folders, BOP, nerfstudio, 3DMatch, Redwood, ICL-NUIM, TUM, SUN
     RGB-D, NYU v2, 7-Scenes, ScanNet. Each sequence's depth unit, range in metres and camera are

@@ -10,6 +10,8 @@ import click
 
 from ..errors import EncodepthError
 from ..modalities import IMAGE, PLANES
+from .bags import bag_depth_option, decode_to_bag, is_bag_name
+from .recording import FrameRange
 from .shared import (
     NAMED_PLANE,
     PIPE,
@@ -57,6 +59,10 @@ Targets = dict[str, Path]
 @click.option(
     "--jpeg", is_flag=True, help="Colour that was kept as a JPEG file is written as that file."
 )
+@click.option(
+    "--frames", type=FrameRange(), metavar="A:B", help="Of a recording: from A on and before B."
+)
+@bag_depth_option
 @model_option
 @device_option
 @force_option
@@ -70,6 +76,8 @@ def command(
     planes: tuple[tuple[str, str], ...],
     only: str | None,
     jpeg: bool,
+    frames: slice | None,
+    bag_depth: str,
     model: str,
     device: str,
     force: bool,
@@ -81,7 +89,8 @@ def command(
     Colour that encode kept as a JPEG file comes back as that file with --jpeg, or where --color
     names a .jpg. "-" is stdin. A folder goes back to a tree of pictures below -o:
     DIR/SEQUENCE/color/FRAME.png, depth/FRAME.png and meta.json. A recording becomes such a folder
-    of its name, with trajectory.json, which says when and from where each frame was seen.
+    of its name, with trajectory.json, which says when and from where each frame was seen; or a ROS
+    bag, where -o ends in .mcap, .bag or .db3.
     """
     given = (("color", color), ("depth", depth), *planes)
     named = {kind: Path(name) for kind, name in given if name}
@@ -89,11 +98,23 @@ def command(
     if jpeg and named and not _is_jpeg(named.get("color", Path())):
         raise click.UsageError("--jpeg writes colour as a JPEG file; name it with --color FILE.jpg")
     kinds = (only,) if only else (*IMAGE, *PLANES)
+    if output is not None and is_bag_name(output):
+        if len(files) != 1:
+            raise click.UsageError(f"{output} is one bag, but there are several files")
+        status = decode_to_bag(
+            files[0], Path(output), kinds, frames or slice(None), depth=bag_depth, model=model,
+            force=force, quiet=quiet,
+        )  # fmt: skip
+        click.get_current_context().exit(status)
+    if bag_depth != "raw":
+        raise click.UsageError("--bag-depth is for a ROS bag, with -o NAME.mcap")
     if any(Path(name).is_dir() for name in files):
         from .back import Return, decode_folders
 
         if output is None or named:
             raise click.UsageError("say with -o where the pictures of a folder go")
+        if frames is not None:
+            raise click.UsageError("--frames is for a recording, and one of FILE is a folder")
         call = Return(Path(output), kinds, model, device, force, jobs, quiet, jpeg)
         click.get_current_context().exit(decode_folders(files, call))
     if jobs > 1:
@@ -111,8 +132,14 @@ def command(
         from ..io.pictures import write
 
         if path != PIPE and is_recording(head_of(path)):
-            _unroll(path, named, output, kinds, jpeg=jpeg, model=model, force=force, quiet=quiet)
+            which = frames or slice(None)
+            _unroll(
+                path, named, output, kinds, which,
+                jpeg=jpeg, model=model, force=force, quiet=quiet,
+            )  # fmt: skip
             return
+        if frames is not None:
+            raise EncodepthError(f"--frames is for a recording, and {path} is a picture")
         data = read_bytes(path)
         found = inspect(data)
         held = [kind for kind in (*IMAGE, *PLANES) if found.stream(kind)]
@@ -147,6 +174,7 @@ def _unroll(
     named: Targets,
     output: str | None,
     kinds: tuple[str, ...],
+    which: slice,
     *,
     jpeg: bool,
     model: str,
@@ -163,7 +191,9 @@ def _unroll(
     if output is None or named:
         raise EncodepthError(f"{path}: a recording; say with -o where its folder of pictures goes")
     place = Path(output) / Path(path).stem
-    frames = decode_recording(path, place, kinds, jpeg=jpeg, model=model, force=force, quiet=quiet)
+    frames = decode_recording(
+        path, place, kinds, jpeg=jpeg, model=model, force=force, quiet=quiet, which=which
+    )
     if not quiet:
         click.echo(f"{path}: {frames:,} frames in {place}", err=True)
 

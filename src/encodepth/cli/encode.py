@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -12,8 +13,10 @@ from click.core import ParameterSource
 
 from ..errors import EncodepthError
 from ..modalities import IMAGE, PLANES
+from .bags import bag_options, bag_planes, refuse_bag_options, topics_of
 from .info import as_dict, line
 from .options import check, settings_of, settings_options
+from .recording import Call, FrameRange, encode_recording, encode_recordings, refuse_targets
 from .shared import (
     NAMED_PLANE,
     PIPE,
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from ..codec import Encoded
     from ..frame import RgbdImage
     from ..io.found import PairBy
+    from ..io.recordings import Given
     from ..settings import Settings
 
 
@@ -54,7 +58,7 @@ class _Camera(click.ParamType):
 
 
 @click.command("encode")
-@click.argument("pictures", nargs=-1, metavar="COLOR [DEPTH]")
+@click.argument("pictures", nargs=-1, metavar="COLOR [DEPTH] | RECORDING")
 @click.option("-o", "--output", metavar="FILE", help='The .rgbd file, or "-" for stdout.')
 @click.option(
     "--out-dir",
@@ -69,14 +73,48 @@ class _Camera(click.ParamType):
     default=1,
     metavar="N",
     show_default=True,
-    help="Pairs coded at a time with --out-dir.",
+    help="Pairs coded at a time with --out-dir; groups of frames of a recording.",
 )
 @click.option(
     "--pair-by",
     type=click.Choice(["name", "time", "order"]),
-    help="How --out-dir matches colour and depth where the layout leaves it open.",
+    help="How colour and depth of a folder are matched where its layout leaves it open.",
 )
-@click.option("--stop", is_flag=True, help="End --out-dir at the first failure.")
+@click.option("--stop", is_flag=True, help="End a folder at the first failure.")
+@click.option(
+    "--recordings",
+    is_flag=True,
+    help="With --out-dir: each sequence becomes one recording, DIR/SEQUENCE.rgbd.",
+)
+@click.option(
+    "--frames", type=FrameRange(), metavar="A:B", help="Of a recording: from A on and before B."
+)
+@click.option(
+    "--rate",
+    type=click.FloatRange(0.001, 1e6),
+    metavar="HZ",
+    help="Frames a second of a recording that has no time stamps.  [default: 30]",
+)
+@click.option(
+    "--target-bitrate",
+    type=click.FloatRange(1e-6, 1e6),
+    metavar="MBIT",
+    help="Of a recording: search one quality for all of it, so that it has MBIT Mbit a second.",
+)
+@click.option(
+    "--key-interval",
+    type=click.IntRange(1, 1024),
+    default=30,
+    metavar="N",
+    show_default=True,
+    help="Of a recording: a reader decodes at most N frames to show one.",
+)
+@click.option(
+    "--live",
+    is_flag=True,
+    help="Of a recording: no frame waits for later ones, at the cost of some bytes.",
+)
+@bag_options
 @click.option("--depth-only", metavar="DEPTH", help="Code a depth map without colour.")
 @settings_options
 @click.option(
@@ -85,7 +123,8 @@ class _Camera(click.ParamType):
     type=NAMED_PLANE,
     multiple=True,
     metavar="NAME=FILE",
-    help=f"A further plane, kept exactly: {', '.join(PLANES)}; 8 or 16 bits.",
+    help=f"A further plane, kept exactly: {', '.join(PLANES)}; 8 or 16 bits. FILE is a topic of a "
+    "ROS bag.",
 )
 @click.option(
     "--depth-unit",
@@ -119,6 +158,16 @@ def command(
     jobs: int,
     pair_by: PairBy | None,
     stop: bool,
+    recordings: bool,
+    frames: slice | None,
+    rate: float | None,
+    target_bitrate: float | None,
+    key_interval: int,
+    live: bool,
+    color_topic: str | None,
+    depth_topic: str | None,
+    pair_within: float | None,
+    poses: tuple[str, str] | None,
     depth_only: str | None,
     planes: tuple[tuple[str, str], ...],
     depth_unit: float,
@@ -131,15 +180,46 @@ def command(
     quiet: bool,
     **given: Any,
 ) -> None:
-    """Code COLOR and DEPTH into one .rgbd file.
+    """Code COLOR and DEPTH, or a whole RECORDING, into one .rgbd file.
 
     COLOR is PNG, JPEG, WebP or TIFF; DEPTH a 16-bit PNG or TIFF, or .npy; one of them may be "-",
     stdin. The file lies beside COLOR unless -o says where. Holes in depth (0) stay holes, exactly,
     in every mode.
+
+    RECORDING is a folder of pictures in any known layout, an archive of one, a ROS bag (.bag,
+    .mcap, .db3 or its folder), or a recording that is to be coded again; it becomes one file with
+    times, poses and cameras.
     """
     settings = settings_of(given, quiet=quiet)
-    source = click.get_current_context().get_parameter_source("depth_unit")
-    unit = None if source == ParameterSource.DEFAULT else depth_unit
+    context = click.get_current_context()
+    unit = None if _defaulted("depth_unit") else depth_unit
+    if _is_recording(pictures) or recordings:
+        if depth_only is not None or (planes and not bag_planes(pictures)):
+            raise click.UsageError("a recording goes without --depth-only and --plane")
+        refuse_targets(settings)
+        if target_bitrate is not None and settings.quality is not None:
+            raise click.UsageError("--quality and --target-bitrate contradict each other")
+        if recordings and out_dir is None:
+            raise click.UsageError("--recordings goes with --out-dir")
+        call = Call(
+            settings,
+            replace(
+                _given(unit, intrinsics, depth_step, pair_by, rate),
+                topics=topics_of(color_topic, depth_topic, planes),
+                within=pair_within,
+                poses=poses,
+            ),
+            key_interval,
+            frames or slice(None), live, target_bitrate, model, device, force, jobs, as_json, quiet,
+            stop,
+        )  # fmt: skip
+    if recordings:
+        if output is not None:
+            raise click.UsageError("--out-dir goes without -o")
+        if not pictures:
+            raise click.UsageError("nothing to encode; name folders of pairs")
+        assert out_dir is not None
+        context.exit(encode_recordings(pictures, Path(out_dir), call))
     if out_dir is not None:
         if output is not None or depth_only is not None or planes:
             raise click.UsageError("--out-dir goes without -o, --depth-only and --plane")
@@ -147,26 +227,37 @@ def command(
             raise click.UsageError("nothing to encode; name folders of pairs")
         check(settings, IMAGE)
         from .many import Batch, encode_folders
+        from .whole import encode_whole, kind_of
 
         batch = Batch(
             Path(out_dir), settings, model, device, force, jobs, as_json, quiet, stop,
             depth_step, pair_by,
         )  # fmt: skip
-        status = encode_folders(pictures, batch, depth_unit=unit, camera=intrinsics)
-        click.get_current_context().exit(status)
+        _refuse_recordings(frames, rate, live, target_bitrate)
+        refuse_bag_options()
+        whole = kind_of(pictures)
+        if whole is not None:
+            context.exit(encode_whole(whole, pictures, batch, depth_unit=unit, camera=intrinsics))
+        context.exit(encode_folders(pictures, batch, depth_unit=unit, camera=intrinsics))
+    if _is_recording(pictures):
+        if len(pictures) > 1:
+            raise click.UsageError(
+                f"{len(pictures)} names, of which {pictures[0]} is a recording; name one, or make "
+                "one of each with --out-dir DIR --recordings"
+            )
+        context.exit(encode_recording(pictures[0], output, call))
+    if pictures and pictures[0] != PIPE and not Path(pictures[0]).suffix:
+        _refuse_missing(pictures[0])
+    _refuse_recordings(frames, rate, live, target_bitrate)
+    refuse_bag_options()
     for flag, value in (("-j", jobs > 1), ("--stop", stop), ("--pair-by", pair_by)):
         if value:
-            raise click.UsageError(f"{flag} is for folders, with --out-dir")
+            raise click.UsageError(f"{flag} is for folders and recordings")
     color, depth = _named(pictures, depth_only)
     held = [name for name, file in (("color", color), ("depth", depth)) if file]
     check(settings, (*held, *(name for name, _ in planes)))
     first = color or depth
     assert first is not None
-    if Path(first).is_dir():
-        raise EncodepthError(
-            f"{held[0]} file {first} is a folder; expected a picture "
-            "(--out-dir codes the pairs below)"
-        )
     piped = output == PIPE
     if piped and as_json:
         raise click.UsageError("-o - and --json would both write to stdout")
@@ -189,6 +280,63 @@ def command(
 
         for words in about(coded.image, unit):
             click.echo(f"{name}: {words}", err=True)
+
+
+def _defaulted(name: str) -> bool:
+    source = click.get_current_context().get_parameter_source(name)
+    return source == ParameterSource.DEFAULT
+
+
+def _is_recording(pictures: tuple[str, ...]) -> bool:
+    """Whether what is named becomes a recording."""
+    if not pictures or pictures[0] == PIPE:
+        return False
+    from ..io.recordings import is_recordable
+
+    return is_recordable(pictures[0])
+
+
+def _given(
+    unit: float | None,
+    camera: tuple[float, ...] | None,
+    step: float | None,
+    pair_by: PairBy | None,
+    rate: float | None,
+) -> Given:
+    from ..frame import Intrinsics
+    from ..io.recordings import Given
+
+    return Given(unit, None if camera is None else Intrinsics(*camera), step, pair_by, rate)
+
+
+def _refuse_missing(path: str) -> None:
+    """Refuse what looks like a folder and is none, before options are held against it.
+
+    Raises:
+        EncodepthError: it does not exist.
+    """
+    if not Path(path).exists():
+        raise EncodepthError(f"{path} does not exist")
+
+
+def _refuse_recordings(
+    frames: slice | None, rate: float | None, live: bool, bitrate: float | None
+) -> None:
+    """Refuse options that only a recording has, and would be ignored.
+
+    Raises:
+        click.UsageError: names one.
+    """
+    named = (
+        ("--frames", frames is not None),
+        ("--rate", rate is not None),
+        ("--target-bitrate", bitrate is not None),
+        ("--key-interval", not _defaulted("key_interval")),
+        ("--live", live),
+    )
+    for flag, given in named:
+        if given:
+            raise click.UsageError(f"{flag} is for a recording")
 
 
 def _say(name: str, coded: Encoded, settings: Settings, *, as_json: bool, quiet: bool) -> None:

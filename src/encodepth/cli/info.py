@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from .shared import PIPE, attempt_all, head_of, json_option, read_bytes
+from .shared import PIPE, attempt_all, coded_files, head_of, json_option, read_bytes
 
 if TYPE_CHECKING:
     from ..codec import Encoded
@@ -18,19 +19,31 @@ if TYPE_CHECKING:
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @json_option("One JSON object per file and line.")
 def command(files: tuple[str, ...], as_json: bool) -> None:
-    """Say what each FILE holds: sizes, codings, bytes, depth unit, camera. "-" is stdin."""
+    """Say what each FILE holds: sizes, codings, bytes, depth unit, camera. "-" is stdin.
+
+    Of a folder, each .rgbd file below it; of a ROS bag, which topics of pictures there are and
+    which would be taken.
+    """
     from ..info import inspect
+    from ..io.ros.about import inspect_bag
+    from ..io.ros.bag import is_bag
     from ..sequence.about import inspect_recording, is_recording
+
+    expanded = [one for path in files for one in ([path] if is_bag(path) else coded_files([path]))]
 
     def show(path: str) -> None:
         if path != PIPE and is_recording(head_of(path)):
             recording = inspect_recording(path, path)
             click.echo(recording.json() if as_json else _recording(recording))
             return
+        if path != PIPE and is_bag(path):
+            bag = inspect_bag(path)
+            click.echo(json.dumps(bag.as_dict()) if as_json else "\n".join(bag.lines()))
+            return
         found = inspect(read_bytes(path), path)
         click.echo(found.json() if as_json else _text(found))
 
-    click.get_current_context().exit(attempt_all(files, show))
+    click.get_current_context().exit(attempt_all(expanded, show))
 
 
 def summary(found: FileInfo) -> str:
@@ -65,10 +78,9 @@ def as_dict(name: str, coded: Encoded) -> dict[str, Any]:
 
 
 def _recording(found: RecordingInfo) -> str:
-    rate = 8e-6 * found.bytes / found.seconds if found.seconds else 0.0
     lines = [
         f"{found.file}: {found.bytes:,} bytes, {found.frames:,} frames, {found.seconds:.2f} s, "
-        f"{rate:.3g} Mbit/s, {found.chunks} chunks, format version {found.version}"
+        f"{found.megabits:.3g} Mbit/s, {found.chunks} chunks, format version {found.version}"
     ]
     for track in found.tracks:
         lines.append(

@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
@@ -30,6 +30,7 @@ JOURNAL = ".rgbd-journal"
 SHOWN = 20  # failures that are named; the rest are counted
 _AHEAD = 4  # items handed out per worker
 _OFTEN, _SELDOM = 0.2, 60.0  # seconds between progress lines on a terminal, and elsewhere
+_BEGUN = -1  # in place of a size: the file is not finished
 _FATAL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 
 
@@ -150,6 +151,7 @@ class Journal:
         self._folder = folder
         self._made: set[int] = set()
         self._files: set[int] = set()
+        self._begun: set[int] = set()
         try:
             with open(folder / JOURNAL, encoding="utf-8", errors="replace") as lines:
                 for line in lines:
@@ -159,18 +161,26 @@ class Journal:
 
     def holds(self, target: Path, key: str) -> bool:
         """Whether a file was made of the same data in the same way, and is as it was made."""
-        found = _ending(target)
+        found = ending(target)
         return found is not None and hash((_name(target, self._folder), key, *found)) in self._made
 
     def knows(self, target: Path) -> bool:
         """Whether a file of this name was made, in whatever way."""
         return hash(_name(target, self._folder)) in self._files
 
+    def unfinished(self, target: Path) -> bool:
+        """Whether a file of this name was begun, and never finished in whatever way."""
+        name = hash(_name(target, self._folder))
+        return name in self._begun and name not in self._files
+
     def _take(self, line: str) -> None:
         try:
             name, key, size, end = json.loads(line)
         except (ValueError, TypeError):
             return  # the process was killed while it wrote this line
+        if size == _BEGUN:
+            self._begun.add(hash(name))
+            return
         self._made.add(hash((name, key, size, end)))
         self._files.add(hash(name))
 
@@ -181,7 +191,29 @@ def write_down(folder: Path, target: Path, key: str, data: bytes) -> None:
     Raises:
         EncodepthError: the folder takes no more.
     """
-    record = [_name(target, folder), key, len(data), data[-8:].hex()]
+    _add(folder, [_name(target, folder), key, len(data), data[-8:].hex()])
+
+
+def write_down_begun(folder: Path, target: Path) -> None:
+    """Add to a folder's journal that a file is written piece by piece from now on.
+
+    Raises:
+        EncodepthError: the folder takes no more.
+    """
+    _add(folder, [_name(target, folder), "", _BEGUN, ""])
+
+
+def write_down_made(folder: Path, target: Path, key: str) -> None:
+    """Add to a folder's journal a file that is finished.
+
+    Raises:
+        EncodepthError: the folder takes no more.
+    """
+    size, end = ending(target) or (0, "")
+    _add(folder, [_name(target, folder), key, size, end])
+
+
+def _add(folder: Path, record: list[Any]) -> None:
     line = f"\n{json.dumps(record)}\n".encode()  # a full disk may have cut the line before
 
     def append() -> None:
@@ -200,7 +232,7 @@ def _name(target: Path, folder: Path) -> str:
     return os.path.relpath(target, folder)
 
 
-def _ending(path: Path) -> tuple[int, str] | None:
+def ending(path: Path) -> tuple[int, str] | None:
     """Return a file's length and its last bytes, None if there is no such file."""
     try:
         with open(path, "rb") as file:
@@ -234,7 +266,7 @@ class Progress:
         self.skipped += outcome.skipped
         if outcome.error is not None:
             self.fail(f"{name}: {outcome.error}" if name else outcome.error)
-        self._draw()
+        self.draw()
 
     def fail(self, message: str, count: int = 1) -> None:
         """Name a failure, or only count it where many were named."""
@@ -252,15 +284,19 @@ class Progress:
             click.echo("\r\x1b[K", err=True, nl=False)
             self._drawn = False
 
-    def _draw(self) -> None:
+    def line(self, seconds: float) -> str:
+        """Return how far it is after so many seconds."""
+        worked = self.done - self.skipped
+        left = (self.total - self.done) * seconds / max(worked, 1)
+        bad = f", {self.failed:,} failed" if self.failed else ""
+        return f"{self.done:,} of {self.total:,}{bad}, {duration(left)} left"
+
+    def draw(self) -> None:
         terminal, now = sys.stderr.isatty(), time.monotonic()
         if self.quiet or now - self._said < (_OFTEN if terminal else _SELDOM):
             return
         self._said = now
-        worked = self.done - self.skipped
-        left = (self.total - self.done) * (now - self._began) / max(worked, 1)
-        bad = f", {self.failed:,} failed" if self.failed else ""
-        line = f"{self.done:,} of {self.total:,}{bad}, {_duration(left)} left"
+        line = self.line(now - self._began)
         click.echo(f"\r{line}\x1b[K" if terminal else line, err=True, nl=not terminal)
         self._drawn = terminal
 
@@ -277,6 +313,12 @@ class Notes:
 
         count_notes(self.counted, notes)
 
+    def merge(self, counted: Mapping[str, tuple[int, int]]) -> None:
+        """Add what was counted elsewhere: what was changed -> (pictures, pixels)."""
+        for what, (pictures, pixels) in counted.items():
+            before = self.counted.get(what, (0, 0))
+            self.counted[what] = before[0] + pictures, before[1] + pixels
+
     def say(self) -> None:
         """Print a line for each kind of change."""
         from ..io.check import note_words
@@ -285,7 +327,8 @@ class Notes:
             click.echo(note_words(what, pictures, pixels), err=True)
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Return seconds as people say them."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -25,6 +25,8 @@ VERBS = {
     "decode": "Turn .rgbd files back into pictures.",
     "info": "Say what .rgbd files hold.",
     "verify": "Check that .rgbd files are whole.",
+    "cut": "Cut a part out of a recording.",
+    "join": "Put recordings one after another.",
     "models": "List the models that are installed.",
     "eval": "Measure codecs on frames.",
     "compare": "Compare measured codecs.",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,20 +16,46 @@ if TYPE_CHECKING:
     from ..learned import ModelRecord
 
 
-@click.command("models")
+ACTIONS = {
+    # word after "models": the module beside this one whose `command` does it
+    "import": ".models_import",
+}
+
+
+class _Models(click.Command):
+    """Lists and shows, unless the first word says something else to do."""
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        if args and args[0] in ACTIONS:
+            action = importlib.import_module(ACTIONS[args[0]], __package__).command
+            assert isinstance(action, click.Command)
+            return action.make_context(f"{info_name} {args[0]}", args[1:], parent, **extra)
+        return super().make_context(info_name, args, parent, **extra)
+
+
+@click.command("models", cls=_Models)
 @click.argument("name", required=False)
 @click.option("--check", is_flag=True, help="Open the weights and compare them with their card.")
 @json_option("One JSON object per model and line.")
 def command(name: str | None, check: bool, as_json: bool) -> None:
-    """List the models that are installed, or print the card of NAME."""
-    from ..learned import find_weights, list_models
+    """List the models that are installed, or print the card of NAME, also a file's with a card.
+
+    encodepth models import CHECKPOINT -o FILE makes a weights file of one that others published;
+    encodepth models import -h explains it.
+    """
+    from ..learned import list_models
 
     records = {record.name: record for record in list_models()}
     if name is not None:
-        if name not in records:
-            find_weights(name)
-            raise ModelNotFoundError(f'"{name}" is a file; cards are kept for installed models')
-        records = {name: records[name]}
+        if as_json and name not in records and Path(name).is_file():
+            raise click.UsageError("--json describes installed models, and NAME is a file")
+        records = {name: records.get(name) or _record_of_file(name)}
     if not records:
         raise ModelNotFoundError("no model is installed; learned streams need one, others do not")
 
@@ -47,6 +75,21 @@ def command(name: str | None, check: bool, as_json: bool) -> None:
             )
 
     click.get_current_context().exit(attempt_all(list(records), show))
+
+
+def _record_of_file(name: str) -> ModelRecord:
+    """Return the record of a weights file that has its card beside it.
+
+    Raises:
+        ModelNotFoundError: there is no such file, or no card.
+    """
+    from ..learned import ModelRecord, find_weights
+
+    path = find_weights(name)
+    card = path.with_suffix(".md")
+    if not card.is_file():
+        raise ModelNotFoundError(f'"{name}" is a file without a card; expected {card}')
+    return ModelRecord(name, Path(path), card, path.stat().st_size)
 
 
 def _facts(record: ModelRecord) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -98,6 +98,30 @@ def _attempt(path: str, work: Callable[[str], None]) -> bool:
         fail(reason if reason.startswith(path) else f"{path}: {reason}")
         return False
     return True
+
+
+def rgbd_below(folder: str) -> Iterator[str]:
+    """Yield the .rgbd files at or below a folder, in order; names are not kept."""
+    for where, below, files in os.walk(folder):
+        below[:] = sorted(name for name in below if not name.startswith("."))
+        for name in sorted(files):
+            if name.endswith(".rgbd") and not name.startswith("."):
+                yield os.path.join(where, name)
+
+
+def coded_files(paths: Sequence[str]) -> list[str]:
+    """Return the files that are named, and those below folders that are.
+
+    Raises:
+        EncodepthError: a folder has none.
+    """
+    found: list[str] = []
+    for path in paths:
+        below = list(rgbd_below(path)) if path != PIPE and os.path.isdir(path) else [path]
+        if not below:
+            raise EncodepthError(f"no .rgbd files below {path}")
+        found += below
+    return found
 
 
 def read_bytes(path: str) -> bytes:

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import CorruptFileError, EncodepthError
 from .jobs import Outcome, Progress, failed
+from .recording import chosen
 from .shared import check_free, save, written
 
 if TYPE_CHECKING:
     from ..frame import Frame
     from ..sequence.reader import Reader
 
-_TRAJECTORY = "trajectory.json"
+TRAJECTORY = "trajectory.json"
 
 
 def decode_recording(
@@ -32,8 +33,11 @@ def decode_recording(
     model: str,
     force: bool,
     quiet: bool,
+    which: slice = slice(None),
 ) -> int:
     """Write what can be read of a recording below `folder`; return how many frames that was.
+
+    Pictures are named by the frames' numbers in the recording, whichever of them are wanted.
 
     Raises:
         EncodepthError: the recording is damaged, which is said after all else was written; or a
@@ -42,10 +46,11 @@ def decode_recording(
     from ..sequence.reader import Reader
 
     with Reader(path, streams=kinds, model=model) as reader:
+        numbers = chosen(which, len(reader))
         _make_room(folder, force=force)
-        progress = Progress(len(reader), quiet)
+        progress = Progress(len(numbers), quiet)
         seen: dict[str, Any] = {}
-        for number in range(len(reader)):
+        for number in numbers:
             outcome, told = _attempt(reader, number, folder, jpeg=jpeg, force=force)
             if told is not None:
                 seen[f"{number:06d}"] = told
@@ -54,7 +59,7 @@ def decode_recording(
         _save_facts(folder, reader, seen, force=force)
         problems = [*reader.problems]
         if progress.failed:
-            problems.append(f"{progress.failed} of {len(reader)} frames could not be decoded")
+            problems.append(f"{progress.failed} of {len(numbers)} frames could not be decoded")
         if problems:
             raise EncodepthError("; ".join(problems))
         return len(seen)
@@ -80,7 +85,7 @@ def _make_room(folder: Path, *, force: bool) -> None:
         EncodepthError: it holds one, or cannot be made.
     """
     written(folder, partial(folder.mkdir, parents=True, exist_ok=True))
-    check_free(folder / _TRAJECTORY, force=force)
+    check_free(folder / TRAJECTORY, force=force)
 
 
 def _save_pictures(
@@ -112,4 +117,4 @@ def _save_facts(folder: Path, reader: Reader, seen: dict[str, Any], *, force: bo
     camera = reader.intrinsics
     facts = Facts(reader.depth_unit, None if camera is None else asdict(camera))
     save_meta(folder / "meta.json", facts, force=force)
-    save(folder / _TRAJECTORY, (json.dumps({"seen": seen}, indent=1) + "\n").encode())
+    save(folder / TRAJECTORY, (json.dumps({"seen": seen}, indent=1) + "\n").encode())

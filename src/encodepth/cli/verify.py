@@ -10,6 +10,7 @@ import click
 from .shared import (
     PIPE,
     attempt_all,
+    coded_files,
     device_option,
     head_of,
     json_option,
@@ -59,15 +60,16 @@ def command(
     quiet: bool,
 ) -> None:
     """Check that each FILE is a whole .rgbd file: header, lengths and checksum. "-" is stdin.
+    Of a folder, each .rgbd file below it.
 
     With --decode every pixel is decoded; learned streams must give the symbols that were encoded.
     With --against it is also compared with what it was made from: planes that are exact, bounds of
-    errors, holes. FILE may be a folder.
+    errors, holes.
     """
     from ..codec import parse
     from ..errors import EncodepthError
     from ..sequence.about import is_recording
-    from .against import Originals, coded_files
+    from .against import Originals
 
     originals = Originals(against, depth_unit, depth_step, near, far, pair_by)
     if not against and originals != Originals(against):
@@ -100,11 +102,7 @@ def command(
         elif not quiet:
             click.echo(f"{path}: {words}")
 
-    named = list(coded_files(files)) if against else files
-    if not named:
-        raise EncodepthError(f"no .rgbd files below {', '.join(files)}")
-    status = attempt_all(named, check)
-    click.get_current_context().exit(status)
+    click.get_current_context().exit(attempt_all(coded_files(files), check))
 
 
 def _broken(path: str, broken: list[str], words: str) -> str:

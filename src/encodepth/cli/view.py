@@ -10,9 +10,23 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import EncodepthError
-from .shared import PIPE, check_free, device_option, force_option, quiet_option, read_bytes, save
+from .recording import FrameRange, chosen
+from .shared import (
+    PIPE,
+    check_free,
+    device_option,
+    fail,
+    force_option,
+    head_of,
+    quiet_option,
+    read_bytes,
+    save,
+)
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from ..frame import RgbdImage
     from ..info import StreamInfo
     from ..view.geometry import Viewpoint
@@ -73,6 +87,15 @@ class _Numbers(click.ParamType):
     metavar="FX,FY,CX,CY",
     help="Focal lengths and centre in pixels, where the file has none.",
 )
+@click.option(
+    "--frames", type=FrameRange(), metavar="A:B", help="Of a recording: from A on and before B."
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 2000),
+    metavar="N",
+    help="Of a recording: at most N frames, evenly spread.  [default: 60, on a PNG 8]",
+)
 @click.option("--open", "open_it", is_flag=True, help="Open the page in the browser.")
 @device_option
 @force_option
@@ -85,6 +108,8 @@ def command(
     views: tuple[tuple[float, ...], ...],
     depth_unit: float | None,
     intrinsics: tuple[float, ...] | None,
+    frames: slice | None,
+    limit: int | None,
     open_it: bool,
     device: str,
     force: bool,
@@ -93,11 +118,26 @@ def command(
     """Show FILE, an .rgbd file, or a colour picture and a depth map.
 
     Writes a page that turns the point cloud in any browser, offline too, or a PNG with colour,
-    depth and the point cloud from several sides. A single depth map is shown too.
+    depth and the point cloud from several sides. A single depth map is shown too. Of a recording,
+    the page plays, and the PNG has frames spread over it and its bytes over time.
     """
     target = _target(file, output, views, open_it)
     sources = [name for name in (file, depth, diff) if name is not None]
     check_free(target, force=force, sources=sources)
+    from ..sequence.about import is_recording
+
+    if file != PIPE and is_recording(head_of(file)):
+        for name, value in (("DEPTH", depth), ("--diff", diff), ("--from", views)):
+            if value:
+                raise click.UsageError(f"{name} goes with a picture, and {file} is a recording")
+        if depth_unit is not None:
+            raise click.UsageError("--depth-unit goes with depth maps; a recording says its own")
+        made = _recording(file, target, frames or slice(None), limit, intrinsics, device, quiet)
+        _finish(target, made, open_it)
+        return
+    for name, given in (("--frames", frames), ("--limit", limit)):
+        if given is not None:
+            raise click.UsageError(f"{name} is for a recording")
     image, facts, details = _load(file, depth, depth_unit or 0.001, intrinsics, device)
     original = None
     if diff:
@@ -112,7 +152,7 @@ def command(
             click.echo(f"encodepth: {file} has no intrinsics; {guess} (--intrinsics)", err=True)
     title = Path(file).name
     if target.suffix.lower() == ".png":
-        save(target, _png(image, f"{title} · {facts}", original, views))
+        made = _png(_sheet(image, f"{title} · {facts}", original, views))
     else:
         from ..view.page import view_page
 
@@ -120,12 +160,67 @@ def command(
         page = view_page(
             image, title, facts, original=original, original_title=name, details=details
         )
-        save(target, page.encode("utf-8"))
+        made = page.encode("utf-8")
+    _finish(target, made, open_it)
+
+
+def _finish(target: Path, made: bytes, open_it: bool) -> None:
+    save(target, made)
     click.echo(str(target))
     if open_it:
         import webbrowser
 
         webbrowser.open(target.resolve().as_uri())
+
+
+def _recording(
+    file: str,
+    target: Path,
+    which: slice,
+    limit: int | None,
+    intrinsics: Sequence[float] | None,
+    device: str,
+    quiet: bool,
+) -> bytes:
+    """Return a page or a picture of a recording, and say how much of it that shows."""
+    from ..frame import Intrinsics
+    from ..sequence.about import inspect_recording
+    from ..sequence.reader import Reader
+    from ..view import recording
+    from ..view.timeline import timeline
+
+    is_png = target.suffix.lower() == ".png"
+    about = inspect_recording(file, file)
+    with Reader(file, device=device) as reader:
+        numbers = chosen(which, len(reader))
+        most = limit or (recording.CELLS if is_png else recording.FRAMES)
+        some = recording.shown(reader, numbers, most)
+        line = timeline(reader.container)
+    if intrinsics is not None and some.frames[0].image.intrinsics is None:
+        some = recording.with_camera(some, Intrinsics(*intrinsics))
+    count = len(some.frames)
+    every = f", one in {some.stride}" if some.stride > 1 else ""
+    words = f"{count:,} of {about.frames:,} frames shown{every}"
+    if not quiet:
+        more = "" if some.stride == 1 else " (--limit shows more, --frames a part)"
+        fail(f"{file}: {words}{more}")
+        for problem in about.problems:
+            fail(f"{file}: {problem}")
+    guess = _guessed_camera(some.frames[0].image)
+    facts = f"{_size(about.bytes)} · {about.seconds:.2f} s · {about.megabits:.3g} Mbit/s · {words}"
+    facts += f" · camera not in the file: {guess}" if guess else ""
+    title = Path(file).name
+    if is_png:
+        return _png(recording.contact_sheet(some, line, f"{title} · {facts}"))
+    rows = [
+        (t.modality, f"{t.bytes:,} bytes, {t.size[0]} × {t.size[1]}, {' and '.join(t.codings)}, "
+         f"{t.frames:,} frames, {t.key_frames:,} of them key frames")
+        for t in about.tracks
+    ]  # fmt: skip
+    if about.depth_unit_m is not None:
+        rows.append(("depth unit", f"{about.depth_unit_m:g} m"))
+    rows += [("problem", problem) for problem in about.problems]
+    return recording.page(some, line, title, facts, rows).encode("utf-8")
 
 
 def _target(file: str, output: str | None, views: Sequence[Sequence[float]], open_it: bool) -> Path:
@@ -228,19 +323,24 @@ def _size(count: int) -> str:
     return f"{count:,} bytes"
 
 
-def _png(
+def _sheet(
     image: RgbdImage, title: str, original: RgbdImage | None, views: Sequence[Sequence[float]]
-) -> bytes:
-    import io
-
-    from PIL import Image
-
+) -> NDArray[np.uint8]:
+    """Return the picture of a pair."""
     from ..view.geometry import VIEWPOINTS
     from ..view.sheet import sheet
 
     chosen = [_viewpoint(view) for view in views] or VIEWPOINTS
+    return sheet(image, title, original=original, views=chosen)
+
+
+def _png(pixels: NDArray[np.uint8]) -> bytes:
+    import io
+
+    from PIL import Image
+
     out = io.BytesIO()
-    Image.fromarray(sheet(image, title, original=original, views=chosen)).save(out, "PNG")
+    Image.fromarray(pixels).save(out, "PNG")
     return out.getvalue()
 
 

@@ -10,8 +10,13 @@ from .shared import quiet_option
 
 
 @click.command("warm")
+@click.option(
+    "--effort",
+    type=click.IntRange(1, 9),
+    help="Compile only what encoding a pair at that effort needs, and decoding it.",
+)
 @quiet_option
-def command(quiet: bool) -> None:
+def command(effort: int | None, quiet: bool) -> None:
     """Compile the exact codings now instead of when they are first used.
 
     The compiled code is kept beside the package, or where NUMBA_CACHE_DIR says. Half a minute once.
@@ -22,6 +27,7 @@ def command(quiet: bool) -> None:
     from ..codec import Codec
     from ..frame import RgbdImage
     from ..modalities import PLANES
+    from ..plan import EXACT, LOSSY, plan
 
     depth = np.add.outer(np.arange(96), np.arange(96)).astype(np.uint16) * 7 + 900
     depth[10:20, 30:50] = 0
@@ -35,8 +41,13 @@ def command(quiet: bool) -> None:
         else:
             codec.decode(codec.encode(RgbdImage(planes={kind: depth}), effort=9))
 
-    jobs = [("depth", name) for name in codings.names("depth") if codings.find(name, "depth").exact]
-    jobs.append((PLANES[0], "planes"))
+    exact = [name for name in codings.names("depth") if codings.find(name, "depth").exact]
+    if effort is not None:
+        tried = {n for ask in (EXACT, LOSSY) for n in plan("depth", ask, effort).codings}
+        exact = [name for name in exact if name in tried]
+    jobs = [("depth", name) for name in exact]
+    if effort is None:
+        jobs.append((PLANES[0], "planes"))
     jobs.append(("mask", "contexts"))
     for kind, name in jobs:
         began = time.monotonic()

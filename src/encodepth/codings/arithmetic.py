@@ -19,6 +19,10 @@ njit: Any = numba.njit  # which takes options that type checkers have not heard 
 # Nothing compiled here makes arrays, so none is counted: counting took half of the time. What is
 # inlined has no wrapper for Python: call its `py_func` there.
 jit = compiled(nogil=True, error_model="numpy", _nrt=False)
+# What only compiled code calls has no way in for Python, which takes time to compile.
+inner = compiled(
+    nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False
+)
 inlined = njit(
     nogil=True,
     error_model="numpy",
@@ -131,7 +135,7 @@ def over(coder: np.ndarray, data: np.ndarray) -> bool:
     return coder[AT] > len(data) + SLACK
 
 
-@jit
+@inner
 def bit_length(value: int) -> int:
     """Return how many bits a number >= 0 has; 0 below."""
     size = 0
@@ -184,14 +188,14 @@ def get_number(seen: np.ndarray, coder: np.ndarray, data: np.ndarray) -> int:
     return known - 1
 
 
-@jit
+@inner
 def _split(seen: np.ndarray, coder: np.ndarray) -> int:
     """Return where counts split the interval."""
     low, zeros, ones = coder[LOW], int64(seen[0]), int64(seen[1])
     return low + (coder[HIGH] - low) * ones // (zeros + ones)
 
 
-@jit
+@inner
 def _count(bit: int, seen: np.ndarray) -> None:
     """Learn a decision."""
     full = seen[0] + seen[1] > _LIMIT
@@ -201,7 +205,7 @@ def _count(bit: int, seen: np.ndarray) -> None:
         seen[1] = seen[1] + 1 >> 1
 
 
-@jit
+@inner
 def _row(seen: np.ndarray, size: int, place: int, known: int) -> int:
     """Return which counts are those of a bit below the leading one."""
     depth = size - 2 - place

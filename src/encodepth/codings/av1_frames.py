@@ -11,13 +11,14 @@ import imagecodecs
 import numpy as np
 
 from ..errors import CorruptFileError, EncodepthError, InvalidImageError
+from ..modalities import TOP_CODE
 from . import av1_boxes
 from .av1_units import DELIMITER, FRAME, SEQUENCE, bits, units
 from .base import DEFAULT_EFFORT
 from .libavif import encode_grey
 
 MAX_SIDE = 32768  # libavif's
-TOP = 4095  # depth planes have 12 bits
+TOP = TOP_CODE
 BEST = 99  # 100 means lossless to libavif, in another pixel format
 _SPEED = (10, 9, 8, 7, 6, 5, 5, 4, 3, 1)  # libaom's for effort 0..9
 

@@ -15,6 +15,7 @@ import imagecodecs
 import numpy as np
 
 from ..errors import CorruptFileError, EncodepthError
+from ..modalities import TOP_CODE
 from . import av1_boxes, dav1d, libavif
 from .av1_units import DELIMITER, FRAME, FRAME_HEADER, SEQUENCE, bits, units
 from .base import DEFAULT_EFFORT
@@ -22,7 +23,6 @@ from .libaom import Encoder, Options, Usage
 
 MAX_PICTURES = 1024  # of a group
 MAX_UNITS = 40  # OBUs of a payload, so that one payload cannot keep a decoder busy for long
-MAX_CODE = 4095  # of a grey picture's 12 bits
 
 LOOKAHEAD = 35  # pictures, where a picture need not come out at once
 
@@ -107,8 +107,8 @@ class GroupEncoder:
                 f"expected {np.dtype(dtype)} {self._shape}"
             )
         if self._grey:
-            if int(picture.max()) > MAX_CODE:
-                raise ValueError(f"code {int(picture.max())} is above {MAX_CODE}")
+            if int(picture.max()) > TOP_CODE:
+                raise ValueError(f"code {int(picture.max())} is above {TOP_CODE}")
             planes = [picture]
         else:
             from .ycbcr import to_planes  # compiled code, which `import encodepth` does without

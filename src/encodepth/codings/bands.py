@@ -103,7 +103,7 @@ def facts(modality: str, coded: Coded) -> Facts:
 
 
 def _encode(plane: np.ndarray, walk: Walk, error: int, holes: bool, threads: int | None) -> bytes:
-    plane = np.ascontiguousarray(plane)
+    plane = np.require(plane, requirements=("C", "W"))  # compiled code takes nothing read-only
     values, place, some = places(plane, error, holes)
     listed = encode_values(values)
     head = blob(listed)

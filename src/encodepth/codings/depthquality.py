@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..modalities import TOP_CODE
 from .depthmap import MOST_STEPS, Mapping
 
 MIDDLE = 9.0  # mm at quality 50
@@ -48,8 +49,7 @@ _CODES = {  # libavif's quality: RMSE in codes of 4095, median of eleven frames 
     97: 2.1,
     99: 1.13,
 }
-_CODE_COUNT = 4095
-_FINEST = min(_CODES.values()) / _CODE_COUNT  # error over span that AV1 can keep
+_FINEST = min(_CODES.values()) / TOP_CODE  # error over span that AV1 can keep
 _LONGEST = 2.0  # stretch by which the span grows; beyond it AV1 gets coarser
 _CALM = 256  # spans of so many errors have no far pixels that are worth taking out
 _BINS = 1024  # thresholds tried for them
@@ -126,7 +126,7 @@ def plan(
     top = int(valid[valid <= far].max()) if far else high
     for firm in (finest, stretch * error):  # the span is stretched rather than AV1 made coarser
         level = _level(firm / max(top - low, 1))
-        span = max(top - low, round(_CODE_COUNT * stretch * error / _CODES[level]))
+        span = max(top - low, round(TOP_CODE * stretch * error / _CODES[level]))
         if stretch <= _LONGEST and low + span <= most:
             break
     span = min(span, most - low)
@@ -136,7 +136,7 @@ def plan(
 def _level(share: float) -> int:
     """Return the lowest quality of libavif whose error is at most that share of the span."""
     for level, codes in _CODES.items():
-        if codes <= share * _CODE_COUNT:
+        if codes <= share * TOP_CODE:
             return level
     return max(_CODES)
 

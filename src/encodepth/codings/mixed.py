@@ -145,7 +145,8 @@ def _mixed(decision, cells, node, row, estimate, weights, coder, data, decoding)
     return decision, (low, wide, at)
 
 
-# Frequent decisions are inlined; a call costs the others less than compiling them would.
+# Frequent decisions are inlined; a call costs the others less than compiling them would. Nodes of
+# those are given as np.int64: of every plain number numba compiles a function of its own.
 _mix, _mix_apart = inner(_mixed), outer(_mixed)
 
 
@@ -160,18 +161,26 @@ def _miss(  # type: ignore[no-untyped-def]
     if abs(other - p) > _APART:
         near = 1 if abs(value - other) <= _NEAR else 0
         near, coder = _mix_apart(
-            near, cells, _JUMP, row + _JUMP, estimate, weights, coder, data, decoding
+            near, cells, np.int64(_JUMP), row + _JUMP, estimate, weights, coder, data, decoding
         )
         if near:
             p, off = other, value - other
             same, coder = _mix_apart(
-                1 if off == 0 else 0, cells, _SAME, row + _SAME, estimate, weights, coder, data,
-                decoding,
+                1 if off == 0 else 0, cells, np.int64(_SAME), row + _SAME, estimate, weights,
+                coder, data, decoding,
             )  # fmt: skip
             if same:
                 return other, coder
     negative, coder = _mix_apart(
-        1 if off < 0 else 0, cells, _SIGN, row + _SIGN, estimate, weights, coder, data, decoding
+        1 if off < 0 else 0,
+        cells,
+        np.int64(_SIGN),
+        row + _SIGN,
+        estimate,
+        weights,
+        coder,
+        data,
+        decoding,
     )
     node = _SIGN + 1 + negative * _SIZES
     size, counted = abs(off), np.int64(1)
@@ -297,8 +306,8 @@ def _walk(  # type: ignore[no-untyped-def]
             hole = 1 if value == 0 else 0
             if holes:
                 hole, coder = _mix_apart(
-                    hole, _hole_cells(holes, w, n, ne, rough), 0, _SEAMS + (holes & 255), estimate,
-                    weights, coder, data, decoding,
+                    hole, _hole_cells(holes, w, n, ne, rough), np.int64(0),
+                    _SEAMS + (holes & 255), estimate, weights, coder, data, decoding,
                 )  # fmt: skip
             if not holes or not hole:
                 same = 1 if value == p else 0
@@ -310,8 +319,8 @@ def _walk(  # type: ignore[no-untyped-def]
                     surprise = _CALM
                     if not holes:
                         hole, coder = _mix_apart(
-                            hole, cells, _HOLE, row + _HOLE, estimate, weights, coder, data,
-                            decoding,
+                            hole, cells, np.int64(_HOLE), row + _HOLE, estimate, weights, coder,
+                            data, decoding,
                         )  # fmt: skip
                     if not hole:
                         value, coder = _miss(

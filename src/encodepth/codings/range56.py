@@ -20,7 +20,8 @@ from .compiled import compiled
 # Without _nrt=False every inlined call counts references to the arrays it gets, with atomic
 # operations: a third of the time. Such functions cannot allocate.
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
-inner: Any = compiled(forceinline=True, **_OPTIONS)
+# What is inlined has no way in for Python, which takes time to compile: call its `py_func` there.
+inner: Any = compiled(forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True, **_OPTIONS)
 outer: Any = compiled(**_OPTIONS)
 
 Coder = tuple[int, int, int]  # low (decoding: how far the bytes lie above it), width, bytes moved

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import CorruptFileError, EncodepthError
-from .arithmetic import AT, bit_length, decoder, encoder, finish, inlined, int64, jit
+from .arithmetic import AT, bit_length, decoder, encoder, finish, inlined, inner, int64, jit
 from .mixing import Mixer, code, mixer
 from .surface_contexts import (
     NODES,
@@ -245,7 +245,7 @@ def _hole(bit: int, decode: bool, at: Place, near: int, wide: int, s: State) -> 
     return _hole_at_edge(bit, decode, at, near, wide, steps, s)
 
 
-@jit
+@inner
 def _hole_at_edge(
     bit: int, decode: bool, at: Place, near: int, wide: int, steps: int, s: State
 ) -> int:
@@ -350,7 +350,7 @@ def _size(size: int, decode: bool, minus: int, tree: int, c: Calm, m: Mixer) -> 
     return _LONGEST + _escaped(size - _LONGEST, decode, minus, c.calm, m)
 
 
-@jit
+@inner
 def _ask(bit: int, decode: bool, node: int, c: Calm, m: Mixer) -> int:
     """Code a decision about a value."""
     row = node * 16
@@ -358,7 +358,7 @@ def _ask(bit: int, decode: bool, node: int, c: Calm, m: Mixer) -> int:
     return code(bit, decode, m, VALUES, NODES[np.uint64(node)], first, second, third)
 
 
-@jit
+@inner
 def _escaped(value: int, decode: bool, minus: int, calm: int, m: Mixer) -> int:
     """Code a number >= 1 in Elias gamma code."""
     length, bits, rows = 0, bit_length(value), int64(_ESCAPE_ROWS)

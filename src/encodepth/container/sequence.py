@@ -127,7 +127,9 @@ class SequenceWriter:
         """Write index and footer; the file itself stays open."""
         if self._open:
             self._open = False
-            self._write(index_bytes(self.entries) + footer_bytes(self._at))
+            end = index_bytes(self.entries) + footer_bytes(self._at)
+            self._write(end)
+            self._at += len(end)
 
     def _add(self, data: bytes) -> Entry:
         assert self._open
@@ -139,7 +141,10 @@ class SequenceWriter:
         return entry
 
     def _write(self, data: bytes) -> None:
-        self._file.write(data)
+        left = data
+        while left:  # a raw file may take less than it is given
+            taken = self._file.write(left)
+            left = left[taken:] if isinstance(taken, int) else b""
         flush = getattr(self._file, "flush", None)
         if flush is not None:
             flush()

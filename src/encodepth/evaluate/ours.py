@@ -73,9 +73,9 @@ class Ours:
         """Fingerprint of the weights in hexadecimal, or nothing where none take part."""
         if self.way not in ("", "auto"):
             return ""
-        from ..networks.base import load_model
+        from ..learned import open_model
 
-        return f"{load_model(self.model).fingerprint:08x}"
+        return f"{open_model(self.model).fingerprint:08x}"
 
     def measure(self, image: RgbdImage, setting: float) -> list[Record]:
         """Encode and decode one picture or pair; return a record per modality, then the joint."""

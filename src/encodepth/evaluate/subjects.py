@@ -1,17 +1,19 @@
-"""The default family and the restorer as subjects of `encodepth profile`."""
+"""The models that ship as subjects of `encodepth profile`, in torch."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..networks.base import BaseModel, load_model
-from ..networks.context import Guide
-from ..networks.plane import ALIGN, PlaneModel
-from ..networks.restorer import Restorer
+from ..learned.restore_color import Correction
+from ..learned.weights import find_weights
+from ..networks.color_restorer import ColorRestorer
+from ..networks.models import open_in_torch
+from ..networks.plane import ALIGN
+from ..networks.restorer import Restorer, RestoringInTorch
+from ..networks.weights import load_weights
 from .cost import Ask, Subject, sample
 from .counting import Part, count, parameters_of
 
@@ -20,6 +22,7 @@ _PARTS = {
     "g_s": ("g_s",),
     "entropy model": ("context",),
 }
+_QUALITY = 50
 
 
 def rows(name: str) -> tuple[str, ...]:
@@ -33,73 +36,46 @@ def subject(ask: Ask) -> Subject:
     Raises:
         ModelNotFoundError: there is none of that name.
     """
-    loaded = load_model(ask.name, ask.device)
-    if isinstance(loaded, Restorer):
-        return _restorer(loaded, ask)
-    assert isinstance(loaded, BaseModel)  # other families have rows of their own before
-    loaded.use_low_precision(ask.precision == "bf16")
-    return _base(loaded, ask)
+    model = open_in_torch(ask.name, ask.device, low_precision=ask.precision == "bf16")
+    if isinstance(model, RestoringInTorch):
+        return _restorer(model, ask)
+    return _color(model, ask)
 
 
-def _base(model: BaseModel, ask: Ask) -> Subject:
-    """Colour, and depth if the model has a network for it, of one frame, as a file holds them."""
-    width, height = ask.width, ask.height
-    rgb, plane, valid = sample(height, width)
-    parts: list[Part] = []
-    macs, latent = 0, None
-    padded = (-(-height // ALIGN) * ALIGN, -(-width // ALIGN) * ALIGN)
-    for kind, coder in model.coders.items():
-        counted, own, latent = _count_plane(coder.model, padded, latent)
-        parts += [Part(f"{kind} {p.name}", p.parameters, p.macs) for p in counted]
-        macs += own
-
-    def encode() -> Any:
-        color = model.encode_color(rgb, 50)
-        if "depth" not in model.codes:
-            return (color,)
-        return color, model.encode_depth(plane, valid, 50, color.context)
+def _color(model: Any, ask: Ask) -> Subject:
+    """Learned colour of one picture."""
+    rgb, *_ = sample(ask.height, ask.width)
+    network = load_weights(find_weights(ask.name), ask.device)
+    padded = (-(-ask.height // ALIGN) * ALIGN, -(-ask.width // ALIGN) * ALIGN)
+    x = torch.zeros(1, network.config.components, *padded, device=ask.device)
+    quality = torch.full((1,), float(_QUALITY), device=ask.device)
+    parts, macs = count(network, _PARTS, lambda: network(x, quality))
 
     def decode(coded: Any) -> object:
-        color, *depths = coded
-        rgb, context = model.decode_color(color.payload, height, width, 50, color.check)
-        for depth in depths:
-            model.decode_depth(depth.payload, height, width, 50, depth.check, valid, context)
-        return rgb
+        return model.decode(coded.payload, ask.height, ask.width, _QUALITY, coded.check)
 
     return Subject(
-        sum(parameters_of(c.model) for c in model.coders.values()),
-        tuple(parts),
+        parameters_of(network),
+        tuple(Part(f"color {p.name}", p.parameters, p.macs) for p in parts),
         macs,
         "trained",
-        encode,
+        lambda: model.encode(rgb, _QUALITY),
         decode,
-        lambda coded: sum(len(c.payload) for c in coded),
+        lambda coded: len(coded.payload),
     )
 
 
-def _restorer(model: Restorer, ask: Ask) -> Subject:
-    """The network on one plane: the encoder runs it once to see whether it helps."""
+def _restorer(model: RestoringInTorch, ask: Ask) -> Subject:
+    """The network on one picture: the encoder runs it once to see whether it helps."""
     rgb, plane, valid = sample(ask.height, ask.width)
-    x = torch.zeros(1, 7, *(-(-n // 8) * 8 for n in (ask.height, ask.width)), device=model.device)
+    padded = (-(-n // 8) * 8 for n in (ask.height, ask.width))
+    x = torch.zeros(1, model.net.head.in_channels // 4, *padded, device=model.device)
     parts, macs = count(model.net, {}, lambda: model.net(x))
 
-    def run(_: object = None) -> NDArray[np.float32]:
-        return model.restore(plane, valid, 20, rgb)
+    def run(_: object = None) -> NDArray[Any]:
+        if isinstance(model, Restorer):
+            return model.restore(plane, valid, 20, rgb)
+        assert isinstance(model, ColorRestorer)
+        return model.restore_color(rgb, _QUALITY, Correction(20))
 
     return Subject(parameters_of(model.net), parts, macs, "trained", run, run, lambda _: 0)
-
-
-def _count_plane(
-    model: PlaneModel, padded: tuple[int, int], guide: Guide | None
-) -> tuple[tuple[Part, ...], int, Guide]:
-    device = model.log_gain.device
-    x = torch.zeros(1, model.config.components, *padded, device=device)
-    valid = torch.ones(1, 1, *padded, device=device) if model.config.mask else None
-    quality = torch.full((1,), 50.0, device=device)
-    kept = []
-
-    def run() -> None:
-        kept.append(model(x, quality, valid, guide if model.config.guide else None).guide)
-
-    parts, macs = count(model, _PARTS, run)
-    return parts, macs, kept[0]

@@ -18,6 +18,7 @@ from ..frame import Intrinsics, Note, RgbdImage
 from .dataset import Dataset, open_dataset
 from .found import PairBy, Problem, merged
 from .pair import Pair
+from .ros.bag import is_bag
 from .words import sequence_words
 
 OnError = Literal["skip", "raise"]
@@ -88,7 +89,7 @@ def check(
     """Read every pair and report.
 
     Args:
-        path: a folder, archive or .mat file, or an open dataset.
+        path: a folder, archive, .mat file or ROS bag, or an open dataset.
         depth_unit: metres per step, instead of what the layout says.
         pair_by: how colour and depth are matched where the layout leaves it open.
         jobs: threads.
@@ -97,6 +98,8 @@ def check(
     Raises:
         EncodepthError: nothing is there that looks like pairs.
     """
+    if not isinstance(path, Dataset) and is_bag(path):
+        return _check_bag(Path(path), depth_unit, pair_by, progress)
     data = (
         path
         if isinstance(path, Dataset)
@@ -113,8 +116,8 @@ def check(
             problems += doubts
             if not any(doubt.fatal for doubt in doubts):
                 sequences[pair.sequence] += 1
-                sizes[_size(result)] += 1
-                ranges[pair.sequence] = _widened(ranges.get(pair.sequence), result)
+                sizes[size_words(result)] += 1
+                ranges[pair.sequence] = widened(ranges.get(pair.sequence), result)
                 count_notes(notes, result.notes)
         else:
             problems.append(Problem(_culprit(pair, str(result)), str(result)))
@@ -136,6 +139,18 @@ def check(
         tuple((what, *counts) for what, counts in notes.items()),
         merged(problems),
     )
+
+
+def _check_bag(
+    path: Path,
+    depth_unit: float | None,
+    pair_by: PairBy | None,
+    progress: Callable[[int, int], None] | None,
+) -> Report:
+    from .recordings import Given
+    from .ros.check import check_bag
+
+    return check_bag(path, Given(depth_unit=depth_unit, pair_by=pair_by), progress)
 
 
 def count_notes(counted: dict[str, tuple[int, int]], notes: Iterable[Note]) -> None:
@@ -199,7 +214,7 @@ def doubts_about(pair: Pair, image: RgbdImage) -> Iterator[Problem]:
     if values.size < 0.05 * depth.size:
         share = values.size / depth.size
         yield Problem(pair.depth, f"only {share:.1%} of depth was measured", fatal=False)
-    yield from _doubts_about_unit(pair.depth, values, image.depth_unit)
+    yield from doubts_about_unit(pair.depth, values, image.depth_unit)
 
 
 def _doubts_about_camera(pair: Pair, image: RgbdImage) -> Iterator[Problem]:
@@ -223,7 +238,8 @@ def _centred(camera: Intrinsics, width: int, height: int) -> bool:
     return abs(camera.cx / width - 0.5) < 0.25 and abs(camera.cy / height - 0.5) < 0.25
 
 
-def _doubts_about_unit(path: Path, values: np.ndarray, unit: float) -> Iterator[Problem]:
+def doubts_about_unit(path: Path, values: np.ndarray, unit: float) -> Iterator[Problem]:
+    """Yield why a depth unit seems wrong for the measured values of a map, in steps."""
     levels = np.unique(values)
     middle = float(np.median(values)) * unit
     doubt = None
@@ -255,14 +271,14 @@ def _culprit(pair: Pair, message: str) -> Path:
     return pair.depth if pair.depth and str(pair.depth) in message else pair.path
 
 
-def _size(image: RgbdImage) -> str:
+def size_words(image: RgbdImage) -> str:
     """Return "640x480" of depth, or of colour where there is no depth."""
     plane = image.color if image.depth is None else image.depth
     assert plane is not None
     return f"{plane.shape[1]}x{plane.shape[0]}"
 
 
-def _widened(known: tuple[float, float] | None, image: RgbdImage) -> tuple[float, float]:
+def widened(known: tuple[float, float] | None, image: RgbdImage) -> tuple[float, float]:
     """Return the nearest and farthest depth in metres, with a picture more; (0, 0) for none."""
     depth = image.depth
     if depth is None or not depth.any():

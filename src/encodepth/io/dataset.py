@@ -58,6 +58,7 @@ def open_dataset(
     intrinsics: Intrinsics | None = None,
     depth_step: float | None = None,
     pair_by: PairBy | None = None,
+    alone: bool = False,
 ) -> Dataset:
     """List the pairs below a folder, a .zip archive or NYU's labelled .mat file.
 
@@ -72,13 +73,14 @@ def open_dataset(
         intrinsics: instead of what the layout says.
         depth_step: metres that float depth is rounded to; None for the finest its range allows.
         pair_by: "name", "time" (at most 20 ms apart) or "order", where the layout leaves it open.
+        alone: whether a picture whose partner is missing is a pair of one, and no problem.
 
     Raises:
         EncodepthError: nothing is there that looks like pairs.
     """
     if pair_by is not None and pair_by not in _PAIRINGS:
         raise ValueError(f'pair_by is "{pair_by}"; expected {", ".join(_PAIRINGS)}')
-    path, how = Path(path), How(pair_by)
+    path, how = Path(path), How(pair_by, alone)
     found = [nyu_v2.read_labelled(path)] if path.suffix == ".mat" else list(_search(path, how))
     found, strays = _without_strays(found)
     pairs = tuple(pair for f in found for pair in f.pairs)

@@ -18,6 +18,7 @@ MOST = 65534  # steps
 STEPS = (  # metres, the ones that are chosen from; few, so that frames of a recording share theirs
     *(1e-6, 1e-5, 1e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1, 0.2),
 )  # fmt: skip
+_EVERY = 31  # pixels, of which `SharedStep` looks at one; no divisor of a picture's width
 USUAL = (1e-3, 5e-4, 2.5e-4, 2e-4, 1.25e-4)  # metres, that integer depth maps come in
 
 
@@ -38,7 +39,14 @@ class Steps:
     notes: tuple[Note, ...]
 
 
-def to_steps(raw: np.ndarray, unit: float, name: str, step: float | None = None) -> Steps:
+def to_steps(
+    raw: np.ndarray,
+    unit: float,
+    name: str,
+    step: float | None = None,
+    *,
+    shared: float | None = None,
+) -> Steps:
     """Round floats to steps.
 
     Args:
@@ -46,6 +54,7 @@ def to_steps(raw: np.ndarray, unit: float, name: str, step: float | None = None)
         unit: metres.
         name: the file, for messages.
         step: metres; the caller's own choice of step, which then counts as exact.
+        shared: metres; the step of a recording, which `SharedStep` found.
 
     Raises:
         InvalidImageError: `unit` cannot be meant, or values are beyond 65534 of `step`.
@@ -55,8 +64,9 @@ def to_steps(raw: np.ndarray, unit: float, name: str, step: float | None = None)
         notes = _holes(metres)
         valid = (metres > 0) & (metres <= FARTHEST)
         if not valid.any():
-            return Steps(np.zeros(raw.shape, np.uint16), step or min(unit, MILLIMETRE), 0.0, notes)
-        values = metres[valid]
+            empty = step or shared or min(unit, MILLIMETRE)
+            return Steps(np.zeros(raw.shape, np.uint16), empty, 0.0, notes)
+        values, own = metres[valid], raw[valid]
         top = float(values.max())
         if unit == MILLIMETRE and top < 0.1:
             raise InvalidImageError(
@@ -68,15 +78,54 @@ def to_steps(raw: np.ndarray, unit: float, name: str, step: float | None = None)
                 f"depth file {name} reaches {top:.4g} m; 16 bits of {step:g} m hold "
                 f"{MOST * step:.4g} m: choose a larger step, or none"
             )
-        chosen = step or _exact_step(raw[valid], values, unit, top) or _finest(top)
+        chosen = step or shared or _exact_step(own, values, unit, top) or _finest(top)
         whole = np.clip(np.rint(values / chosen), 1, MOST)
         moved = float(np.abs(whole * chosen - values).max())
-        exact = step is not None or _comes_back(raw[valid], whole * (chosen / unit))
+        exact = step is not None or _comes_back(own, whole * (chosen / unit))
         if not exact:
             notes += (Note(f"floats were rounded to steps of {chosen * 1000:g} mm"),)
         depth = np.zeros(raw.shape, np.uint16)
         depth[valid] = whole.astype(np.uint16)
     return Steps(depth, chosen, 0.0 if exact else moved, notes)
+
+
+class SharedStep:
+    """Finds the one step that all float maps of a recording can have. Show it every map.
+
+    Args:
+        unit: metres per 1 of the maps' numbers.
+    """
+
+    def __init__(self, unit: float) -> None:
+        self._unit, self._top = unit, 0.0
+        own = (unit,) if unit < MILLIMETRE else ()
+        self._left = [*own, *USUAL, *STEPS]
+
+    def add(self, raw: np.ndarray) -> None:
+        """Look at a map: its farthest value, and what its values are whole steps of.
+
+        Of most steps a part of the pixels decides; the one that leads is tried on all.
+        """
+        with np.errstate(all="ignore"):
+            values = raw[(raw > 0) & (raw <= FARTHEST / self._unit)]
+            if not values.size:
+                return
+            self._top = max(self._top, float(values.max()) * self._unit)
+            self._left = [step for step in self._left if self._holds(step, values[::_EVERY])]
+            while self._left and not self._holds(self._left[0], values):
+                del self._left[0]
+
+    def _holds(self, step: float, raw: np.ndarray) -> bool:
+        steps = np.rint(raw.astype(np.float64) * (self._unit / step))
+        return _comes_back(raw, steps * (step / self._unit))
+
+    @property
+    def step(self) -> float:
+        """Metres: what every value seen is a multiple of, else the finest that reaches so far."""
+        if not self._top:
+            return min(self._unit, MILLIMETRE)
+        exact = next((step for step in self._left if _fits(self._top, step)), None)
+        return exact or _finest(self._top)
 
 
 def _holes(metres: np.ndarray) -> tuple[Note, ...]:
@@ -106,7 +155,7 @@ def _fits(top: float, step: float) -> bool:
 def _comes_back(raw: np.ndarray, steps: np.ndarray) -> bool:
     """Whether steps, as floats of the file's own kind, are its floats to the last bit or so."""
     back = steps.astype(raw.dtype)
-    return bool((np.abs(back - raw) <= np.spacing(raw)).all())
+    return bool((back == raw).all()) or bool((np.abs(back - raw) <= np.spacing(raw)).all())
 
 
 def _finest(top: float) -> float:

@@ -16,7 +16,7 @@ import numpy as np
 from .beside import Facts, facts_beside
 from .found import DEPTHS, Found, How, Matched, by_key, by_stem, child, pictures
 from .pair import Pair
-from .poses import trajectory
+from .poses import seen, trajectory
 from .tree import Folder
 
 COLOR_FOLDERS = ("color", "colors", "rgb", "image", "images", "colour")
@@ -71,7 +71,21 @@ def matched(
 ) -> Matched:
     """Pair the pictures of two folders of a recording, with the poses beside them."""
     pairs, lonely = by_stem(colors, depths, partial(_pair, folder, facts), how)
-    return with_poses(folder, pairs), lonely
+    return _seen(folder, with_poses(folder, pairs)), lonely
+
+
+def _seen(folder: Folder, pairs: tuple[Pair, ...]) -> tuple[Pair, ...]:
+    """Add when and from where frames were seen, where a decoded recording says so."""
+    known = seen(folder)
+    if not known:
+        return pairs
+    found = []
+    for pair in pairs:
+        time, pose = known.get(pair.frame, (None, None))
+        if time is not None:
+            pair = replace(pair, time=time / 1e9, time_ns=time)
+        found.append(pair if pose is None else replace(pair, pose_at=pose))
+    return tuple(found)
 
 
 def with_poses(folder: Folder, pairs: tuple[Pair, ...]) -> tuple[Pair, ...]:
@@ -79,7 +93,13 @@ def with_poses(folder: Folder, pairs: tuple[Pair, ...]) -> tuple[Pair, ...]:
     if any(pair.pose_at is not None for pair in pairs):
         return pairs
     poses = next((found for found in map(trajectory, list(folder.upwards())[:2]) if found), [])
-    return _posed(pairs, poses) if len(poses) == len(pairs) else pairs
+    if len(poses) == len(pairs):
+        return _posed(pairs, poses)
+    whole = tuple(pair for pair in pairs if pair.color is not None and pair.depth is not None)
+    if len(poses) != len(whole):
+        return pairs
+    posed = {pair.frame: pair for pair in _posed(whole, poses)}
+    return tuple(posed.get(pair.frame, pair) for pair in pairs)
 
 
 def _posed(pairs: tuple[Pair, ...], poses: list[np.ndarray | None]) -> tuple[Pair, ...]:

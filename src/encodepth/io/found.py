@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from pathlib import Path, PurePath
 from typing import Literal
 
@@ -61,9 +62,12 @@ class How:
 
     Attributes:
         pair_by: how colour and depth are matched where the layout leaves it open.
+        alone: whether a picture without a partner is a pair of one, and no problem; what a
+            recording wants.
     """
 
     pair_by: PairBy | None = None
+    alone: bool = False
 
 
 Reader = Callable[[Folder, How], Found | None]
@@ -118,14 +122,18 @@ def by_key(colors: dict[str, Path], depths: dict[str, Path], make: Make, how: Ho
     if how.pair_by == "order":
         return _by_order(colors, depths, make)
     if how.pair_by == "time":
-        return _by_time(colors, depths, make)
-    shared = sorted((k for k in colors if k in depths), key=natural)
+        return _by_time(colors, depths, make, how)
+    shared = [k for k in colors if k in depths]
     if not shared and len(colors) == len(depths) == 1:
         (color,), (depth,) = colors.values(), depths.values()
         return (make(color.stem, color, depth),), ()
     if not shared and colors and depths:
         return (), (_no_name_agrees(colors, depths),)
-    pairs = tuple(make(_frame(colors[k], k), colors[k], depths[k]) for k in shared)
+    kept = sorted(colors.keys() | depths.keys() if how.alone else shared, key=natural)
+    named = {k: colors.get(k) or depths[k] for k in kept}
+    pairs = tuple(make(_frame(p, k), colors.get(k), depths.get(k)) for k, p in named.items())
+    if how.alone:
+        return pairs, ()
     lonely = [Problem(p, "no depth of that name") for k, p in colors.items() if k not in depths]
     lonely += [Problem(p, "no color of that name") for k, p in depths.items() if k not in colors]
     return pairs, tuple(lonely)
@@ -158,12 +166,18 @@ def nearest(
 
 def time_of(stem: str) -> float | None:
     """Return the seconds that a file's name tells: its last number; ms, us, ns by its length."""
+    nanoseconds = nanoseconds_of(stem)
+    return None if nanoseconds is None else nanoseconds / 1e9
+
+
+def nanoseconds_of(stem: str) -> int | None:
+    """Return the same in nanoseconds, exactly as the digits say it."""
     numbers = _NUMBER.findall(stem)
     if not numbers:
         return None
     whole = len(numbers[-1].partition(".")[0])
-    scale = 1e-9 if whole >= 18 else 1e-6 if whole >= 15 else 1e-3 if whole >= 12 else 1.0
-    return float(numbers[-1]) * scale
+    digits = 0 if whole >= 18 else 3 if whole >= 15 else 6 if whole >= 12 else 9
+    return round(Decimal(numbers[-1]).scaleb(digits))
 
 
 def merged(problems: Iterable[Problem]) -> tuple[Problem, ...]:
@@ -211,7 +225,7 @@ def _by_order(colors: dict[str, Path], depths: dict[str, Path], make: Make) -> M
     ), ()
 
 
-def _by_time(colors: dict[str, Path], depths: dict[str, Path], make: Make) -> Matched:
+def _by_time(colors: dict[str, Path], depths: dict[str, Path], make: Make, how: How) -> Matched:
     problems: list[Problem] = []
     times: list[dict[float, Path]] = []
     for files in (colors, depths):
@@ -224,12 +238,23 @@ def _by_time(colors: dict[str, Path], depths: dict[str, Path], make: Make) -> Ma
                 known[time] = path
         times.append(known)
     matched = nearest(times[0], times[1])
-    taken = {path for a, b in matched for path in (times[0][a], times[1][b])}
+    rows: list[tuple[Path, Path | None, Path | None]]
+    rows = [(times[0][a], times[0][a], times[1][b]) for a, b in matched]
+    taken = {path for _, color, depth in rows for path in (color, depth)}
+    if how.alone:
+        rows += [(p, p, None) for p in times[0].values() if p not in taken]
+        rows += [(p, None, p) for p in times[1].values() if p not in taken]
+        rows = sorted(rows, key=lambda row: nanoseconds_of(row[0].stem) or 0)
+        return tuple(_timed(make(path.stem, c, d), path) for path, c, d in rows), tuple(problems)
     for known, other in zip(times, ("depth", "color"), strict=True):
         late = f"no {other} within {APART * 1000:g} ms"
         problems += [Problem(p, late) for p in known.values() if p not in taken]
-    pairs = tuple(make(times[0][a].stem, times[0][a], times[1][b]) for a, b in matched)
-    return pairs, tuple(problems)
+    return tuple(_timed(make(path.stem, c, d), path) for path, c, d in rows), tuple(problems)
+
+
+def _timed(pair: Pair, named: Path) -> Pair:
+    """Return a pair with the time that a file's name tells."""
+    return replace(pair, time=time_of(named.stem), time_ns=nanoseconds_of(named.stem))
 
 
 def _no_name_agrees(colors: dict[str, Path], depths: dict[str, Path]) -> Problem:

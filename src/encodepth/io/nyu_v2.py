@@ -18,7 +18,7 @@ from PIL import Image
 
 from ..errors import EncodepthError, InvalidImageError
 from ..frame import Intrinsics, RgbdImage
-from .found import Found, How, Problem, nearest
+from .found import Found, How, Problem, nanoseconds_of, nearest
 from .pair import Pair, Source
 from .tree import Folder, as_file, read_bytes
 
@@ -51,6 +51,7 @@ def read(folder: Folder, how: How) -> Found | None:
             read_raw,
             *_SOURCES,
             time=a,
+            time_ns=nanoseconds_of(_NAME.match(colors[a])[2]),  # type: ignore[index]
         )
         for a, b in nearest(colors, depths, apart=0.05)
     )

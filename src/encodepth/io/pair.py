@@ -66,6 +66,7 @@ class Pair:
             of a layout, an option; not `sure` where that is doubtful or nothing is known.
         time: seconds, None if unknown.
         depth_step: metres that float depth is rounded to, None for the finest.
+        time_ns: the same time in whole nanoseconds, as exactly as it is written down.
     """
 
     sequence: str
@@ -80,6 +81,7 @@ class Pair:
     time: float | None = None
     pose_at: Path | np.ndarray | None = field(default=None, compare=False, repr=False)
     depth_step: float | None = None
+    time_ns: int | None = None
 
     def load(self) -> RgbdImage:
         """Read both files.

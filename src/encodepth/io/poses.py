@@ -63,6 +63,28 @@ def from_quaternion(numbers: Sequence[float]) -> np.ndarray | None:
     ])  # fmt: skip
 
 
+def seen(folder: Folder) -> dict[str, tuple[int | None, np.ndarray | None]]:
+    """Return when (ns) and from where each frame was seen, by name, as `decode` wrote it down.
+
+    That is the key "seen" of `trajectory.json`; {} if it is not there.
+    """
+    if "trajectory.json" not in folder.files:
+        return {}
+    try:
+        told = json.loads(folder.text("trajectory.json"))["seen"]
+        return {
+            str(name): (_whole(one.get("time_ns")), matrix(one["pose"]) if "pose" in one else None)
+            for name, one in told.items()
+        }
+    except (ValueError, KeyError, TypeError, AttributeError, EncodepthError):
+        return {}
+
+
+def _whole(value: object) -> int | None:
+    good = isinstance(value, int) and not isinstance(value, bool) and abs(value) <= 1 << 62
+    return value if good else None  # type: ignore[return-value]
+
+
 def trajectory(folder: Folder) -> list[np.ndarray | None]:
     """Return the poses of a trajectory beside the frames, in their order; [] if there is none.
 

@@ -8,8 +8,11 @@ bears the benchmark's name has its unit and camera for certain.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -30,7 +33,22 @@ CAMERAS = {  # the benchmark's calibration of its three Kinects
 _OWN = re.compile(r"rgbd_dataset_freiburg([123])(?:_|$)")
 _TABLES = ("associations.txt", "association.txt", "associate.txt", "assoc.txt")
 _LISTS = ("rgb.txt", "depth.txt")
-Match = tuple[float, str, str]  # seconds, colour file, depth file
+Match = tuple["_Stamp", str | None, str | None]  # when, colour file, depth file
+
+
+class _Stamp(float):
+    """Seconds, and in `ns` the same as exactly as the list has it."""
+
+    ns: int
+
+    @classmethod
+    def of(cls, text: str) -> _Stamp:
+        """Read "1305031102.175304"; raises ValueError where that is no number."""
+        stamp = cls(text)
+        if not math.isfinite(stamp):
+            raise ValueError(text)
+        stamp.ns = round(Decimal(text).scaleb(9))
+        return stamp
 
 
 def read(folder: Folder, how: How) -> Found | None:
@@ -41,12 +59,12 @@ def read(folder: Folder, how: How) -> Found | None:
         matches = list(_associated(folder, table, problems))
     elif set(_LISTS) <= set(folder.files):
         colors, depths = (_list(folder, name, problems) for name in _LISTS)
-        matches = [(t, colors[t], depths[d]) for t, d in nearest(colors, depths)]
+        matches = list(_matched(colors, depths, how))
     else:
         return None
     number = _recording(folder)
     facts = _facts(folder, number, lists=table is None)
-    pairs = tuple(_pairs(folder, matches, table, facts, problems))
+    pairs = tuple(_pairs(folder, matches, table, facts, problems, how))
     layout = "TUM RGB-D" if number else "lists of times as TUM RGB-D's"
     return Found(layout, pairs, (*problems, *facts.problems))
 
@@ -57,18 +75,34 @@ def _pairs(
     table: str | None,
     facts: Facts,
     problems: list[Problem],
+    how: How,
 ) -> Iterator[Pair]:
     here = set(_relative_files(folder))
     poses = _poses(folder, [match[0] for match in matches])
     for time, color, depth in matches:
-        missing = [name for name in (color, depth) if _plain(name) not in here]
+        missing = [name for name in (color, depth) if name and _plain(name) not in here]
         for name in missing:
             where = folder.path / (table or ("rgb.txt" if name == color else "depth.txt"))
             problems.append(Problem(folder.path / name, f"listed in {where} but missing"))
-        if not missing:
-            paths = folder.path / _plain(color), folder.path / _plain(depth)
+        left = [None if name in missing else name for name in (color, depth)]
+        if not missing or (how.alone and any(left)):
+            paths = [None if name is None else folder.path / _plain(name) for name in left]
             frame = f"{time:.6f}"
-            yield facts.pair(folder.sequence(), frame, *paths, time=time, pose=poses.get(time))
+            found = facts.pair(folder.sequence(), frame, *paths, time=time, pose=poses.get(time))
+            yield replace(found, time_ns=time.ns)
+
+
+def _matched(colors: dict[_Stamp, str], depths: dict[_Stamp, str], how: How) -> Iterator[Match]:
+    """Yield colour and depth closest in time; with `how.alone` what is left over by itself."""
+    stamps = {float(stamp): stamp for stamp in colors}
+    pairs = [(stamps[t], d) for t, d in nearest(colors, depths)]
+    rows: list[Match] = [(t, colors[t], depths[d]) for t, d in pairs]  # type: ignore[index]
+    if how.alone:
+        taken = {t for t, _ in pairs}, {d for _, d in pairs}
+        rows += [(t, name, None) for t, name in colors.items() if t not in taken[0]]
+        rows += [(t, None, name) for t, name in depths.items() if t not in taken[1]]
+        rows.sort(key=lambda row: row[0].ns)
+    yield from rows
 
 
 def _recording(folder: Folder) -> str | None:
@@ -110,11 +144,11 @@ def _poses(folder: Folder, times: list[float]) -> dict[float, np.ndarray | None]
     return {a: known[b] for a, b in nearest(times, known)}
 
 
-def _list(folder: Folder, name: str, problems: list[Problem]) -> dict[float, str]:
-    found: dict[float, str] = {}
+def _list(folder: Folder, name: str, problems: list[Problem]) -> dict[_Stamp, str]:
+    found: dict[_Stamp, str] = {}
     for number, words in _rows(folder, name):
         try:
-            time, file = float(words[0]), words[1]
+            time, file = _Stamp.of(words[0]), words[1]
         except (ValueError, IndexError):
             problems.append(_bad_line(folder, name, number, "seconds file"))
             continue
@@ -125,7 +159,7 @@ def _list(folder: Folder, name: str, problems: list[Problem]) -> dict[float, str
 def _associated(folder: Folder, name: str, problems: list[Problem]) -> Iterator[Match]:
     for number, words in _rows(folder, name):
         try:
-            first, a, _, b = float(words[0]), words[1], float(words[2]), words[3]
+            first, a, _, b = _Stamp.of(words[0]), words[1], float(words[2]), words[3]
         except (ValueError, IndexError):
             problems.append(_bad_line(folder, name, number, "seconds file seconds file"))
             continue

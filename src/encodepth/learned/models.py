@@ -17,7 +17,7 @@ from .runtime import Runtime
 from .weights import find_weights, format_of, list_models, read_weights
 
 Model = Plane | Restorer | ColorRestorer
-_LIGHT: dict[str, type[Any]] = {
+LIGHT: dict[str, type[Any]] = {
     PLANE: Plane,
     RESTORE: Restorer,
     RESTORE_COLOR: ColorRestorer,
@@ -50,11 +50,11 @@ def open_model(
     form = format_of(path)
     if form in _TORCH:
         return _open_elsewhere(path, form, device)
-    if form not in _LIGHT:
-        known = ", ".join(sorted({*_LIGHT, *_TORCH}))
+    if form not in LIGHT:
+        known = ", ".join(sorted({*LIGHT, *_TORCH}))
         raise ModelNotFoundError(f"weights {path} are of format {form}; this build knows {known}")
     weights = read_weights(path)
-    return _LIGHT[form](weights, Runtime(weights, threads))
+    return LIGHT[form](weights, Runtime(weights, threads))
 
 
 def _open_elsewhere(path: os.PathLike[str], form: str, device: str) -> Any:

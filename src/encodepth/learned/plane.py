@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DesyncError, ModelNotFoundError
-from .runtime import Runtime
+from . import symbols
+from .runtime import Runs
 from .symbols import ESCAPE_LIMIT, Decoder, Encoder, Indexes, Tables
 from .tiles import Area, extent, times, windows
 from .weights import Weights, naming_failures
@@ -55,12 +56,9 @@ class Latent:
 
 
 @dataclass(frozen=True)
-class Coded:
+class Coded(symbols.Coded):
     """A learned stream as the encoder made it."""
 
-    payload: bytes
-    check: int  # CRC-16/XMODEM of the symbols
-    bits: float  # ideal code length under the model's own tables
     latent: Latent
 
 
@@ -84,7 +82,7 @@ class Plane:
     def __init__(
         self,
         weights: Weights,
-        runtime: Runtime,
+        runtime: Runs,
         kind: str = "color",
         *,
         price: float = PRICE,

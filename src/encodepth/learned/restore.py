@@ -11,12 +11,12 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from .runtime import Runtime
+from ..modalities import TOP_CODE
+from .runtime import Runs
 from .tiles import Area, extent, windows
 from .weights import Weights
 
 FORMAT = "encodepth-restore-1"
-TOP = 4095  # codes of AV1's plane are 0..TOP
 MAX_STRENGTH = 64  # bytes of strength are below
 
 _LEAST = -8  # strengths are quarter octaves from here on: an error of a quarter code
@@ -47,7 +47,7 @@ class Restoring:
     codes: tuple[str, ...] = ()  # no modality by itself
     graph: str
 
-    def __init__(self, weights: Weights, runtime: Runtime) -> None:
+    def __init__(self, weights: Weights, runtime: Runs) -> None:
         self.fingerprint, self._runtime = weights.fingerprint, runtime
 
     def open_all(self) -> None:
@@ -87,7 +87,7 @@ class Restorer(Restoring):
         """
         height, width = plane.shape
         space = [(0, -height % _ALIGN), (0, -width % _ALIGN)]
-        codes = np.pad(plane, space, mode="edge") * np.float32(TOP)
+        codes = np.pad(plane, space, mode="edge") * np.float32(TOP_CODE)
         holes = np.pad(~valid, space, constant_values=True)
         if color is not None:
             color = np.pad(color, [*space, (0, 0)], mode="edge")
@@ -101,7 +101,7 @@ class Restorer(Restoring):
                 size=size,
             )
             out[window.core] = codes[window.core] + error[0, 0][window.inner]
-        restored: NDArray[np.float32] = out[:height, :width] / np.float32(TOP)
+        restored: NDArray[np.float32] = out[:height, :width] / np.float32(TOP_CODE)
         return np.clip(restored, 0, 1)
 
     def helps(

@@ -9,7 +9,7 @@ import ctypes
 import os
 import weakref
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,16 @@ Floats = NDArray[np.float32]
 Run = Callable[[dict[str, NDArray[Any]]], list[Any]]
 Backend = Callable[[Graph, Callable[[str], Floats], int], Run]
 """(graph, tensor by name, threads) -> what runs it, on inputs by name."""
+
+
+class Runs(Protocol):
+    """What runs networks by name: a `Runtime`, or torch where they are trained."""
+
+    def __call__(self, name: str, **inputs: NDArray[Any]) -> list[Any]:
+        """Run one; inputs by name, outputs in the graph's order."""
+
+    def open(self, names: Iterable[str]) -> None:
+        """See that they are there."""
 
 
 class Runtime:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import binascii
 import functools
 import math
+from dataclasses import dataclass
 
 import constriction
 import numpy as np
@@ -95,6 +96,15 @@ class Tables:
         escaped = np.abs(symbol) > radius
         at = self.starts[index] + np.where(escaped, 2 * radius + 1, symbol + radius)
         return float(self._cost[at][index > 0].sum(dtype=np.float64))
+
+
+@dataclass(frozen=True)
+class Coded:
+    """Symbols as an encoder made them."""
+
+    payload: bytes
+    check: int  # CRC-16/XMODEM of the symbols
+    bits: float  # ideal code length under the model's own tables
 
 
 class Encoder:

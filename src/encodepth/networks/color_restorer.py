@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..learned import restore_color
-from .restorer import InTorch, RestorerConfig, RestorerNet
+from .restorer import RestorerConfig, RestorerNet, RestoringInTorch
 
 INPUTS, OUTPUTS = 8, 3
 CONFIG = RestorerConfig((16, 48, 80), (0, 2, 4, 1, 1))
@@ -60,7 +60,7 @@ class ColorEstimate(nn.Module):
         return error
 
 
-class ColorRestorer(InTorch, restore_color.ColorRestorer):
+class ColorRestorer(RestoringInTorch, restore_color.ColorRestorer):
     """The network that restores colour, in torch."""
 
     whole = ColorEstimate

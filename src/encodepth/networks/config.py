@@ -10,10 +10,10 @@ class PlaneConfig:
     """Sizes of the network that codes one modality.
 
     Stage k works on patches of `patches[k]` pixels with `widths[k]` channels; the last width is
-    that of the latent. `guide` is the latent width of the modality coded before, 0 for none.
+    that of the latent. `guide` is the width of a reference latent that both ends have, 0 for none.
     """
 
-    components: int  # 3 for colour, 1 for depth
+    components: int  # 3 for colour
     patches: tuple[int, ...]
     widths: tuple[int, ...]
     blocks: tuple[int, ...]  # residual blocks per stage, each way
@@ -21,7 +21,6 @@ class PlaneConfig:
     mean: int  # channels of the float mean path
     scale: int  # channels of the integer scale path
     lambdas: tuple[float, float]  # rate-distortion trade-off at quality 0 and 100
-    mask: bool = False  # the hole mask is known to encoder and decoder
     guide: int = 0
     anchors: int = 8  # qualities at which gains are learned; interpolated in between
 
@@ -46,19 +45,4 @@ COLOR = PlaneConfig(
     scale=128,
     lambdas=(0.0001, 0.6),
 )
-DEPTH = PlaneConfig(
-    components=1,
-    patches=(4, 8, 16),
-    widths=(48, 96, 192),
-    blocks=(2, 3, 3),
-    hyper=64,
-    mean=96,
-    scale=96,
-    lambdas=(0.0005, 8.0),
-    mask=True,
-    guide=COLOR.latent,
-)
 TINY_COLOR = PlaneConfig(3, (8, 16), (32, 48), (1, 1), 8, 16, 16, (0.0004, 0.2))
-TINY_DEPTH = PlaneConfig(
-    1, (4, 8, 16), (16, 24, 32), (1, 1, 1), 8, 16, 16, (0.0005, 8.0), mask=True, guide=48
-)

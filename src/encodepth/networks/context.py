@@ -131,9 +131,6 @@ class Context(nn.Module):
         self.scales = nn.ModuleList(ScaleStep(config, i == 0) for i in range(STEPS))
         self.z_index = nn.Parameter(torch.full((config.anchors, config.hyper), 20.0))
         self.y_index = nn.Parameter(torch.full((config.anchors, config.latent), 20.0))
-        if config.mask:
-            self.mean_mask = nn.Conv2d(16, config.mean, 1, bias=False)
-            self.scale_mask = IntegerConv(16, config.scale)
         if config.guide:
             self.mean_guide = nn.Conv2d(config.guide, config.mean, 1, bias=False)
             self.scale_guide = IntegerConv(config.guide, config.scale)
@@ -145,24 +142,18 @@ class Context(nn.Module):
         z: Tensor,
         blend: Tensor,
         size: tuple[int, int],
-        holes: Tensor | None = None,
         guide: Guide | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Return (mean, scale) features (B, C, h, w) from integer z and the side information.
+        """Return (mean, scale) features (B, C, h, w) from integer z and a reference.
 
         Args:
             z: integers (B, Z, ceil(h / 4), ceil(w / 4)).
             size: (h, w) of the latent.
-            holes: (B, 1, 16 h, 16 w), 1 where no depth is measured, for a model with a mask.
-            guide: the latent coded before, or None.
+            guide: the reference latent, or None.
         """
         h, w = size
         mean = self.hyper.mean_features(z, blend)[..., :h, :w]
         scale = self.hyper.scale_features(z)[..., :h, :w]
-        if holes is not None:
-            counts = F.pixel_unshuffle((F.avg_pool2d(holes, 4) * 240).round(), 4)
-            mean = mean + linear(counts / 240, self.mean_mask)
-            scale = scale + requantise(self.scale_mask(counts))
         if guide is not None:
             mean = mean + linear(guide.latent, self.mean_guide)
             scale = scale + requantise(self.scale_guide(magnitude(guide.symbols)))
@@ -205,7 +196,7 @@ class Context(nn.Module):
 
 
 class Guide:
-    """What a modality leaves for the one coded after it."""
+    """A latent as decoded: the place where a reference enters what is coded after it."""
 
     def __init__(self, latent: Tensor, symbols: Tensor) -> None:
         self.latent = latent  # y_hat, float, for means and transforms

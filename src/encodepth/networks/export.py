@@ -24,7 +24,6 @@ import numpy as np
 import onnx
 import safetensors.numpy
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..errors import ModelNotFoundError
@@ -33,11 +32,12 @@ from ..learned.plane import FORMAT as PLANE
 from ..learned.restore import FORMAT as RESTORE
 from ..learned.restore_color import FORMAT as RESTORE_COLOR
 from ..learned.weights import Graph, format_of, read_weights, with_graphs
-from ..networks.plane import PlaneModel
-from .blocks import linear
 from .color_restorer import ColorEstimate
-from .context import INDEX_SHIFT, STEPS, magnitude
+from .config import PlaneConfig
+from .context import INDEX_SHIFT, STEPS
 from .integer import EXACT, HIDDEN_MAX, IntegerConv
+from .pieces import pieces_of
+from .plane import PlaneModel
 from .restorer import DepthEstimate, RestorerNet
 from .restorer_weights import load_color_restorer, load_restorer
 from .weights import load_weights
@@ -47,125 +47,26 @@ _OPSET = 17
 _STRIDE = 16  # pixels per latent position
 
 
-class _Analysis(nn.Module):
-    """Picture (1, 3, H, W) in [-0.5, 0.5] -> latent in its natural units."""
-
-    def __init__(self, model: PlaneModel) -> None:
-        super().__init__()
-        self.g_a: Any = model.g_a
-
-    def forward(self, x: Tensor, blend: Tensor) -> Tensor:
-        latent: Tensor = self.g_a(x, blend)
-        return latent
-
-
-class _Hyper(nn.Module):
-    """Latent in steps of the quantiser -> z before rounding."""
-
-    def __init__(self, model: PlaneModel) -> None:
-        super().__init__()
-        self.context = model.context
-
-    def forward(self, y: Tensor) -> Tensor:
-        return self.context.hyper.analyse(y)
-
-
-class _Features(nn.Module):
-    """Integer z -> (float features for means, integer features for scales)."""
-
-    def __init__(self, model: PlaneModel) -> None:
-        super().__init__()
-        self.context = model.context
-
-    def forward(self, z: Tensor, blend: Tensor) -> tuple[Tensor, Tensor]:
-        hyper = self.context.hyper
-        return hyper.mean_features(z, blend), hyper.scale_features(z)
-
-
-class _Step(nn.Module):
-    """What is known before a coding step -> (means, probability tables) of its quarter."""
-
-    def __init__(self, model: PlaneModel, step: int) -> None:
-        super().__init__()
-        self.context, self.step = model.context, step
-
-    def forward(
-        self,
-        mean: Tensor,
-        scale: Tensor,
-        offset: Tensor,
-        latent: Tensor | None = None,
-        symbols: Tensor | None = None,
-    ) -> tuple[Tensor, Tensor]:
-        means, scales = self.context.means[self.step], self.context.scales[self.step]
-        size = None if symbols is None else magnitude(symbols)
-        index = scales(scale, size, self.step, offset)
-        return means(mean, latent, self.step), index.to(torch.uint8)
-
-
-class _Synthesis(nn.Module):
-    """Latent -> picture (1, 3, H, W) around [0, 1]."""
-
-    def __init__(self, model: PlaneModel) -> None:
-        super().__init__()
-        self.g_s: Any = model.g_s
-
-    def forward(self, latent: Tensor, blend: Tensor) -> Tensor:
-        picture: Tensor = self.g_s(latent, blend) + 0.5
-        return picture
-
-
-class _Slope(nn.Module):
-    """Latent -> (squared error of its picture, the error's gradient by the latent).
-
-    The gradient is written out, so that searching for better symbols needs no torch either.
-    """
-
-    def __init__(self, model: PlaneModel) -> None:
-        super().__init__()
-        self.g_s: Any = model.g_s
-
-    def forward(
-        self, latent: Tensor, blend: Tensor, target: Tensor, weight: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        g_s, x = self.g_s, latent
-        hidden: dict[tuple[int, int], Tensor] = {}
-        stages = range(len(g_s.ratios))
-        for k in reversed(stages):
-            x = g_s.tune[k](x, blend)
-            for i, block in enumerate(g_s.blocks[k]):
-                hidden[k, i] = block.widen(block.spatial(x))
-                x = x + block.narrow(F.leaky_relu(hidden[k, i], 0.01))
-            x = F.pixel_shuffle(linear(x, g_s.up[k]), g_s.ratios[k])
-        off = x + 0.5 - target
-        slope = 2 * off * weight
-        for k in stages:
-            slope = _transposed(F.pixel_unshuffle(slope, g_s.ratios[k]), g_s.up[k])
-            for i, block in reversed(list(enumerate(g_s.blocks[k]))):
-                inner = _transposed(slope, block.narrow)
-                inner = torch.where(hidden[k, i] < 0, inner * 0.01, inner)
-                slope = slope + _transposed(_transposed(inner, block.widen), block.spatial)
-            slope = slope * (1 + blend @ g_s.tune[k].scale)[:, :, None, None]
-        return (off.square() * weight).sum(), slope
-
-
-def _transposed(x: Tensor, conv: nn.Module) -> Tensor:
-    """Apply the transpose of a convolution that keeps the size of its input."""
-    assert isinstance(conv, nn.Conv2d)
-    return F.conv_transpose2d(x, conv.weight, padding=conv.kernel_size[0] // 2, groups=conv.groups)
-
-
 def plane_graphs(model: PlaneModel, kind: str = "color") -> dict[str, Graph]:
     """Return the graphs of a network of the default family, named "kind/piece".
 
     Raises:
-        ValueError: it sees a mask or a latent coded before, which runs in torch only.
+        ValueError: it sees a reference latent, or could sum to more than float32 counts.
     """
     config = model.config
-    if config.mask or config.guide or config.patches[-1] != _STRIDE:
-        raise ValueError("only networks that see nothing but their picture run without torch")
+    if config.patches[-1] != _STRIDE:
+        raise ValueError(f"patches end with {config.patches[-1]} pixels; expected {_STRIDE}")
     plain = _with_plain_integers(model)
     _check_sums(plain)
+    wired = _wires(config)
+    return {
+        f"{kind}/{name}": _draw(piece, *wired[name], f"{kind}/")
+        for name, piece in pieces_of(plain).items()
+    }
+
+
+def _wires(config: PlaneConfig) -> dict[str, tuple[dict[str, _Input], list[str]]]:
+    """Return the inputs and the names of the outputs of every piece."""
     blend = _Input(torch.rand(1, config.anchors), varies=False)
     offset = _Input(torch.ones(1, config.latent, 1, 1), varies=False)
     latent = _Input(torch.randn(1, config.latent, 8, 12))
@@ -174,22 +75,19 @@ def plane_graphs(model: PlaneModel, kind: str = "color") -> dict[str, Graph]:
     weight = _Input(picture.example[:, :1])
     mean = _Input(torch.randn(1, config.mean, 8, 12))
     scale = _Input(torch.ones(1, config.scale, 8, 12))
-    known = {"mean": mean, "scale": scale, "offset": offset}
-    pieces: dict[str, tuple[nn.Module, dict[str, _Input], list[str]]] = {
-        "analysis": (_Analysis(plain), {"picture": picture, "blend": blend}, ["latent"]),
-        "hyper": (_Hyper(plain), {"latent": latent}, ["z"]),
-        "features": (_Features(plain), {"z": z, "blend": blend}, ["mean", "scale"]),
-        "synthesis": (_Synthesis(plain), {"latent": latent, "blend": blend}, ["picture"]),
-        "slope": (
-            _Slope(plain),
-            {"latent": latent, "blend": blend, "target": picture, "weight": weight},
-            ["error", "slope"],
-        ),
+    known, gained = {"mean": mean, "scale": scale, "offset": offset}, {"latent": latent}
+    erring = gained | {"blend": blend, "target": picture, "weight": weight}
+    wires: dict[str, tuple[dict[str, _Input], list[str]]] = {
+        "analysis": ({"picture": picture, "blend": blend}, ["latent"]),
+        "hyper": (gained, ["z"]),
+        "features": ({"z": z, "blend": blend}, ["mean", "scale"]),
+        "synthesis": (gained | {"blend": blend}, ["picture"]),
+        "slope": (erring, ["error", "slope"]),
     }
     for step in range(STEPS):
-        seen = {} if step == 0 else {"latent": latent, "symbols": latent}
-        pieces[f"step{step}"] = (_Step(plain, step), known | seen, ["means", "index"])
-    return {f"{kind}/{name}": _draw(*piece, f"{kind}/") for name, piece in pieces.items()}
+        seen = {} if step == 0 else gained | {"symbols": latent}
+        wires[f"step{step}"] = (known | seen, ["means", "index"])
+    return wires
 
 
 def restorer_graphs(net: RestorerNet) -> dict[str, Graph]:
@@ -351,8 +249,7 @@ def draw_graphs(path: str | Path) -> None:
     elif form == RESTORE_COLOR:
         graphs = color_restorer_graphs(load_color_restorer(path).net)
     elif form == PLANE:
-        planes = load_weights(path)[0]
-        graphs = {n: g for k, c in planes.items() for n, g in plane_graphs(c.model, k).items()}
+        graphs = plane_graphs(load_weights(path))
     else:
         raise ModelNotFoundError(f"weights {path} are of format {form}, which runs in torch only")
     weights = read_weights(path)

@@ -30,7 +30,7 @@ class Reconstruction:
 
 
 class PlaneModel(nn.Module):
-    """Codes colour (3 components) or depth (1 component, mask, guided by colour)."""
+    """Codes colour (3 components), with a reference latent where its config has a place for one."""
 
     def __init__(self, config: PlaneConfig) -> None:
         super().__init__()
@@ -48,7 +48,6 @@ class PlaneModel(nn.Module):
         self,
         picture: Tensor,
         quality: Tensor,
-        valid: Tensor | None = None,
         guide: Guide | None = None,
     ) -> Reconstruction:
         """Code and decode: in training with noise in the rate, else with what rounding costs.
@@ -56,34 +55,24 @@ class PlaneModel(nn.Module):
         Args:
             picture: (B, components, H, W) in [0, 1], sides multiples of 32.
             quality: (B,) in 0..100.
-            valid: (B, 1, H, W), 1 where depth is measured.
-            guide: colour's latent, for depth.
+            guide: the reference latent.
         """
         blend = blend_weights(quality, self.config.anchors)
-        holes = None if valid is None else 1 - valid
-        seen, bits = self._code(picture, blend, holes, guide)
+        seen, bits = self._code(picture, blend, guide)
         latent_guide = guide.latent if guide is not None else None
-        output = self.g_s(seen.latent, blend, holes, latent_guide) + 0.5
+        output = self.g_s(seen.latent, blend, latent_guide) + 0.5
         return Reconstruction(output, bits, seen)
 
-    def guide(self, picture: Tensor, quality: Tensor) -> Guide:
-        """What `forward` lets the next modality see of this one, without decoding the picture."""
-        blend = blend_weights(quality, self.config.anchors)
-        return self._code(picture, blend, None, None)[0]
-
-    def _code(
-        self, picture: Tensor, blend: Tensor, holes: Tensor | None, guide: Guide | None
-    ) -> tuple[Guide, Tensor]:
+    def _code(self, picture: Tensor, blend: Tensor, guide: Guide | None) -> tuple[Guide, Tensor]:
         """Return (latent and symbols, estimated bits (B,)) of pictures, arguments as `forward`."""
         gain = self.gain(blend)
-        x = picture - 0.5 if holes is None else torch.cat([picture - 0.5, holes], dim=1)
-        y = self.g_a(x, blend, guide.latent if guide is not None else None) * gain
+        y = self.g_a(picture - 0.5, blend, guide.latent if guide is not None else None) * gain
         z = self.context.hyper.analyse(pad_latent(y))
         z_index = round_clamp(blend @ self.context.z_index, 1, SCALES - 1)[:, :, None, None]
         relax = _noisy if self.training else torch.round
         bits = _gaussian_bits(relax(z), z_index.expand_as(z)).flatten(1).sum(1)
         z_hat = round_clamp(z, -32767, 32767)
-        features = self.context.features(z_hat, blend, y.shape[-2:], holes, guide)
+        features = self.context.features(z_hat, blend, y.shape[-2:], guide)
         offset = round_clamp(blend @ self.context.y_index / INDEX_SHIFT, -(2**22), 2**22)
         spent = []
 
@@ -96,14 +85,14 @@ class PlaneModel(nn.Module):
         return Guide(y_hat, symbols), bits + sum(spent)
 
     @torch.no_grad()
-    def calibrate(self, picture: Tensor, valid: Tensor | None = None) -> None:
-        """Fit an untrained model to sample pictures; arguments as for `forward`.
+    def calibrate(self, picture: Tensor) -> None:
+        """Fit an untrained model to sample pictures, as for `forward`.
 
         Every feature of the transforms is brought to unit spread (a DCT's differ by a factor of a
         thousand), without changing what the transforms do, and the table indexes start from the
         spread of the latent.
         """
-        x = picture - 0.5 if valid is None else torch.cat([picture - 0.5, 1 - valid], dim=1)
+        x = picture - 0.5
         before = x.new_ones(0)
         for k, ratio in enumerate(self.g_a.ratios):
             down, up = self.g_a.down[k], self.g_s.up[k]

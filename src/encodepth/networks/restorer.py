@@ -10,14 +10,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..learned import restore
 from ..learned.restore import Restoring
+from .in_torch import InTorch
 
 _WINDOW = 9  # of the local mean
 
@@ -90,7 +89,7 @@ def features(codes: Tensor, holes: Tensor, color: Tensor, size: Tensor) -> Tenso
     """Return what the network sees, (B, 7, H, W).
 
     Args:
-        codes: the decoded plane, 0..TOP, (B, 1, H, W).
+        codes: the decoded plane, 0..4095, (B, 1, H, W).
         holes: 1 where nothing was measured, (B, 1, H, W).
         color: 0..1, (B, 3, H, W); all 0.5 where there is none.
         size: of the error, in codes, (B, 1, 1, 1).
@@ -121,7 +120,7 @@ class DepthEstimate(nn.Module):
         return error
 
 
-class InTorch(Restoring):
+class RestoringInTorch(Restoring):
     """A network that runs as it is trained instead of as a graph.
 
     Args:
@@ -132,24 +131,13 @@ class InTorch(Restoring):
 
     whole: type[nn.Module]  # from the graph's inputs to its output, around the network
 
-    def __init__(self, net: RestorerNet, fingerprint: int, device: str = "cpu") -> None:
-        self.fingerprint = fingerprint
-        self.net = net.eval().requires_grad_(False).to(device)
-        self.net = self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.device = torch.device(device)
-
-    def open_all(self) -> None:
-        """Do nothing: the network is there."""
-
-    @torch.inference_mode()
-    def error(self, **inputs: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return what the network gives, (1, C, h, w), for its graph's inputs by name."""
-        given = {name: torch.from_numpy(x).to(self.device) for name, x in inputs.items()}
-        found: NDArray[np.float32] = self.whole(self.net)(**given).cpu().numpy()
-        return found
+    def __init__(self, net: nn.Module, fingerprint: int, device: str = "cpu") -> None:
+        self.fingerprint, self.device = fingerprint, torch.device(device)
+        self.net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._runtime = InTorch({self.graph: self.whole(self.net)}, device)
 
 
-class Restorer(InTorch, restore.Restorer):
+class Restorer(RestoringInTorch, restore.Restorer):
     """The network that restores depth, in torch."""
 
     whole = DepthEstimate

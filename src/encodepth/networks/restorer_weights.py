@@ -12,13 +12,12 @@ import safetensors.numpy
 import torch
 
 from ..files import write_file
+from ..learned.restore import FORMAT
 from ..learned.restore_color import FORMAT as COLOR_FORMAT
 from ..learned.weights import fingerprint, naming_failures
 from .color_restorer import ColorRestorer, color_net
 from .restorer import Restorer, RestorerConfig, RestorerNet
-from .weights import is_format
 
-FORMAT = "encodepth-restore-1"
 _PREFIX = "restore/"
 
 
@@ -67,13 +66,3 @@ def _read(
         }
         net.load_state_dict(state)
     return net, fingerprint(arrays)
-
-
-def is_restorer(path: str | Path) -> bool:
-    """Whether a weights file says that it holds the network for depth."""
-    return is_format(path, FORMAT)
-
-
-def is_color_restorer(path: str | Path) -> bool:
-    """Whether a weights file says that it holds the network for colour."""
-    return is_format(path, COLOR_FORMAT)

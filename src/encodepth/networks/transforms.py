@@ -11,12 +11,12 @@ from .config import PlaneConfig
 
 
 class Analysis(nn.Module):
-    """g_a: picture (B, components (+ holes), H, W) -> latent (B, M, H / 16, W / 16)."""
+    """g_a: picture (B, components, H, W) -> latent (B, M, H / 16, W / 16)."""
 
     def __init__(self, config: PlaneConfig) -> None:
         super().__init__()
         self.ratios = _ratios(config)
-        inputs = [config.components + config.mask, *config.widths[:-1]]
+        inputs = [config.components, *config.widths[:-1]]
         self.down = nn.ModuleList(
             nn.Conv2d(i * r * r, o, 1)
             for i, o, r in zip(inputs, config.widths, self.ratios, strict=True)
@@ -48,7 +48,6 @@ class Synthesis(nn.Module):
     def __init__(self, config: PlaneConfig) -> None:
         super().__init__()
         self.ratios = _ratios(config)
-        self.patches = config.patches
         outputs = [config.components, *config.widths[:-1]]
         self.up = nn.ModuleList(
             nn.Conv2d(i, o * r * r, 1)
@@ -59,14 +58,6 @@ class Synthesis(nn.Module):
             nn.Sequential(*(Block(w) for _ in range(n)))
             for w, n in zip(config.widths, config.blocks, strict=True)
         )
-        if config.mask:
-            masks = [
-                nn.Conv2d(p * p, w, 1, bias=False)
-                for p, w in zip(config.patches, config.widths, strict=True)
-            ]
-            for conv in masks:
-                nn.init.zeros_(conv.weight)
-            self.mask = nn.ModuleList(masks)
         if config.guide:
             self.guide = nn.Conv2d(config.guide, config.latent, 1, bias=False)
             self.fine_guide = nn.Conv2d(config.guide, 4 * config.widths[-2], 1, bias=False)
@@ -75,17 +66,13 @@ class Synthesis(nn.Module):
         for up, matrix in zip(self.up, dct_chain(config), strict=True):
             _start(up, matrix.T)
 
-    def forward(
-        self, y: Tensor, blend: Tensor, holes: Tensor | None = None, guide: Tensor | None = None
-    ) -> Tensor:
+    def forward(self, y: Tensor, blend: Tensor, guide: Tensor | None = None) -> Tensor:
         x, last = y, len(self.ratios) - 1
         for k in range(last, -1, -1):
             if guide is not None and k == last:
                 x = x + linear(guide, self.guide)
             elif guide is not None and k == last - 1:
                 x = x + F.pixel_shuffle(linear(guide, self.fine_guide), 2)
-            if holes is not None:
-                x = x + linear(F.pixel_unshuffle(holes, self.patches[k]), self.mask[k])
             x = self.blocks[k](self.tune[k](x, blend))
             x = F.pixel_shuffle(linear(x, self.up[k]), self.ratios[k])
         return x

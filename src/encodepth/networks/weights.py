@@ -19,66 +19,67 @@ from torch import Tensor
 
 from ..errors import ModelNotFoundError
 from ..files import write_file
-from ..learned.symbols import SCALES, Tables, gaussian_tables
-from ..learned.weights import Arrays, fingerprint
+from ..learned.plane import FORMAT
+from ..learned.symbols import SCALES, gaussian_tables
+from ..learned.weights import Arrays, Weights, naming_failures, read_weights
 from .blocks import blend_weights
 from .config import PlaneConfig
 from .context import INDEX_SHIFT
 from .integer import EXACT, HIDDEN_BITS, WEIGHT_BITS, IntegerConv
 from .plane import PlaneModel
-from .plane_coder import PlaneCoder, RateTables
 
-FORMAT = "encodepth-base-1"
+KIND = "color"  # before a tensor's name in a file
 _RATES = ("y_offset", "z_index")
 _TABLES = ("table_radii", "table_frequencies")
 
 
-def stored_arrays(planes: dict[str, PlaneModel]) -> Arrays:
-    """Return everything a weights file holds, named "modality/tensor"."""
-    return {f"{k}/{n}": a for k, m in planes.items() for n, a in _model_arrays(m).items()}
+def stored_arrays(model: PlaneModel) -> Arrays:
+    """Return everything a weights file holds, named "color/tensor"."""
+    return {f"{KIND}/{name}": array for name, array in _model_arrays(model).items()}
 
 
-def save_weights(path: str | Path, planes: dict[str, PlaneModel]) -> None:
-    """Write the weights of the modalities ("color", "depth") to one file, atomically."""
-    arrays = stored_arrays(planes)
-    configs = {k: dataclasses.asdict(m.config) for k, m in planes.items()}
-    metadata = {"format": FORMAT, "config": json.dumps(configs)}
-    whole = {n: np.ascontiguousarray(a) for n, a in arrays.items()}
+def save_weights(path: str | Path, model: PlaneModel) -> None:
+    """Write a network's weights to a file, atomically."""
+    config = {KIND: dataclasses.asdict(model.config)}
+    metadata = {"format": FORMAT, "config": json.dumps(config)}
+    whole = {n: np.ascontiguousarray(a) for n, a in stored_arrays(model).items()}
     write_file(Path(path), safetensors.numpy.save(whole, metadata))
 
 
-def load_weights(path: str | Path, device: str = "cpu") -> tuple[dict[str, PlaneCoder], int]:
-    """Read a weights file: (modality -> coder, fingerprint of all that decoding needs).
+def load_weights(path: str | Path, device: str = "cpu") -> PlaneModel:
+    """Read a network, in evaluation mode.
 
     Raises:
         ModelNotFoundError: no such file, or not one of this family.
     """
-    try:
-        with safetensors.safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-            if metadata.get("format") != FORMAT:
-                raise ModelNotFoundError(f"{path} holds no {FORMAT} weights")
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, safetensors.SafetensorError) as error:
-        raise ModelNotFoundError(f"cannot read weights {path}: {error}") from None
-    planes = {}
-    configs: dict[str, dict[str, Any]] = json.loads(metadata["config"])
-    for kind, fields in configs.items():
-        own = {n.split("/", 1)[1]: a for n, a in arrays.items() if n.startswith(f"{kind}/")}
-        values: dict[str, Any] = {
-            n: tuple(v) if isinstance(v, list) else v for n, v in fields.items()
+    return model_of(read_weights(path), device)
+
+
+def model_of(weights: Weights, device: str = "cpu") -> PlaneModel:
+    """Return the network that weights are of, in evaluation mode.
+
+    Raises:
+        ModelNotFoundError: they are of another family.
+    """
+    if weights.format != FORMAT:
+        raise ModelNotFoundError(f"{weights.path} holds no {FORMAT} weights")
+    if KIND not in weights.config:
+        raise ModelNotFoundError(f"weights {weights.path} hold no {KIND} network")
+    with naming_failures(weights.path):
+        fields: dict[str, Any] = {
+            n: tuple(v) if isinstance(v, list) else v
+            for n, v in weights.config[KIND].items()
+            if n != "mask"  # of networks for depth, which this family had
         }
-        planes[kind] = _plane(PlaneConfig(**values), own, device)
-    return planes, fingerprint(arrays)
-
-
-def is_format(path: str | Path, name: str) -> bool:
-    """Whether a weights file says that it is of a format."""
-    try:
-        with safetensors.safe_open(path, framework="numpy") as file:
-            return (file.metadata() or {}).get("format") == name
-    except (OSError, safetensors.SafetensorError):
-        return False
+        model = PlaneModel(PlaneConfig(**fields))
+        own = {n.removeprefix(f"{KIND}/"): a for n, a in weights.arrays.items()}
+        state = {n: _as_float(own[n]) for n in model.state_dict() if not n.endswith(_RATES)}
+        # A file keeps z's tables per quality only: they are read at the anchors.
+        at = np.linspace(0, 100, model.config.anchors).round().astype(int)
+        state["context.z_index"] = torch.from_numpy(own["z_index"].astype(np.float32))[at]
+        model.load_state_dict(state, strict=False)
+    model = model.eval().requires_grad_(False).to(device)
+    return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def _model_arrays(model: PlaneModel) -> Arrays:
@@ -103,21 +104,7 @@ def _model_arrays(model: PlaneModel) -> Arrays:
     return arrays | dict(zip(_TABLES, (radii, frequencies), strict=True))
 
 
-def _plane(config: PlaneConfig, arrays: Arrays, device: str) -> PlaneCoder:
-    model = PlaneModel(config)
-    state = {n: _as_float(n, a) for n, a in arrays.items() if n not in _RATES + _TABLES}
-    missing = model.load_state_dict(state, strict=False)
-    left = [n for n in missing.missing_keys if not n.endswith(_RATES)]
-    if left or missing.unexpected_keys:
-        raise ModelNotFoundError(f"weights do not fit the model: {left + missing.unexpected_keys}")
-    model = model.eval().requires_grad_(False).to(device)
-    model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    tables = Tables(*(arrays[n] for n in _TABLES))
-    rates = RateTables(arrays["y_offset"], arrays["z_index"])
-    return PlaneCoder(model, tables, rates)
-
-
-def _as_float(name: str, array: NDArray[Any]) -> Tensor:
+def _as_float(array: NDArray[Any]) -> Tensor:
     """Turn a stored array into a parameter; integers return to exactly themselves when used."""
     x = torch.from_numpy(array.astype(np.float32))
     if array.dtype == np.int8:

@@ -42,6 +42,20 @@ class RecordingInfo:
     tracks: tuple[TrackInfo, ...]
     problems: tuple[str, ...]
 
+    @property
+    def megabits(self) -> float:
+        """Mbit a second; 0 where no time passes."""
+        return 8e-6 * self.bytes / self.seconds if self.seconds else 0.0
+
+    def line(self) -> str:
+        """Return one line for people: frames, seconds, bytes of each part."""
+        parts = [f"{t.modality} {t.bytes:,} ({' and '.join(t.codings)})" for t in self.tracks]
+        rest = self.bytes - sum(t.bytes for t in self.tracks)
+        return (
+            f"{self.file}: {self.bytes:,} bytes, {self.frames:,} frames, {self.seconds:.2f} s, "
+            f"{self.megabits:.3g} Mbit/s = " + " + ".join([*parts, f"rest {rest:,}"])
+        )
+
     def json(self) -> str:
         """Return the fields as one line of JSON."""
         return json.dumps(asdict(self))

@@ -11,7 +11,8 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
+from weakref import proxy
 
 import numpy as np
 
@@ -107,14 +108,21 @@ class DecodedGroup:
     """A chunk whose planes are decoded when they are asked for, each track in order, once.
 
     Several threads may ask at once.
+
+    Attributes:
+        bytes: of payloads, and of the planes that are decoded so far.
     """
 
     chunk: chunk.Chunk
     header: Header
     models: Any
+    bytes: int = field(init=False, default=0)
     _done: dict[tuple[int, int], np.ndarray] = field(init=False, default_factory=dict)
     _runs: dict[tuple[int, int], Any] = field(init=False, default_factory=dict)
     _lock: threading.RLock = field(init=False, default_factory=threading.RLock)
+
+    def __post_init__(self) -> None:
+        self.bytes = sum(len(s.payload) for frame in self.chunk.frames for s in frame.streams)
 
     def plane(self, number: int, i: int) -> np.ndarray | None:
         """Return a modality's plane of the i-th frame, None where the frame has none.
@@ -157,7 +165,9 @@ class DecodedGroup:
         run = self._run(number, i)
         start = run[0]
         if (number, start) not in self._runs:
-            self._runs[number, start] = (iter(run), self._planes(number, run))
+            # not by `self`: a cycle would keep the arrays of groups that nobody wants any more
+            planes = DecodedGroup._planes(cast(DecodedGroup, proxy(self)), number, run)
+            self._runs[number, start] = (iter(run), planes)
         places, planes = self._runs[number, start]
         while (number, i) not in self._done:
             try:
@@ -166,6 +176,7 @@ class DecodedGroup:
                 self._runs.pop((number, start), None)
                 raise
             self._done[number, place] = plane
+            self.bytes += plane.nbytes
 
     def _run(self, number: int, i: int) -> list[int]:
         """Return the places of a track's frames that belong together, the i-th among them."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import bisect
+import itertools
 import os
-import threading
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, overload
@@ -15,13 +14,12 @@ import numpy as np
 from ..container.header import Camera, Value
 from ..container.sequence import SequenceReader
 from ..errors import CorruptFileError, EncodepthError
-from ..frame import MILLIMETRE, Frame, Intrinsics, RgbdImage
+from ..frame import INVALID, MILLIMETRE, Frame, Intrinsics, RgbdImage
 from ..learned.models import Models
 from ..modalities import IMAGE, PLANES, modality
+from .cache import CACHE_BYTES, GroupCache
 from .group import DecodedGroup
 from .source import open_source
-
-_CHUNKS = 4  # decoded groups that are kept
 
 
 class Reader:
@@ -36,6 +34,8 @@ class Reader:
         streams: modalities that are wanted, all of them if None.
         model: weights to look into first.
         device: where networks run.
+        cache: bytes of decoded groups that are kept beside the one in use, or a cache that several
+            readers share.
 
     Attributes:
         problems: a line for each thing that is wrong with the file, none if all is well.
@@ -53,15 +53,15 @@ class Reader:
         streams: tuple[str, ...] | None = None,
         model: str = "base",
         device: str = "auto",
+        cache: int | GroupCache = CACHE_BYTES,
     ) -> None:
-        self._args = (source, streams, model, device)
+        self._cache = cache if isinstance(cache, GroupCache) else GroupCache(cache)
+        self._args = (source, streams, model, device, self._cache)
         self._wanted = (*IMAGE, *PLANES) if streams is None else streams
         self._source = open_source(source)
         self._file = SequenceReader(self._source.read_at, self._source.size)
         self._models = Models(model, device=device)
-        self._groups: OrderedDict[int, DecodedGroup] = OrderedDict()
-        self._lock = threading.RLock()
-        self._process = os.getpid()
+        self._owner = object()  # of groups in the cache
         self.problems = self._file.problems
 
     def __len__(self) -> int:
@@ -90,12 +90,56 @@ class Reader:
         Raises:
             IndexError: the recording has no frame.
         """
-        times = self.times
-        if not len(times):
+        return self[self.nearest(time)]
+
+    def nearest(self, time: int) -> int:
+        """Return the number of the frame whose time is nearest to `time`, in ns.
+
+        Where chunks follow each other in time no more than two of them are read.
+
+        Raises:
+            IndexError: the recording has no frame.
+        """
+        chunks = self._file.chunks
+        if not chunks:
             raise IndexError("the recording has no frame")
-        after = bisect.bisect_left(times, time)
-        near = [i for i in (after - 1, after) if 0 <= i < len(times)]
-        return self[min(near, key=lambda i: abs(int(times[i]) - time))]
+        near = range(len(chunks))
+        if all(a.end <= b.start for a, b in itertools.pairwise(chunks)):
+            after = bisect.bisect_right([c.start for c in chunks], time)
+            near = range(max(after - 1, 0), min(after + 1, len(chunks)))
+        held = [
+            (abs(frame.time - time), chunks[n].first + i)
+            for n in near
+            for i, frame in enumerate(self._group(n).chunk.frames)
+        ]
+        return min(held)[1]
+
+    def plane(self, number: int, name: str) -> np.ndarray | None:
+        """Return one modality of a frame, decoding no more than that needs.
+
+        Args:
+            number: of the frame.
+            name: "color", "depth", or a further plane; whatever `streams` says.
+
+        Returns:
+            The array, which is the reader's own, or None where the frame has none.
+
+        Raises:
+            IndexError: the recording has no such frame.
+            CorruptFileError: it is damaged.
+        """
+        found = self._file.find(number)
+        return self._planes(number, found, (name,)).get(name)
+
+    def time(self, number: int) -> int:
+        """Return a frame's time in ns, without decoding it.
+
+        Raises:
+            IndexError: the recording has no such frame.
+            CorruptFileError: the chunk it is in is damaged.
+        """
+        found = self._file.find(number)
+        return self._group(found).chunk.frames[number - self._file.chunks[found].first].time
 
     @property
     def times(self) -> np.ndarray:
@@ -163,6 +207,7 @@ class Reader:
 
     def close(self) -> None:
         """Give the file back."""
+        self._cache.forget(self._owner)
         self._source.close()
 
     def __enter__(self) -> Reader:
@@ -178,40 +223,42 @@ class Reader:
         return self._args
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        source, streams, model, device = state
-        self.__init__(source, streams=streams, model=model, device=device)  # type: ignore[misc]
+        source, streams, model, device, cache = state
+        self.__init__(  # type: ignore[misc]
+            source, streams=streams, model=model, device=device, cache=cache
+        )
 
     def _frame(self, number: int) -> Frame:
         found = self._file.find(number)
-        group = self._group(found)
-        i = number - self._file.chunks[found].first
-        try:
-            arrays = {name: group.plane(modality(name).number, i) for name in self._wanted}
-        except CorruptFileError as error:
-            raise CorruptFileError(f"frame {number}: {error}") from None
-        held = {name: array for name, array in arrays.items() if array is not None}
+        held = self._planes(number, found, self._wanted)
         planes = {name: array for name, array in held.items() if name in PLANES}
-        coded = group.chunk.frames[i]
+        coded = self._group(found).chunk.frames[number - self._file.chunks[found].first]
         image = RgbdImage(
             held.get("color"), held.get("depth"), self.depth_unit, self.intrinsics, planes
         )
         return Frame(image, coded.time, _pose(coded.pose), number)
 
+    def _planes(self, number: int, found: int, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+        """Return those planes of a frame that it has; `found` is the chunk it is in."""
+        group, i = self._group(found), number - self._file.chunks[found].first
+        try:
+            arrays = {name: group.plane(modality(name).number, i) for name in names}
+        except CorruptFileError as error:
+            raise CorruptFileError(f"frame {number}: {error}") from None
+        finally:
+            self._cache.settle((self._owner, found))
+        held = {name: array for name, array in arrays.items() if array is not None}
+        if "depth" in held and (held["depth"] == INVALID).any():  # a far pixel, no hole
+            held["depth"] = np.minimum(held["depth"], np.uint16(INVALID - 1))
+        return held
+
     def _group(self, number: int) -> DecodedGroup:
         """Return a chunk at work, from those that are kept or from the file."""
-        if os.getpid() != self._process:  # forked: locks of the parent's threads mean nothing here
-            self._lock, self._process = threading.RLock(), os.getpid()
-            self._groups = OrderedDict()
-        with self._lock:
-            if number in self._groups:
-                self._groups.move_to_end(number)
-                return self._groups[number]
-        group = DecodedGroup(self._file.read(number), self._file.header, self._models)
-        with self._lock:
-            group = self._groups.setdefault(number, group)
-            while len(self._groups) > _CHUNKS:
-                self._groups.popitem(last=False)
-        return group
+
+        def make() -> DecodedGroup:
+            return DecodedGroup(self._file.read(number), self._file.header, self._models)
+
+        return self._cache.get((self._owner, number), make)
 
     def _walk(self, numbers: range) -> Iterator[Frame]:
         """Yield frames in order, decoding one ahead of the one in use."""

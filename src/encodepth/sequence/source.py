@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import EncodepthError
+from ..errors import EncodepthError, InvalidSettingError
+from ..packing import view
 
 ReadAt = Callable[[int, int], bytes]
 
@@ -31,20 +32,42 @@ class Source:
 
 
 def open_source(source: Any) -> Source:
-    """Open a path, a URL of fsspec, bytes, or a file object that can seek.
+    """Open a path, a URL of fsspec, bytes of any kind, or a file object that can seek.
 
     Raises:
         EncodepthError: it does not exist or cannot be read.
+        InvalidSettingError: it is none of these.
     """
-    if isinstance(source, bytes | bytearray | memoryview):
-        whole = memoryview(source)
+    whole = view(source)
+    if whole is not None:
         return Source(lambda at, n: bytes(whole[at : at + n]), len(whole), _nothing, "bytes")
     if hasattr(source, "read"):
         return _from_file(source, _nothing, getattr(source, "name", "file object"))
+    if not isinstance(source, str | os.PathLike):
+        raise InvalidSettingError(
+            f"a recording is read from a path, a URL, bytes or an open file; got "
+            f"{type(source).__name__}"
+        )
     name = os.fspath(source)
-    if "://" in name:
-        return _from_url(name)
-    return _from_path(name)
+    return _from_url(name) if is_url(name) else _from_path(name)
+
+
+def is_url(name: str) -> bool:
+    """Whether a name is a URL rather than a path."""
+    return "://" in name
+
+
+def open_filesystem(url: str) -> tuple[Any, str]:
+    """Return fsspec's file system of a URL, and the path there.
+
+    Raises:
+        EncodepthError: fsspec, or what it needs for this URL, is not installed.
+    """
+    try:
+        found: tuple[Any, str] = _fsspec(url).core.url_to_fs(url)
+    except (OSError, ValueError, ImportError) as error:
+        raise EncodepthError(f"{url}: {' '.join(str(error).split())}") from None
+    return found
 
 
 def _from_path(name: str) -> Source:
@@ -67,18 +90,22 @@ def _from_path(name: str) -> Source:
 
 def _from_url(name: str) -> Source:
     try:
-        import fsspec
-    except ModuleNotFoundError:
-        raise EncodepthError(
-            f"{name} is a URL, which needs the package fsspec; pip install 'encodepth[url]'"
-        ) from None
-    try:
-        file = fsspec.open(name, "rb").open()
+        file = _fsspec(name).open(name, "rb").open()
     except FileNotFoundError:
         raise EncodepthError(f"{name} does not exist") from None
     except (OSError, ValueError, ImportError) as error:
         raise EncodepthError(f"{name}: {' '.join(str(error).split())}") from None
     return _from_file(file, file.close, name)
+
+
+def _fsspec(url: str) -> Any:
+    try:
+        import fsspec
+    except ModuleNotFoundError:
+        raise EncodepthError(
+            f"{url} is a URL, which needs the package fsspec; pip install 'encodepth[url]'"
+        ) from None
+    return fsspec
 
 
 def _from_file(file: Any, close: Callable[[], None], name: str) -> Source:

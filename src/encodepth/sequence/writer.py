@@ -6,32 +6,39 @@ was under way and nothing else; the file opens without repair.
 
 from __future__ import annotations
 
-import queue
+import os
 import threading
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from ..container.header import Camera, Header, Modality, Value
+from ..codec import between
+from ..container import chunk
+from ..container.header import Camera, Value
 from ..container.sequence import SequenceWriter
 from ..errors import EncodepthError, InvalidImageError, InvalidSettingError
-from ..frame import Frame, Intrinsics, RgbdImage
+from ..frame import Frame, RgbdImage
 from ..learned.models import Models
-from ..modalities import modality
 from ..settings import Settings
+from .announce import Announced
+from .coder import Coder
 from .group import GroupEncoder
+from .measure import DepthError, error_of
 
 KEY_INTERVAL = 30
+MAX_INTERVAL = 1024
 _NS = 1_000_000_000
+_Made = tuple[list[chunk.Frame], DepthError | None]
 
 
 class Writer:
     """A recording under way. Use it in a `with` block, or call `close`.
 
-    Frames are coded by a thread of its own, `key_interval` at a time; `append` returns at once
+    Frames are coded by threads of its own, `key_interval` at a time; `append` returns at once
     while there is room for more.
 
     Args:
@@ -40,10 +47,14 @@ class Writer:
         rate: frames a second, for frames that are appended without a time.
         cameras: modality -> its camera; of images' intrinsics where it is not given.
         metadata: small facts by name.
+        like: an image with every plane that frames will have; without it, what the first group has
+            is what the recording may have.
         overwrite: whether a file at `target` may be replaced.
         room: frames that may wait to be coded.
         when_full: "wait" for room, or "drop" the frame and count it.
         live: give every group's bytes out as they come, at the cost of some bytes.
+        jobs: groups coded at a time; the bytes are the same for any number.
+        measure: decode every group and keep how far depth is off (`depth_error`).
         model, device: as for `Codec`.
         **settings: as for `Codec.encode`, but targets.
 
@@ -51,6 +62,7 @@ class Writer:
         frames: appended so far, without those dropped.
         dropped: frames that found no room.
         bytes: written so far.
+        depth_error: of all frames written so far, None if it is not measured or there is no depth.
 
     Raises:
         InvalidSettingError: a setting is out of its range, or has no meaning for recordings.
@@ -65,10 +77,13 @@ class Writer:
         rate: float | None = None,
         cameras: Mapping[str, Camera] | None = None,
         metadata: Mapping[str, Value] | None = None,
+        like: RgbdImage | None = None,
         overwrite: bool = False,
         room: int | None = None,
         when_full: Literal["wait", "drop"] = "wait",
         live: bool = False,
+        jobs: int = 1,
+        measure: bool = False,
         model: str = "base",
         device: str = "auto",
         **settings: Any,
@@ -76,23 +91,30 @@ class Writer:
         self._settings = Settings.of(**settings)
         if self._settings.target_bytes or self._settings.target_rmse:
             raise InvalidSettingError("recordings have no targets of bytes or error yet")
-        if not 1 <= key_interval <= 1024:
-            raise InvalidSettingError(f"key_interval {key_interval} is not within 1..1024")
+        if not 1 <= key_interval <= MAX_INTERVAL:
+            raise InvalidSettingError(
+                f"key_interval {key_interval} is not within 1..{MAX_INTERVAL}"
+            )
+        if rate is not None and not 0.001 <= rate <= 1e6:
+            raise InvalidSettingError(f"rate {rate:g} is not within 0.001..1e6 frames a second")
+        if jobs < 1:
+            raise InvalidSettingError(f"jobs {jobs} is not a number from 1 on")
         self._interval, self._rate, self._live = key_interval, rate, live
         self._cameras, self._metadata = dict(cameras or {}), dict(metadata or {})
-        self._models = Models(model, device=device)
-        self._first: RgbdImage | None = None
+        self._models, self._measure = Models(model, device=device), measure
+        self._announced, self._begun = Announced(), False
+        if like is not None:
+            self._begin(like)
         self._pending: list[Frame] = []
         self.frames = self.dropped = 0
+        self.depth_error: DepthError | None = None
         self._drop = when_full == "drop"
-        self._room = 2 * key_interval if room is None else room
-        self._queue: queue.Queue[list[Frame] | None] = queue.Queue()
-        self._waiting = threading.Semaphore(self._room + key_interval)
-        self._failure: BaseException | None = None
+        room = (1 + jobs) * key_interval if room is None else room
+        self._waiting = threading.Semaphore(room + key_interval)
         self._file, self._own = _open(target, overwrite)
+        self._name = target if self._own else getattr(target, "name", "the recording")
         self._out: SequenceWriter | None = None
-        self._thread = threading.Thread(target=self._work, name="encodepth writer", daemon=True)
-        self._thread.start()
+        self._coder = Coder(self._encode, self._write, self._settle, jobs)
         self._closed = False
 
     def append(
@@ -106,8 +128,9 @@ class Writer:
             pose: camera to world, (4, 4).
 
         Raises:
-            InvalidImageError: the image does not go with those before.
-            InvalidSettingError: there is neither a time nor a rate.
+            InvalidImageError: the image does not go with those before; the recording goes on.
+            InvalidSettingError: there is neither a time nor a rate, or floats that were rounded to
+                steps break what was asked of depth.
             EncodepthError: an earlier frame could not be written.
         """
         self._check_alive()
@@ -115,21 +138,47 @@ class Writer:
             if self._rate is None:
                 raise InvalidSettingError("append needs a time in ns, or the writer a rate")
             time = round((self.frames + self.dropped) * _NS / self._rate)
-        self._check(image)
+        self._begin(image)
+        if image.depth is not None:
+            self._settings.bound(image.depth_unit, image.rounding)
+        self._announced.take(image, self.frames)
         if not self._waiting.acquire(blocking=not self._drop):
             self.dropped += 1
             return False
         self._check_alive()
+        image = between(image, self._settings)
         self._pending.append(Frame(image, int(time), pose, self.frames))
         self.frames += 1
         if len(self._pending) == self._interval:
-            self._hand_over()
+            self.flush()
         return True
+
+    def flush(self) -> None:
+        """Have the frames appended so far coded, as a group of their own."""
+        if self._pending:
+            if self._out is None:
+                header = self._announced.header(self._cameras, self._rate, self._metadata)
+                try:
+                    self._out = SequenceWriter(self._file, header)
+                except OSError as error:
+                    raise _cannot_write(self._name, error) from error
+            self._coder.put(self._pending)
+            self._pending = []
 
     @property
     def waiting(self) -> int:
         """Frames that are not written yet."""
-        return self.frames - (self._out.frames if self._out is not None else 0)
+        return self.frames - self.written
+
+    @property
+    def written(self) -> int:
+        """Frames that are in the file."""
+        return 0 if self._out is None else self._out.frames
+
+    @property
+    def failure(self) -> BaseException | None:
+        """What keeps frames from being written, which `append` and `close` raise."""
+        return self._coder.failure
 
     @property
     def bytes(self) -> int:
@@ -142,22 +191,39 @@ class Writer:
         Raises:
             EncodepthError: something could not be written; whole chunks before it are.
         """
+        self._close(self.flush)
+        if self._out is None:
+            raise InvalidImageError("the recording has no frame")
+
+    def stop(self) -> None:
+        """Close without coding what no thread has begun; whole groups before it are written.
+
+        Where there is none, no file is left.
+
+        Raises:
+            EncodepthError: something could not be written.
+        """
+        self._pending = []
+        self._close(self._coder.drop)
+
+    def _close(self, before: Any) -> None:
         if self._closed:
             return
         self._closed = True
-        self._hand_over()
-        self._queue.put(None)
-        self._thread.join()
+        before()
+        self._coder.close()
         try:
-            if self._out is not None and self._failure is None:
+            if self._out is not None and self.failure is None:
                 self._out.close()
+        except OSError as error:
+            raise _cannot_write(self._name, error) from error
         finally:
             if self._own:
                 self._file.close()
-        if self._failure is not None:
-            raise self._failure
-        if self._out is None:
-            raise InvalidImageError("the recording has no frame")
+                if not self.written and Path(self._name).is_file():
+                    Path(self._name).unlink()
+        if self.failure is not None:
+            raise self.failure
 
     def __enter__(self) -> Writer:
         return self
@@ -172,114 +238,84 @@ class Writer:
     def _check_alive(self) -> None:
         if self._closed:
             raise EncodepthError("the recording is closed")
-        if self._failure is not None:
-            raise self._failure
+        if self.failure is not None:
+            raise self.failure
 
-    def _check(self, image: RgbdImage) -> None:
-        """Refuse an image that contradicts the first one."""
-        first = self._first
-        if first is None:
-            self._first = image
+    def _begin(self, image: RgbdImage) -> None:
+        """Check what is asked for against the first image there is."""
+        if not self._begun:
             self._settings.check(image.held)
-            return
-        if image.depth is not None and image.depth_unit != first.depth_unit:
-            raise InvalidImageError(
-                f"frame {self.frames}: depth unit {image.depth_unit:g}; the recording has "
-                f"{first.depth_unit:g}"
-            )
+            self._announced.take(image, 0)
+            self._begun = True
 
-    def _hand_over(self) -> None:
-        if self._pending:
-            self._queue.put(self._pending)
-            self._pending = []
-
-    def _work(self) -> None:
-        """Code groups as they come, in a thread of its own."""
-        while (frames := self._queue.get()) is not None:
-            try:
-                if self._failure is None:
-                    self._write(frames)
-            except BaseException as error:
-                self._failure = error
-            for _ in frames:
-                self._waiting.release()
-
-    def _write(self, frames: list[Frame]) -> None:
-        if self._out is None:
-            self._out = SequenceWriter(self._file, self._header(frames))
+    def _encode(self, frames: Sequence[Frame]) -> _Made:
+        """Code a group; one of several threads at once."""
+        images = [frame.image for frame in frames]
+        unit = next((i.depth_unit for i in images if i.depth is not None), images[0].depth_unit)
+        settings, bound = self._settings, self._settings.max_depth_error
+        if bound is not None:  # what rounding floats to steps took of the bound is not there twice
+            off = max(image.rounding for image in images)
+            settings = replace(settings, max_depth_error=bound - 1000 * off)
+        coded = GroupEncoder(settings, self._models, unit, self._live).encode(frames)
+        assert self._out is not None
         header = self._out.header
-        for frame in frames:
-            _check_sizes(frame, header)
-        unit = frames[0].image.depth_unit
-        encoder = GroupEncoder(self._settings, self._models, unit, self._live)
-        self._out.write(encoder.encode(frames))
+        return coded, error_of(coded, frames, header, self._models) if self._measure else None
 
-    def _header(self, frames: list[Frame]) -> Header:
-        """Return what the first group says of the recording."""
-        arrays: dict[str, np.ndarray] = {}
-        for frame in frames:
-            arrays = frame.image.arrays | arrays
-        if "depth" in arrays:
-            arrays.setdefault("mask", arrays["depth"])
-        cameras = dict(self._cameras)
-        seen = next((f.image.intrinsics for f in frames if f.image.intrinsics is not None), None)
-        if seen is not None:
-            for name in ("color", "depth"):
-                if name in arrays:
-                    cameras.setdefault(name, _camera(seen))
-        places = list(cameras.items())
-        unit = frames[0].image.depth_unit
-        rate = None if self._rate is None else round(1000 * self._rate)
-        held = []
-        for name, array in sorted(arrays.items(), key=lambda item: modality(item[0]).number):
-            kind = modality(name)
-            number = next((i for i, (k, _) in enumerate(places) if k == name), None)
-            held.append(
-                Modality(
-                    kind.number,
-                    array.shape[1],
-                    array.shape[0],
-                    channels=kind.channels,
-                    bits=1 if name == "mask" else 8 * array.dtype.itemsize,
-                    unit=unit if name == "depth" else None,
-                    rate=rate,
-                    camera=number,
-                )
-            )
-        return Header(tuple(held), tuple(c for _, c in places), self._metadata)
+    def _write(self, made: _Made) -> None:
+        coded, error = made
+        assert self._out is not None
+        whole = self._out.size
+        try:
+            self._out.write(coded)
+        except OSError as error_:
+            if self._own:
+                with suppress(OSError):
+                    self._file.truncate(whole)
+            raise _cannot_write(self._name, error_) from error_
+        if error is not None:
+            self.depth_error = error if self.depth_error is None else self.depth_error + error
+
+    def _settle(self, frames: Sequence[Frame]) -> None:
+        for _ in frames:
+            self._waiting.release()
+
+
+@contextmanager
+def opened(target: Any, overwrite: bool) -> Iterator[Any]:
+    """Open what a recording is written to; a file that is not finished is taken away.
+
+    Raises:
+        EncodepthError: it exists or cannot be written.
+    """
+    file, own = _open(target, overwrite)
+    try:
+        yield file
+    except BaseException as error:
+        if own:
+            Path(file.name).unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise _cannot_write(target, error) from error
+        raise
+    finally:
+        if own:
+            file.close()
 
 
 def _open(target: Any, overwrite: bool) -> tuple[Any, bool]:
     """Return what to write to, and whether it was opened here."""
     if hasattr(target, "write"):
         return target, False
-    path = Path(target)
+    path = Path(os.path.realpath(target))
     if overwrite and path.is_file():
         path.unlink()  # whoever reads the old one goes on reading it
+    device = path.exists() and not path.is_file() and not path.is_dir()
     try:
-        return open(path, "xb", buffering=0), True
+        return open(path, "wb" if device else "xb", buffering=0), True
     except FileExistsError:
         raise EncodepthError(f"{path} exists; use overwrite=True or another name") from None
     except OSError as error:
-        raise EncodepthError(f"cannot write {path}: {(error.strerror or '').lower()}") from None
+        raise _cannot_write(path, error) from None
 
 
-def _camera(intrinsics: Intrinsics) -> Camera:
-    return Camera((intrinsics.fx, intrinsics.fy), (intrinsics.cx, intrinsics.cy))
-
-
-def _check_sizes(frame: Frame, header: Header) -> None:
-    """Refuse a plane that the header does not announce."""
-    held = {m.number: m for m in header.modalities}
-    for name, array in frame.image.arrays.items():
-        known = held.get(modality(name).number)
-        if known is None:
-            raise InvalidImageError(
-                f"frame {frame.number} has {name}, which the first {KEY_INTERVAL} frames had not"
-            )
-        size = array.shape[1], array.shape[0]
-        if size != (known.width, known.height):
-            raise InvalidImageError(
-                f"{name} of frame {frame.number} is {size[0]}x{size[1]}; the recording has "
-                f"{known.width}x{known.height}"
-            )
+def _cannot_write(name: object, error: OSError) -> EncodepthError:
+    return EncodepthError(f"cannot write {name}: {(error.strerror or str(error)).lower()}")

@@ -21,14 +21,23 @@ class TcmHalf(nn.Module):
     """Stage I (plain windows) or II (shifted windows) of a TCM block over 2 * half channels."""
 
     def __init__(
-        self, half: int, head_width: int, window: int, *, shifted: bool, prompts: int = 0
+        self,
+        half: int,
+        head_width: int,
+        window: int,
+        *,
+        shifted: bool,
+        prompts: int = 0,
+        gated: bool = False,
     ) -> None:
         super().__init__()
         self.width = half
         self.split = nn.Linear(2 * half, 2 * half)
         self.conv1 = conv(half, half)
         self.conv2 = conv(half, half)
-        self.swin = SwinBlock(half, head_width, window, shifted=shifted, prompts=prompts)
+        self.swin = SwinBlock(
+            half, head_width, window, shifted=shifted, prompts=prompts, gated=gated
+        )
         self.mix = nn.Linear(2 * half, 2 * half)
 
     def forward(self, x: Tensor, prompts: Sequence[Tensor] = ()) -> Tensor:
@@ -57,10 +66,14 @@ class TcmHalf(nn.Module):
 class TcmStage(nn.Module):
     """A whole TCM block: plain windows, then shifted windows, on (B, 2 * half, H, W)."""
 
-    def __init__(self, half: int, head_width: int, window: int, *, prompts: int = 0) -> None:
+    def __init__(
+        self, half: int, head_width: int, window: int, *, prompts: int = 0, gated: bool = False
+    ) -> None:
         super().__init__()
-        self.plain = TcmHalf(half, head_width, window, shifted=False, prompts=prompts)
-        self.shifted = TcmHalf(half, head_width, window, shifted=True, prompts=prompts)
+        self.plain, self.shifted = (
+            TcmHalf(half, head_width, window, shifted=shifted, prompts=prompts, gated=gated)
+            for shifted in (False, True)
+        )
 
     def forward(self, x: Tensor, prompts: Sequence[Sequence[Tensor]] = ((), ())) -> Tensor:
         """Transform x; `prompts` holds one sequence of prompt pictures per half-block."""

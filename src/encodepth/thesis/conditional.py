@@ -39,10 +39,19 @@ def scale_borders() -> NDArray[np.float32]:
     """The 63 scales where one table gives way to the next: midway between them in logarithm.
 
     Note:
-        The public code rounds scales up; the nearest table costs a quarter of its overhead.
+        The public code rounds scales up (`scale_steps`). The nearest table costs a quarter of its
+        overhead where residuals are Gaussian of their scale; heavier tails favour rounding up.
     """
     table = scale_table()
     return np.sqrt(table[:-1] * table[1:]).astype(np.float32)
+
+
+def scale_steps() -> NDArray[np.float32]:
+    """The 63 borders of the public code: a scale takes the smallest table that is not below it."""
+    return scale_table()[:-1].astype(np.float32)
+
+
+BORDERS = {"next": scale_steps, "nearest": scale_borders}
 
 
 def scale_index(scale: Tensor, borders: Tensor) -> Tensor:

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import InvalidImageError, ModelNotFoundError
+from ..learned.symbols import Coded
 from ..learned.weights import fingerprint
-from ..networks.plane_coder import Coded
 from .tcm import TCM
 from .weights import load_tcm
 
@@ -60,6 +60,9 @@ class TcmModel:
     def codes(self) -> tuple[str, ...]:
         """Modalities that it codes."""
         return (self.kind,)
+
+    def open_all(self) -> None:
+        """Nothing is left to open: weights are loaded whole."""
 
     def use_low_precision(self, on: bool) -> None:
         """Run g_a and g_s in bfloat16, or not; symbols stay those of the float32 entropy model."""

@@ -28,7 +28,9 @@ class Analysis(nn.Module):
         wide, prompts = 2 * n, 2 if config.fusion == "attention" else 0
         inside = config.target + (config.guide if config.fusion == "early" else 0)
         self.down = nn.ModuleList(RBS(c, wide) for c in (inside, wide, wide))
-        self.tcm = nn.ModuleList(TcmStage(n, h, WINDOW, prompts=prompts) for h in HEAD_WIDTHS)
+        self.tcm = nn.ModuleList(
+            TcmStage(n, h, WINDOW, prompts=prompts, gated=config.gated) for h in HEAD_WIDTHS
+        )
         self.out = conv(wide, config.latent, stride=2)
         if config.fusion == "conv":  # thesis Figure 21: two phases of fusion
             self.side_down = nn.ModuleList(RBS(c, wide) for c in (config.guide, wide))
@@ -76,7 +78,8 @@ class Synthesis(nn.Module):
         wide, prompts = 2 * n, config.p_s + config.l_s
         self.up = nn.ModuleList(RBU(c, wide) for c in (config.latent, wide, wide))
         self.tcm = nn.ModuleList(
-            TcmStage(n, h, WINDOW, prompts=prompts) for h in reversed(HEAD_WIDTHS)
+            TcmStage(n, h, WINDOW, prompts=prompts, gated=config.gated)
+            for h in reversed(HEAD_WIDTHS)
         )
         self.out = Subpel(wide, config.target)
         if config.p_s:

@@ -7,6 +7,7 @@ solved by bisection rather than trained.
 
 from __future__ import annotations
 
+import copy
 import math
 from itertools import pairwise
 
@@ -76,12 +77,14 @@ class FactorizedPrior(nn.Module):
         """Return (radii (C,), frequencies) of the symbols round(z - median), for the coder.
 
         Each table covers -radius..radius and one escape; its frequencies sum to 2^PRECISION.
+        Made in double precision, so that all machines make the same tables of the same weights.
         """
-        outer = (self.quantiles - self.quantiles[:, :, 1:2]).abs().amax(dim=(1, 2))
-        radii = outer.ceil().clamp(1, _RADIUS_MAX).int().cpu().numpy().astype(np.int32)
-        reach = torch.arange(-int(radii.max()), int(radii.max()) + 1, device=self.quantiles.device)
-        z = self.medians[None, :, None, None] + reach[None, None, None, :]
-        mass = self.likelihood(z)[0, :, 0].double().cpu().numpy()
+        exact = copy.deepcopy(self).cpu().double()
+        outer = (exact.quantiles - exact.quantiles[:, :, 1:2]).abs().amax(dim=(1, 2))
+        radii = outer.ceil().clamp(1, _RADIUS_MAX).int().numpy().astype(np.int32)
+        reach = torch.arange(-int(radii.max()), int(radii.max()) + 1)
+        z = exact.medians[None, :, None, None] + reach[None, None, None, :]
+        mass = exact.likelihood(z)[0, :, 0].numpy()
         centre = mass.shape[1] // 2
         parts = []
         for row, r in zip(mass, radii, strict=True):

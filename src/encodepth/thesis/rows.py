@@ -33,6 +33,8 @@ class TcmConfig:
         prompt_width: features of the prompt networks; 256 reaches the thesis's parameter count.
         p_s: prompts for g_s from the latent and lambda (left out in thesis §3.1.3).
         l_s: prompts for g_s from the guide, which the decoder then needs too.
+        gated: a prompt's attention is weighed by the mean gain of its LayerNorm, so that prompts
+            can start at weighing nothing; no further parameters.
         lmbda: the rate-distortion trade-off the weights are trained for; fills the lambda map.
     """
 
@@ -49,6 +51,7 @@ class TcmConfig:
     prompt_width: int = 256
     p_s: bool = False
     l_s: bool = False
+    gated: bool = False
     lmbda: float = 0.0130
 
     def __post_init__(self) -> None:
@@ -70,6 +73,10 @@ ROWS = {
         TcmConfig("depth-conv", DEPTH, COLOR, "conv", lmbda=0.001),
         TcmConfig("rgb-attn", COLOR, DEPTH, "attention"),
     )
+}
+
+BEYOND = {  # rows that the thesis has not
+    row.name: row for row in (TcmConfig("rgb-conv", COLOR, DEPTH, "conv"),)
 }
 
 
@@ -98,15 +105,41 @@ def prompted(row: TcmConfig) -> TcmConfig:
     return replace(row, name=f"{row.name}-ps", p_s=True)
 
 
+def gated(row: TcmConfig) -> TcmConfig:
+    """The row with prompts that weigh as much as the mean gain of their LayerNorm."""
+    return replace(row, name=f"{row.name}-gated", gated=True)
+
+
+def middle(row: TcmConfig) -> TcmConfig:
+    """The row at the paper's middle size, N=96."""
+    return replace(row, name=f"{row.name}-96", half=96)
+
+
+def large(row: TcmConfig) -> TcmConfig:
+    """The row at the paper's large size, N=128."""
+    return replace(row, name=f"{row.name}-128", half=128)
+
+
+VARIANTS = {
+    "light": light,
+    "small": small,
+    "ps": prompted,
+    "gated": gated,
+    "96": middle,
+    "128": large,
+}
+
+
 def config_of(name: str) -> TcmConfig:
-    """Return the row of that name; "-light", "-small" and "-ps" after a row's name vary it.
+    """Return the row of that name; "-light" and other words of `VARIANTS` after it vary it.
 
     Raises:
         ModelNotFoundError: the thesis's family has no such row.
     """
-    if name in ROWS:
-        return ROWS[name]
-    for suffix, vary in (("-light", light), ("-small", small), ("-ps", prompted)):
-        if name.endswith(suffix):
-            return vary(config_of(name.removesuffix(suffix)))
-    raise ModelNotFoundError(f'no model "{name}" in the tcm family; it has {", ".join(ROWS)}')
+    rows = ROWS | BEYOND
+    if name in rows:
+        return rows[name]
+    row, _, variant = name.rpartition("-")
+    if row and variant in VARIANTS:
+        return VARIANTS[variant](config_of(row))
+    raise ModelNotFoundError(f'no model "{name}" in the tcm family; it has {", ".join(rows)}')

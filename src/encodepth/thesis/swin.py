@@ -9,13 +9,16 @@ and only windows that straddle the border carry a mask.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .bound import lower_bound
 from .derived import Derived, is_tracing
 
+GATE_MIN = 1e-9  # a gated prompt's least weight: lost in rounding, but not its gradient
 _TOKENS = 4096  # per step in inference
 
 
@@ -25,7 +28,8 @@ class SwinBlock(nn.Module):
     With `prompts` > 0, that many extra pictures of half the size lend their tokens as keys and
     values (thesis §3.1.3, Figure 22): each has its own LayerNorm, shares the qkv weights, has no
     position bias, and is shifted and masked together with the window it belongs to. Only pixels
-    ask, so prompt tokens are not updated.
+    ask, so prompt tokens are not updated. `gated` ones weigh as much as the mean gain of their
+    LayerNorm: as much as ever while it is 1, nothing where it is 0.
 
     Args:
         dim: channels.
@@ -33,15 +37,23 @@ class SwinBlock(nn.Module):
         window: side of a window in pixels; even.
         shifted: whether windows lie half a window down and right (SW-MSA).
         prompts: number of prompt pictures.
+        gated: whether the gain of a prompt's LayerNorm weighs its tokens.
     """
 
     _where: Tensor
 
     def __init__(
-        self, dim: int, head_width: int, window: int, *, shifted: bool, prompts: int = 0
+        self,
+        dim: int,
+        head_width: int,
+        window: int,
+        *,
+        shifted: bool,
+        prompts: int = 0,
+        gated: bool = False,
     ) -> None:
         super().__init__()
-        self.window = window
+        self.window, self.gated = window, gated
         self.shift = window // 2 if shifted else 0
         self.heads = max(1, dim // head_width)
         self.norm1 = nn.LayerNorm(dim)
@@ -88,7 +100,8 @@ class SwinBlock(nn.Module):
         """
         if len(prompts) != len(self.prompt_norms):
             raise ValueError(f"block takes {len(self.prompt_norms)} prompts, got {len(prompts)}")
-        biases = self._biases.get(self._make_biases, self.bias)
+        gains = [cast(Tensor, norm.weight) for norm in self.prompt_norms]
+        biases = self._biases.get(self._make_biases, self.bias, *gains)
         strips, height = [], pictures[0].shape[1]
         for first, count in self._steps(pictures[0]):
             rows = [self._rows(p, first, count, 1) for p in pictures]
@@ -172,16 +185,25 @@ class SwinBlock(nn.Module):
         """
         w, s, n = self.window, self.shift, self.window**2
         bias = self.bias[:, self._where].view(self.heads, n, n)
+        whole = torch.cat((self._prompt_bias(bias), bias), dim=2)
         if s == 0:
-            bias = F.pad(bias, (len(self.prompt_norms) * n // 4, 0))
-            return bias.expand(2, -1, -1, -1)
+            return whole.expand(2, -1, -1, -1)
         masks = []
         for down, right in ((0, 0), (0, 1), (1, 0), (1, 1)):
             asks = _regions(w, s, down, right, bias)
             offers = [_regions(w // 2, s // 2, down, right, bias)] * len(self.prompt_norms)
             differ = asks[:, None] != torch.cat([*offers, asks])[None]
             masks.append(torch.zeros_like(differ, dtype=bias.dtype).masked_fill(differ, -torch.inf))
-        return F.pad(bias, (len(self.prompt_norms) * n // 4, 0)) + torch.stack(masks)[:, None]
+        return whole + torch.stack(masks)[:, None]
+
+    def _prompt_bias(self, like: Tensor) -> Tensor:
+        """What is added to the scores of prompt tokens, (heads, w*w, prompts*w*w/4)."""
+        heads, n, _ = like.shape
+        if not self.gated or not self.prompt_norms:
+            return like.new_zeros(heads, n, len(self.prompt_norms) * n // 4)
+        gains = torch.stack([cast(Tensor, norm.weight).mean() for norm in self.prompt_norms])
+        weights = lower_bound(gains, GATE_MIN).log()
+        return weights.repeat_interleave(n // 4).expand(heads, n, -1)
 
 
 def _attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:

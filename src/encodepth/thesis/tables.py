@@ -94,7 +94,8 @@ COSTS = (
 def of_model(codec: str) -> tuple[str, float | None] | None:
     """Read the name of one of the thesis's models in a record: (row, lambda if it says one).
 
-    Names are a row, then the lambda: "rgb", "rgb-4c-0.013", "runs/depth-conv/lambda-0.001".
+    Names are a row, then the lambda: "rgb", "rgb-4c-0.013", "runs/depth-conv/lambda-0.001". Rows
+    that only begin like one of the thesis's ("rgb-conv", "rgb-attn-gated") are others.
 
     Returns:
         None for any other codec.
@@ -105,6 +106,8 @@ def of_model(codec: str) -> tuple[str, float | None] | None:
             if part == model or part.startswith(f"{model}-"):
                 row = model
                 part = part.removeprefix(model).removeprefix("-")
+                if part[:1].isalpha() and not part.startswith("lambda-"):  # another row
+                    return None
                 break
         number = part.removeprefix("lambda-").removesuffix(".safetensors")
         try:

@@ -11,17 +11,18 @@ import safetensors.torch
 
 from ..errors import ModelNotFoundError
 from ..files import write_file
-from ..learned.weights import naming_failures
-from ..networks.weights import is_format
+from ..learned.weights import format_of, naming_failures
 from .rows import TcmConfig
 from .tcm import TCM
 
 FORMAT = "encodepth-tcm-1"
 
 
-def save_tcm(path: str | Path, model: TCM) -> None:
-    """Write a model with the tables it has, atomically."""
+def save_tcm(path: str | Path, model: TCM, *, origin: str = "") -> None:
+    """Write a model with the tables it has, atomically; `origin` says where weights come from."""
     metadata = {"format": FORMAT, "config": json.dumps(dataclasses.asdict(model.config))}
+    if origin:
+        metadata["origin"] = origin
     state = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
     write_file(path, safetensors.torch.save(state, metadata))
 
@@ -47,4 +48,7 @@ def load_tcm(path: str | Path, device: str = "cpu") -> TCM:
 
 def is_tcm(path: str | Path) -> bool:
     """Whether a weights file says that it belongs to this family."""
-    return is_format(path, FORMAT)
+    try:
+        return format_of(path) == FORMAT
+    except ModelNotFoundError:
+        return False

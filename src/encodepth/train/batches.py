@@ -91,7 +91,7 @@ class Batch:
     depth: Tensor | None  # (B, 1, H, W), 0..1 from the frame's low to its high
     valid: Tensor | None  # (B, 1, H, W), 1 where measured
     quality: Tensor  # (B,), of the picture that is trained
-    context_quality: Tensor  # (B,), of colour that guides depth
+    context_quality: Tensor  # (B,), of colour beside depth
     context: bool  # whether depth sees colour this time
     seed: int  # of the noise that stands for rounding
     coded: Tensor | None = None  # (B, 3, H, W) in [0, 1], colour after a codec, at `quality`

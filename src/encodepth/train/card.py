@@ -20,7 +20,7 @@ def write_card(folder: Path, recipe: Recipe, facts: dict[str, Any], outcome: Out
     """Write CARD.md beside the weights. Licences are for a person to fill in."""
     model = recipe.model
     what = {
-        "base": f"{' and '.join(model.planes)} of the default family, size {model.size}",
+        "base": f"colour of the default family, size {model.size}",
         "restore": "restorer of AV1's depth",
         "restore-color": "restorer of AV1's colour",
         "tcm": f"row `{model.row}`, lambda {', '.join(f'{x:g}' for x in recipe.loss.lambdas)}",
@@ -34,7 +34,6 @@ def write_card(folder: Path, recipe: Recipe, facts: dict[str, Any], outcome: Out
     processes = facts["devices"]["processes"]
     pictures = recipe.optimiser.batch * recipe.optimiser.accumulate * processes
     start = f"`{model.init}`" if model.init else "fresh weights"
-    context = f"- Colour context: `{model.context}`, frozen\n" if model.context else ""
     text = f"""# {recipe.name}
 
 {what[0].upper()}{what[1:]}.
@@ -42,7 +41,7 @@ def write_card(folder: Path, recipe: Recipe, facts: dict[str, Any], outcome: Out
 - Trained: {outcome.steps} steps of {pictures} crops of {recipe.data.crop}x{recipe.data.crop}
 - Time: {clock(outcome.seconds)} on {processes} x {facts["devices"]["device"]}
 - Start: {start}, seed {recipe.seed}
-{context}- Distortion: {recipe.loss.distortion}; depth range: {recipe.data.depth_range}
+- Distortion: {recipe.loss.distortion}; depth range: {recipe.data.depth_range}
 - Settings, versions, data hash: run.json; every figure: metrics.jsonl
 - Licence of the weights: (fill in)
 

@@ -6,7 +6,6 @@ there is to keep: a run goes on bit for bit on the same machine.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import CorruptFileError
+from ..files import write_file
 
 FORMAT = "encodepth-checkpoint-1"
 NAME = "checkpoint.safetensors"
@@ -46,16 +46,8 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
         "seconds": str(checkpoint.seconds),
         "optimiser": checkpoint.kind,
     }
-    temporary = path.with_suffix(".tmp")
     plain = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
-    temporary.unlink(missing_ok=True)
-    temporary.touch()
-    mode = temporary.stat().st_mode  # what the umask leaves; safetensors makes files private
-    safetensors.torch.save_file(plain, temporary, metadata)
-    temporary.chmod(mode)
-    with open(temporary, "rb") as file:
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    write_file(path, safetensors.torch.save(plain, metadata))
 
 
 def load(path: Path) -> Checkpoint:

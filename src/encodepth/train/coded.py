@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..codings import av1_color as avif
+from ..files import new_folder
 from .batches import LEVEL, Coded, Frame, Frames
 from .config import Ahead, Source
 
@@ -127,18 +127,8 @@ def _packed(
     folder = packs / f"coded-{hashlib.sha256(facts.encode()).hexdigest()[:16]}"
     if not folder.exists():
         say(f"coding {frames.label} ahead into {folder}")
-        packs.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(
-            prefix=f"{folder.name}.", suffix=".tmp", dir=packs
-        ) as made:
-            whole = Path(made) / folder.name
-            whole.mkdir()
-            _fill(whole, codings())
-            try:
-                whole.rename(folder)
-            except OSError:  # another run was faster, with the same pictures
-                if not folder.is_dir():
-                    raise
+        with new_folder(folder) as made:
+            _fill(made, codings())
     return CodedFrames(folder, frames.label)
 
 

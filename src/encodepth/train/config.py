@@ -25,33 +25,23 @@ class Model:
     Attributes:
         family: "base", the default model, "restore", the network that restores AV1's depth,
             "restore-color", the one that restores its colour, or "tcm", the thesis's.
-        planes: base: the modalities trained here, "color", "depth" or both in turn.
         size: base: "default" or "tiny".
-        row: tcm: a row of `thesis.rows`, "-small" or "-light" after it varies it.
+        row: tcm: a row of `thesis.rows`, "-small" or another of its variants after it varies it.
         init: checkpoint or weights whose tensors training starts from; "{lmbda}" in the path is
             replaced by the lambda being trained. For tcm's convolutional fusion it is the trained
-            baseline, which is then frozen (thesis section 3.5).
+            baseline, which is then frozen (thesis section 3.5). For tcm it may be a checkpoint of
+            the public LIC-TCM code, and weights of colour start a row of depth.
         grow: tcm: `init` may be of a plainer row: what it lacks starts at zero where it is input
-            channels of a convolution, else fresh.
-        context: base: weights of a frozen colour model that guides depth; a path or a shipped name.
+            channels of a convolution, at weighing nothing where it is gated prompts, else fresh.
         frozen: tensors whose name starts with one of these are not trained.
     """
 
     family: Literal["base", "restore", "restore-color", "tcm"] = "base"
-    planes: tuple[Literal["color", "depth"], ...] = ("color",)
     size: Literal["default", "tiny"] = "default"
     row: str = "rgb"
     init: str = ""
     grow: bool = False
-    context: str = ""
     frozen: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        planes = self.planes
-        if not planes or len(set(planes)) != len(planes) or tuple(sorted(planes)) != planes:
-            raise ValueError('planes are ["color"], ["depth"] or ["color", "depth"]')
-        if self.context and "color" in self.planes:
-            raise ValueError("context is a frozen colour model; planes trains colour as well")
 
 
 @dataclass(frozen=True)
@@ -190,7 +180,7 @@ class Loss:
         root: above 0, the loss is sqrt(cost + root): costly pictures and cheap ones, high rates
             and low ones then weigh alike, and what costs nothing stays out of it.
         edge: extra weight of valid pixels at depth jumps in the squared error.
-        context_dropout: share of steps in which depth trains without colour as context.
+        context_dropout: restore: share of steps in which depth trains without colour beside it.
     """
 
     distortion: Distortion = "mse"
@@ -216,7 +206,7 @@ class Rate:
     """Tensors that learn at their own rate, for their values live on another scale.
 
     Attributes:
-        match: pattern with * and ? for the tensor's name ("planes.depth.g_s.*"); the first that
+        match: pattern with * and ? for the tensor's name ("planes.color.g_s.*"); the first that
             fits decides.
         factor: of the recipe's learning rate.
     """
@@ -357,9 +347,7 @@ class Recipe:
     @property
     def needs_depth(self) -> bool:
         """Whether training reads depth maps."""
-        if self.model.family == "base":
-            return "depth" in self.model.planes
-        if self.model.family.startswith("restore"):
+        if self.model.family != "tcm":
             return self.model.family == "restore"
         return self.model.row.split("-small")[0].split("-light")[0] != "rgb"
 

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ..files import write_json
+from ..files import write_file, write_json
 
 METRICS, RUN = "metrics.jsonl", "run.json"
 _PACKAGES = ("encodepth", "torch", "numpy", "pillow", "imagecodecs", "accelerate", "safetensors")
@@ -31,9 +31,7 @@ class Journal:
         self.path = folder / METRICS
         kept = [r for r in read_metrics(folder) if r["step"] <= step] if step else []
         text = "".join(json.dumps(record) + "\n" for record in kept)
-        temporary = self.path.with_suffix(".tmp")
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(self.path)
+        write_file(self.path, text.encode())
         self._events = _events(folder, step) if tensorboard else None
 
     def write(self, kind: str, step: int, figures: dict[str, Any]) -> None:

@@ -8,13 +8,13 @@ hash of what went in.
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from ..files import new_folder
 from .batches import Frame
 
 _VERSION = 1
@@ -65,18 +65,8 @@ class Pack:
 
 def make_pack(folder: Path, frames: Iterator[Frame | Doubt | str]) -> None:
     """Write a pack of pairs; a text in place of a frame says why one was left out."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(
-        prefix=f"{folder.name}.", suffix=".tmp", dir=folder.parent
-    ) as temporary:
-        made = Path(temporary) / folder.name
-        made.mkdir()
+    with new_folder(folder) as made:
         _fill(made, frames)
-        try:
-            made.rename(folder)
-        except OSError:  # another run was faster, with the same frames
-            if not folder.is_dir():
-                raise
 
 
 def _fill(folder: Path, frames: Iterator[Frame | Doubt | str]) -> None:

@@ -26,6 +26,7 @@ from .recipe import make_recipe, resolved
 from .tasks import Task
 
 WEIGHTS = "weights.safetensors"
+_RETIRED = ("planes", "context")  # settings of [model] while the default family coded depth
 TASKS = {
     # family: (module, class); loaded when a recipe names it
     "base": (".tasks", "BaseTask"),
@@ -112,6 +113,7 @@ def stored_recipe(folder: str | Path, settings: tuple[str, ...] = ()) -> Recipe:
     path = Path(folder) / RUN
     try:
         table = json.loads(path.read_text(encoding="utf-8"))["recipe"]
+        table["model"] = {k: v for k, v in table["model"].items() if k not in _RETIRED}
     except OSError as error:
         raise EncodepthError(f"no run to resume: {path}: {error.strerror}") from None
     except (json.JSONDecodeError, KeyError, TypeError):

@@ -10,35 +10,30 @@ from torch import Tensor, nn
 
 from ..errors import ModelNotFoundError
 from ..learned.weights import GRAPH, find_weights
-from ..networks.config import COLOR, DEPTH, TINY_COLOR, TINY_DEPTH
+from ..networks.config import COLOR, TINY_COLOR
 from ..networks.plane import PlaneModel
 from ..networks.weights import load_weights
 from ..train import checkpoint
-from .config import Model
 
 State = dict[str, Tensor]
-SIZES = {
-    "default": {"color": COLOR, "depth": DEPTH},
-    "tiny": {"color": TINY_COLOR, "depth": TINY_DEPTH},
-}
+SIZES = {"default": COLOR, "tiny": TINY_COLOR}
 
 
-def load_plane(plane: PlaneModel, name: str, source: str, *, averaged: bool = True) -> None:
-    """Load one modality's weights from a checkpoint, a `.pt` state, a weights file or a name.
+def load_plane(plane: PlaneModel, source: str) -> None:
+    """Load colour's weights from a checkpoint, a `.pt` state, a weights file or a name.
+
+    Of a checkpoint those that were trained, not their average, for training goes on from them.
 
     Raises:
         ModelNotFoundError: there are none, or they fit another model.
     """
-    state = {k.removeprefix("planes."): v for k, v in _plane_tensors(source, averaged).items()}
-    own = {k.removeprefix(f"{name}."): v for k, v in state.items() if k.startswith(f"{name}.")}
-    start_from(plane, own or state, source)
-
-
-def frozen_color(model: Model) -> PlaneModel:
-    """Return the colour model that guides depth, averaged weights where there are some."""
-    plane = PlaneModel(SIZES[model.size]["color"])
-    load_plane(plane, "color", model.context)
-    return plane.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    path = Path(source)
+    if path.suffix in (".pt", ".pth") or path.name == checkpoint.NAME:
+        found = read_weights(path, averaged=False)
+    else:
+        found = load_weights(find_weights(source)).state_dict()
+    state = {k.removeprefix("planes.").removeprefix("color."): v for k, v in found.items()}
+    start_from(plane, state, source)
 
 
 def restorer_state(source: str) -> State:
@@ -108,23 +103,6 @@ def start_from(module: nn.Module, state: State, where: str) -> None:
     except RuntimeError as error:
         reason = str(error).splitlines()[-1].strip().rstrip(".")
         raise ModelNotFoundError(f"{where} is of another size: {reason}") from None
-
-
-def _plane_tensors(source: str, averaged: bool) -> State:
-    """Return tensors named "<plane>.<tensor>", or plainly for a file of one plane."""
-    path = Path(source)
-    if path.suffix in (".pt", ".pth") or path.name == checkpoint.NAME:
-        return read_weights(path, averaged=averaged)
-    planes, _ = load_weights(find_weights(source))
-    state: State = {}
-    for name, coder in planes.items():
-        anchors = coder.model.config.anchors
-        # A weights file keeps z's tables per quality only: read them at the anchors.
-        at = torch.linspace(0, 100, anchors).round().long()
-        tensors = coder.model.state_dict()
-        tensors["context.z_index"] = torch.from_numpy(coder.rates.z_index).float()[at]
-        state |= {f"{name}.{k}": v for k, v in tensors.items()}
-    return state
 
 
 def _torch_state(path: Path, averaged: bool) -> State:

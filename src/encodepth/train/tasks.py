@@ -19,18 +19,18 @@ from torch import Tensor, nn
 
 from .. import metrics
 from ..errors import EncodepthError
-from ..networks.context import Guide
 from ..networks.plane import PlaneModel, Reconstruction
 from ..networks.weights import save_weights
 from ..train import losses
 from .batches import Batch, Frame, collate
 from .config import Recipe
-from .start import SIZES, frozen_color, load_plane
+from .start import SIZES, load_plane
 
 Costs = dict[str, Tensor]
 """Per picture, (B,): "loss", and "<plane>_bpp", "<plane>_distortion" for what is trained."""
 
 _STEP_MM = 1000.0
+_BESIDE = 50.0  # quality of colour beside depth in validation
 _TEND = 100  # steps
 
 
@@ -41,7 +41,6 @@ class Task(nn.Module, abc.ABC):
         super().__init__()
         self.recipe = recipe
         self.qualities: tuple[int, ...] = recipe.validation.qualities
-        self.context_quality: float | None = 50.0  # in validation; None: that of the picture
 
     @abc.abstractmethod
     def forward(self, batch: Batch) -> Costs:
@@ -99,8 +98,8 @@ class Task(nn.Module, abc.ABC):
         frame's range), `depth_rmse_mm`, `depth_edge_bad` (share of flying pixels), all over valid
         pixels.
         """
-        other = quality if self.context_quality is None else self.context_quality
-        batch = collate([frame], np.array([quality]), np.array([other]), True, 0).to(device)
+        beside = np.array([_BESIDE])
+        batch = collate([frame], np.array([quality]), beside, True, 0).to(device)
         figures = {}
         for name, (picture, bits) in self.reconstruct(batch).items():
             pixels = picture.shape[-1] * picture.shape[-2]
@@ -125,87 +124,48 @@ def means(figures: Sequence[dict[str, float]]) -> dict[str, float]:
 
 
 class BaseTask(Task):
-    """The default family: colour, depth guided by frozen colour, or both in one step.
-
-    Trained together, depth learns from colour's decoded symbols but sends no gradient back, as if
-    colour were frozen.
-    """
+    """The default family: learned colour."""
 
     def __init__(self, recipe: Recipe) -> None:
         super().__init__(recipe)
         model = recipe.model
-        self.planes = nn.ModuleDict(
-            {name: PlaneModel(SIZES[model.size][name]) for name in model.planes}
-        )
+        self.planes = nn.ModuleDict({"color": PlaneModel(SIZES[model.size])})  # checkpoints say so
         self.fresh = not model.init
-        self.context_quality = None if len(model.planes) > 1 else 50.0
-        for name in model.planes:
-            if model.init:
-                load_plane(self._plane(name), name, model.init, averaged=False)
-        # Outside the module tree: it is no part of what is trained, averaged or checkpointed.
-        self._context = (frozen_color(model),) if model.context else ()
+        if model.init:
+            load_plane(self.plane, model.init)
         self.freeze(tuple(f"planes.{prefix}" for prefix in model.frozen))
 
     def forward(self, batch: Batch) -> Costs:
-        costs: Costs = {}
-        for name, result, x, quality, valid in self._run(batch):
-            plane = self._plane(name)
-            low, high = plane.config.lambdas
-            lmbda = low * (high / low) ** (quality / 100)
-            own = self._cost(name, result.picture, x, result.bits, lmbda, valid)
-            costs |= {**own, "loss": costs["loss"] + own["loss"] if costs else own["loss"]}
-        return costs
+        result = self._run(batch)
+        low, high = self.plane.config.lambdas
+        lmbda = low * (high / low) ** (batch.quality / 100)
+        assert batch.color is not None
+        return self._cost("color", result.picture, batch.color, result.bits, lmbda, None)
 
     def reconstruct(self, batch: Batch) -> dict[str, tuple[Tensor, Tensor]]:
-        return {name: (r.picture, r.bits) for name, r, *_ in self._run(batch)}
+        result = self._run(batch)
+        return {"color": (result.picture, result.bits)}
 
     def calibrate(self, batch: Batch) -> None:
         if self.fresh:
-            for name in self.planes:
-                valid = batch.valid if name == "depth" else None
-                self._plane(name).calibrate(_picture(batch, name), valid)
+            assert batch.color is not None
+            self.plane.calibrate(batch.color)
 
     def export(self, path: Path) -> None:
-        """Write the planes trained and, beside depth, the frozen colour it was trained with."""
-        planes = {name: self._plane(name) for name in self.planes}
-        if self._context:
-            planes["color"] = self._context[0]
-        save_weights(path, {name: copy.deepcopy(p).cpu() for name, p in planes.items()})
+        save_weights(path, copy.deepcopy(self.plane).cpu())
 
-    def _run(
-        self, batch: Batch
-    ) -> Iterator[tuple[str, Reconstruction, Tensor, Tensor, Tensor | None]]:
-        """Yield (plane, result, original, quality, valid) of every plane trained."""
-        device = batch.quality.device
-        guide = self._guide(batch)
-        for name in self.planes:
-            together = name == "color" and len(self.planes) > 1
-            quality = batch.context_quality if together else batch.quality
-            x, valid = _picture(batch, name), batch.valid if name == "depth" else None
-            with self.autocast(device):
-                result = self._plane(name)(x, quality, valid, guide if name == "depth" else None)
-            yield name, result, x, quality, valid
-            if together and batch.context:
-                guide = Guide(result.guide.latent.detach(), result.guide.symbols.detach())
-
-    @torch.no_grad()
-    def _guide(self, batch: Batch) -> Guide | None:
-        if not self._context or not batch.context or batch.color is None:
-            return None
-        color = self._context[0].to(batch.color.device)
-        with self.autocast(batch.color.device):
-            return color.guide(batch.color, batch.context_quality)
-
-    def _plane(self, name: str) -> PlaneModel:
-        plane = self.planes[name]
+    @property
+    def plane(self) -> PlaneModel:
+        """The network."""
+        plane = self.planes["color"]
         assert isinstance(plane, PlaneModel)
         return plane
 
-
-def _picture(batch: Batch, name: str) -> Tensor:
-    picture = batch.color if name == "color" else batch.depth
-    assert picture is not None
-    return picture
+    def _run(self, batch: Batch) -> Reconstruction:
+        assert batch.color is not None
+        with self.autocast(batch.color.device):
+            found: Reconstruction = self.plane(batch.color, batch.quality)
+        return found
 
 
 def _color(decoded: Tensor, batch: Batch) -> dict[str, float]:

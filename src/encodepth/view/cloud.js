@@ -121,6 +121,7 @@ class Frames {
     this.list = data.frames;
     this.tables = data.tables;
     this.ready = new Map();
+    this.keep = data.keep; // of a recording: how many decoded frames are kept
     for (const frame of this.list) // "#name" is a picture that the page shows anyway
       if (typeof frame.color === "string" && frame.color.startsWith("#"))
         frame.color = document.querySelector(frame.color).src;
@@ -128,7 +129,14 @@ class Frames {
 
   get(index) {
     if (!this.ready.has(index)) this.ready.set(index, this.decode(this.list[index]));
+    if (this.keep && this.ready.size > this.keep)
+      for (const old of [...this.ready.keys()].slice(0, this.ready.size - this.keep))
+        if (old !== index) this.ready.delete(old);
     return this.ready.get(index);
+  }
+
+  ahead(index) {
+    if (index < this.list.length && this.list[index].depth) this.get(index);
   }
 
   async decode(frame) {

@@ -39,6 +39,7 @@ def frame(
     original: RgbdImage | None = None,
     against: int | None = None,
     color: str | int | None = None,
+    side: int = MAX_SIDE,
     **more: Any,
 ) -> Json:
     """Return one frame for the page's viewer.
@@ -50,6 +51,7 @@ def frame(
         against: index, among the page's frames, of the one that `original` is.
         color: a data URI, "#id" of a picture on the page, or the index of a frame whose colour
             is shown; by default the image's own, exactly as decoded if it is not very large.
+        side: of the embedded map; a larger one keeps every second, third, ... pixel.
         more: further fields for the page.
     """
     depth, unit = depth_of(image), image.depth_unit
@@ -57,7 +59,7 @@ def frame(
         flying = flying_by_shape(depth, unit)
     else:
         flying = flying_by_error(depth, depth_of(original), unit, original.depth_unit)
-    step = -(-max(depth.shape) // MAX_SIDE)
+    step = -(-max(depth.shape) // side)
     camera, guessed = depth_intrinsics(image)
     low, high = colormap.shown_range(depth, unit)
     thin = depth[::step, ::step]

@@ -62,7 +62,7 @@ def view_page(
         css=template("page.css"),
         stage=stage,
         pictures="\n".join(pictures),
-        details=_table(details),
+        details=table(details),
         data=data,
         cloud_js=template("cloud.js"),
         view_js=template("view.js"),
@@ -136,7 +136,8 @@ def _figure(inside: str, caption: str) -> str:
     return f"<figure>{inside}<figcaption>{caption}</figcaption></figure>"
 
 
-def _table(rows: Sequence[tuple[str, str]]) -> str:
+def table(rows: Sequence[tuple[str, str]]) -> str:
+    """Return rows of (name, value) as the table on the file, nothing where there are none."""
     if not rows:
         return ""
     body = "".join(

@@ -116,7 +116,7 @@ def compose(panels: Sequence[Panel], title: str = "") -> NDArray[np.uint8]:
     rows = [range(i, min(i + columns, len(panels))) for i in range(0, len(panels), columns)]
     heights = [max(sizes[i][1] for i in row) + CAPTION for row in rows]
     width = GAP + columns * (cell + GAP)
-    lines = _lines(title, width - 2 * GAP)
+    lines = fitted_lines(title, width - 2 * GAP)
     head = GAP + (LINE * len(lines) + 12 if lines else 0)
     total = (width, head + sum(heights) + GAP * len(rows))
     canvas = Image.new("RGB", total, PAPER)
@@ -131,7 +131,7 @@ def compose(panels: Sequence[Panel], title: str = "") -> NDArray[np.uint8]:
     return np.asarray(canvas)
 
 
-def _lines(title: str, width: int) -> list[str]:
+def fitted_lines(title: str, width: int) -> list[str]:
     """Break a title between words where it is wider than the sheet, at " · " if that will do."""
     font, lines = ImageFont.load_default(22), [""]
     words = title.replace("×", "x").split(" ")  # the built-in font has no such sign

@@ -33,8 +33,8 @@ function openStage(stage, frames, changed = () => {}) {
   const pressMode = buttons(find("modes"), "", modes.map((m) => m[1]), (i) => setMode(modes[i][0]));
   const groups = [...new Set(list.map((f) => f.group ?? ""))];
   const framesBar = find("frames");
-  framesBar.hidden = list.length < 2;
-  const presses = groups.map((group) => {
+  framesBar.hidden = list.length < 2 || Boolean(frames.keep);
+  const presses = frames.keep ? [] : groups.map((group) => {
     const row = document.createElement("div");
     row.className = "choice";
     row.setAttribute("role", "group");
@@ -89,6 +89,7 @@ function openStage(stage, frames, changed = () => {}) {
   view.mark = find("mark").checked = wanted.get("flying") === "1";
   view.look(number("yaw", 0), number("pitch", 0), number("distance", 1));
   setFrame(Math.min(number("frame", list.findIndex((f) => f.first) < 0 ? 0 : list.findIndex((f) => f.first)), list.length - 1));
+  view.setFrame = setFrame;
   return view;
 }
 
@@ -130,4 +131,4 @@ function openPage() {
   openStage(stage, frames, (index) => flatPictures(frames, index));
 }
 
-if (document.body.dataset.page !== "report") openPage();
+if (!document.body.dataset.page) openPage(); // a report and a recording open their own

@@ -1,0 +1,243 @@
+"""Which topics of a bag hold pictures, what they hold, and which ones a recording is made of.
+
+A choice is made only where it is the only one, or by a rule that is said. Where two cameras fit,
+they are listed and whoever asks has to choose.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ...errors import EncodepthError
+from .bag import COMPRESSED, IMAGE, PICTURES, Bag, Message, Topic
+from .cameras import base_of
+from .compressed import from_compressed
+from .images import ENCODINGS, Pixels, from_image
+
+NONE = "none"  # said instead of a topic: go without
+_REALSENSE = re.compile(r"^/device_\d+/sensor_\d+/([A-Za-z]+)_\d+/image/data$")
+_NO_DEPTH = re.compile(
+    r"infra|confidence|disparity|intensity|amplitude|(^|[/_])ir\d?([/_]|$)", re.I
+)
+_ALIGNED = ("aligned_depth_to_color", "depth_registered", "depth_to_rgb")
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """A topic that holds pictures.
+
+    Attributes:
+        topic: its name, type and count.
+        encoding: ROS's name of the pixels, of a compressed topic its format.
+        kind: "depth", "color" or "grey", "" where it cannot be read.
+        size: width and height of the first picture, None where it cannot be read.
+        frame_id: of the first picture.
+        problem: why it cannot be read, "" if it can.
+    """
+
+    topic: Topic
+    encoding: str
+    kind: str
+    size: tuple[int, int] | None
+    frame_id: str
+    problem: str = ""
+
+    @property
+    def name(self) -> str:
+        """The topic."""
+        return self.topic.name
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The topics that a recording is made of.
+
+    Attributes:
+        by_modality: "color", "depth" or a further plane -> its pictures; at least one.
+        said: how it came to be, a line each.
+    """
+
+    by_modality: Mapping[str, Pictures]
+    said: tuple[str, ...] = ()
+
+
+def survey(bag: Bag) -> list[Pictures]:
+    """Look at the first message of every topic of pictures."""
+    found = []
+    for topic in bag.topics:
+        if topic.type not in PICTURES or not topic.count:
+            continue
+        first = bag.first(topic.name)
+        if first:
+            found.append(_look_at(topic, first[0]))
+    return found
+
+
+def pixels_of(message: Message) -> Pixels:
+    """Return the pixels of an Image or a CompressedImage.
+
+    Raises:
+        InvalidImageError: they cannot be read.
+    """
+    if hasattr(message.body, "format"):
+        return from_compressed(str(message.body.format), message.body.data, message.topic)
+    return from_image(message.body, message.topic)
+
+
+def choose(
+    bag: Bag,
+    color: str | None = None,
+    depth: str | None = None,
+    planes: Mapping[str, str] | None = None,
+) -> Choice:
+    """Return which topics become colour, depth and further planes.
+
+    Args:
+        bag: where they are.
+        color, depth: topics; "none" for none; None to find the only one that fits.
+        planes: further planes by name ("infrared") -> topic.
+
+    Raises:
+        EncodepthError: several fit, none does, or one that is named is not there.
+    """
+    named = {"depth": depth, "color": color, **(planes or {})}
+    chosen = {kind: _named(bag, name) for kind, name in named.items() if name not in (None, NONE)}
+    said: list[str] = []
+    if None in (color, depth):
+        taken = {base_of(pictures.name) for pictures in chosen.values()}
+        found = _one_transport([p for p in survey(bag) if base_of(p.name) not in taken], said)
+        for kind in ("depth", "color"):
+            if named[kind] is None:
+                one = _only(kind, found, chosen.get("color" if kind == "depth" else "depth"), said)
+                if one is not None:
+                    chosen[kind] = one
+    if not chosen:
+        raise EncodepthError(f"{bag.path} has no topic of colour or depth that can be read")
+    return Choice({kind: chosen[kind] for kind in named if kind in chosen}, tuple(said))
+
+
+def cameras(bag: Bag) -> dict[str, Choice]:
+    """Return a choice of topics for every camera of a bag, by a name that tells cameras apart.
+
+    A camera has depth; where none has, colour is chosen as `choose` does.
+
+    Raises:
+        EncodepthError: a camera's topics are ambiguous, or there are none.
+    """
+    said: list[str] = []
+    found = _one_transport(survey(bag), said)
+    groups: dict[str, list[Pictures]] = {}
+    for depth in found:
+        if depth.kind == "depth":
+            groups.setdefault(_namespace(depth, found), []).append(depth)
+    if not groups:
+        choice = choose(bag)
+        (one,) = choice.by_modality.values()
+        return {_namespace(one, []): choice}
+    made = {}
+    for name, depths in groups.items():
+        words = list(said)
+        depth_one = _only("depth", depths, None, words)
+        rest = [p for p in found if p.kind != "depth"]
+        both = {"depth": depth_one, "color": _only("color", rest, depth_one, words)}
+        made[name] = Choice({k: p for k, p in both.items() if p is not None}, tuple(words))
+    return made
+
+
+def _look_at(topic: Topic, message: Message) -> Pictures:
+    form = getattr(message.body, "format", None)
+    shown = str(message.body.encoding if form is None else form)
+    try:
+        pixels = pixels_of(message)
+    except EncodepthError as error:
+        return Pictures(topic, shown, "", None, message.frame_id, str(error))
+    kind = _kind(topic.name, ENCODINGS[pixels.encoding].kind)
+    return Pictures(topic, shown, kind, pixels.size, message.frame_id)
+
+
+def _kind(name: str, kind: str) -> str:
+    """Return what a topic holds by its pixels; names tell infrared and depth of 16 bits apart."""
+    stream = _REALSENSE.match(name)
+    if stream:
+        return {"Depth": "depth", "Color": "color"}.get(stream[1], "grey")
+    return "grey" if kind == "depth" and _NO_DEPTH.search(name) else kind
+
+
+def _named(bag: Bag, name: str | None) -> Pictures:
+    assert name is not None
+    topic = bag.topic(name)
+    if topic.type not in PICTURES:
+        raise EncodepthError(f"{name} holds {topic.type}; expected {IMAGE} or {COMPRESSED}")
+    first = bag.first(name)
+    if not first:
+        raise EncodepthError(f"{name} of {bag.path} has no message")
+    found = _look_at(topic, first[0])
+    if found.problem:
+        raise EncodepthError(found.problem)
+    return found
+
+
+def _one_transport(found: Sequence[Pictures], said: list[str]) -> list[Pictures]:
+    """Leave out what another topic holds as well: raw pictures win over compressed ones."""
+    kept: dict[tuple[str, str], Pictures] = {}
+    for one in sorted(found, key=lambda p: (p.topic.type != IMAGE, "Depth" not in p.name, p.name)):
+        if not one.kind:
+            said.append(f"left out: {one.problem}")
+            continue
+        first = kept.setdefault((base_of(one.name), one.kind), one)
+        if first is not one:
+            said.append(f"{one.name} left out: {first.name} has the same pictures")
+    return list(kept.values())
+
+
+def _only(
+    kind: str, found: Sequence[Pictures], near: Pictures | None, said: list[str]
+) -> Pictures | None:
+    """Return the one topic of a kind, by rules that are said, or None where there is none.
+
+    Raises:
+        EncodepthError: several are left.
+    """
+    fit = [pictures for pictures in found if pictures.kind == kind]
+    if len(fit) > 1 and near is not None:
+        most = max(_shared(p.name, near.name) for p in fit)
+        nearest = [p for p in fit if most and _shared(p.name, near.name) == most]
+        if len(nearest) == 1:
+            said.append(f"{kind} is {nearest[0].name}, the one beside {near.name}")
+        fit = nearest or fit
+    if len(fit) > 1 and kind == "depth":
+        aligned = [p for p in fit if any(word in p.name for word in _ALIGNED)]
+        if len(aligned) == 1:
+            said.append(f"depth is {aligned[0].name}, which is aligned to colour")
+        fit = aligned or fit
+    if len(fit) > 1:
+        raise EncodepthError(
+            f"{len(fit)} topics hold {kind}: {', '.join(sorted(p.name for p in fit))}; choose one "
+            f"with --{kind}-topic"
+        )
+    grey = [p.name for p in found if p.kind == "grey"]
+    if kind == "color" and not fit and grey:
+        said.append(
+            f"no topic of colour; grey: {', '.join(grey)} (--plane infrared=TOPIC keeps one)"
+        )
+    return fit[0] if fit else None
+
+
+def _shared(a: str, b: str) -> int:
+    """Return how many leading parts two topics have in common."""
+    count = 0
+    for left, right in zip(a.strip("/").split("/"), b.strip("/").split("/"), strict=False):
+        if left != right:
+            break
+        count += 1
+    return count
+
+
+def _namespace(depth: Pictures, found: Sequence[Pictures]) -> str:
+    """Return what a depth topic has in common with its colour, or else the topic, as a name."""
+    colors = [p for p in found if p.kind == "color"]
+    most = max((_shared(depth.name, p.name) for p in colors), default=0)
+    parts = base_of(depth.name).strip("/").split("/")
+    return "-".join(parts[:most] if most else parts[:-1] or parts)

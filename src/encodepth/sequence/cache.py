@@ -1,0 +1,85 @@
+"""Decoded groups of pictures that are kept for whoever asks again, up to a number of bytes.
+
+One cache may serve many readers. The group in use is always kept, whatever its size; those that
+were not asked for longest go first. A forked process starts with an empty one.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+from .group import DecodedGroup
+
+CACHE_BYTES = 1 << 27  # two groups of 30 frames of 640x480
+Key = tuple[Any, int]  # whose group it is, and its number there
+
+
+class GroupCache:
+    """Keeps decoded groups. Several threads may use it at once.
+
+    Args:
+        limit: bytes of planes and payloads that are kept; 0 keeps nothing but the last group.
+    """
+
+    def __init__(self, limit: int = CACHE_BYTES) -> None:
+        self.limit = limit
+        self._begin()
+
+    def get(self, key: Key, make: Callable[[], DecodedGroup]) -> DecodedGroup:
+        """Return the group of that key, made if it is not here."""
+        if os.getpid() != self._process:  # locks of the parent's threads mean nothing here
+            self._begin()
+        with self._lock:
+            if key in self._held:
+                self._held.move_to_end(key)
+                return self._held[key]
+        made = make()
+        with self._lock:
+            group = self._held.setdefault(key, made)
+            self._held.move_to_end(key)
+            self._count(key, group)
+        return group
+
+    def settle(self, key: Key) -> None:
+        """Count what was decoded of a group meanwhile, and let others go that are too much."""
+        with self._lock:
+            if key in self._held:
+                self._count(key, self._held[key])
+
+    def forget(self, owner: Any) -> None:
+        """Let go of every group of one reader."""
+        with self._lock:
+            for key in [key for key in self._held if key[0] is owner]:
+                self._drop(key)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes that are kept now."""
+        return self._bytes
+
+    def __getstate__(self) -> int:
+        """Let another process have an empty cache of the same limit."""
+        return self.limit
+
+    def __setstate__(self, limit: int) -> None:
+        self.__init__(limit)  # type: ignore[misc]
+
+    def _begin(self) -> None:
+        self._process, self._lock = os.getpid(), threading.Lock()
+        self._held: OrderedDict[Key, DecodedGroup] = OrderedDict()
+        self._sizes: dict[Key, int] = {}
+        self._bytes = 0
+
+    def _count(self, key: Key, group: DecodedGroup) -> None:
+        self._bytes += group.bytes - self._sizes.get(key, 0)
+        self._sizes[key] = group.bytes
+        while self._bytes > self.limit and len(self._held) > 1:
+            self._drop(next(iter(self._held)))
+
+    def _drop(self, key: Key) -> None:
+        self._held.pop(key)
+        self._bytes -= self._sizes.pop(key)
