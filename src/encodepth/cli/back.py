@@ -152,10 +152,16 @@ def _decode_recording(kept: _Kept, task: Task) -> Outcome:
     if not last.exists():
         write_down_begun(call.folder, last)
     decode_recording(
-        str(task.file), folder, call.kinds, model=call.model, force=call.force or begun, quiet=True
+        str(task.file),
+        folder,
+        call.kinds,
+        jpeg=call.jpeg,
+        model=call.model,
+        force=call.force or begun,
+        quiet=True,
     )
     write_down_made(call.folder, last, key)
-    return Outcome(sum(path.stat().st_size for path in folder.rglob("*.png")))
+    return Outcome(sum(path.stat().st_size for path in folder.rglob("*.*g")))
 
 
 def _decode_one(kept: _Kept, task: Task, data: bytes) -> Outcome:

@@ -138,7 +138,7 @@ class DecodedGroup:
                 self._decode(number, i)
             return self._done[number, i]
 
-    def kept(self, number: int, i: int) -> bytes | None:
+    def kept(self, number: int, i: int) -> Any:
         """Return the file that a plane of the i-th frame was kept as, None if it was not.
 
         Raises:
@@ -148,12 +148,11 @@ class DecodedGroup:
         if stream is None or not (row := codings.of(stream.coding, number)).keeps_file:
             return None
         size = next(m for m in self.header.modalities if m.number == number)
-        kept: bytes = codings.module(row).kept(_coded(stream), (size.height, size.width))
-        return kept
+        return codings.module(row).kept(_coded(stream), (size.height, size.width))
 
     def bounds(self, i: int) -> dict[str, int | None]:
         """Return how many steps each plane of the i-th frame may be off, None for lossy codings."""
-        found = {}
+        found: dict[str, int | None] = {}
         for stream in self.chunk.frames[i].streams:
             module = codings.module(codings.of(stream.coding, stream.modality))
             name = modality(stream.modality).name

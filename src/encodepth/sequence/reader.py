@@ -193,7 +193,8 @@ class Reader:
         """
         found = self._file.find(number)
         i = number - self._file.chunks[found].first
-        return self._group(found).kept(modality("color").number, i)
+        kept: bytes | None = self._group(found).kept(modality("color").number, i)
+        return kept
 
     def bounds(self, number: int) -> dict[str, int | None]:
         """Return how many steps each plane of a frame may be off: 0 exact, None for lossy codings.
