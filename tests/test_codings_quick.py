@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from encodepth.codings import bands, mixed, quick, values
-from encodepth.codings.exact import _fewest
+from encodepth.codings.exact import merged_values
 from encodepth.errors import CorruptFileError, EncodepthError
 
 CODINGS = pytest.mark.parametrize("coding", [quick, mixed], ids=["quick", "mixed"])
@@ -107,7 +107,7 @@ def test_a_bound_holds(coding, plane, error, holes):
 @given(plane=SMALL, error=st.integers(1, 400))
 def test_merging_is_as_in_exact_depth(plane, error):
     used = np.unique(plane[plane > 0]).astype(np.int64)
-    assert np.array_equal(values.merged(plane, error), _fewest(used, error)[plane])
+    assert np.array_equal(values.merged(plane, error), merged_values(used, error)[plane])
 
 
 def test_a_broken_bound_is_reported():

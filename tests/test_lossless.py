@@ -8,11 +8,11 @@ from hypothesis.extra.numpy import arrays
 
 from encodepth.codings.exact import (
     FAST_EFFORT,
-    _fewest,
-    _prove,
     bound_of_rmse,
     decode_depth,
     encode_depth,
+    merged_values,
+    prove,
 )
 from encodepth.codings.jpegxl import decode_frame, encode_frame
 from encodepth.errors import CorruptFileError, EncodepthError
@@ -42,7 +42,7 @@ def test_color_comes_back(color):
 @given(st.sets(st.integers(1, 65535), min_size=1, max_size=40), st.integers(1, 3000))
 def test_merged_values_stay_near_and_no_choice_has_fewer(values, error):
     ordered = np.array(sorted(values))
-    merged = _fewest(ordered, error)[ordered].astype(int)
+    merged = merged_values(ordered, error)[ordered].astype(int)
     assert np.abs(merged - ordered).max() <= error
     apart = [ordered[0]]  # values pairwise more than 2 error apart each need their own
     for value in ordered:
@@ -71,11 +71,11 @@ def test_flat_depth_costs_a_few_bytes():
 
 def test_a_broken_promise_is_never_written():
     depth = np.array([[100, 0]], np.uint16)
-    _prove(depth, np.array([[102, 0]], np.uint16), 2)
+    prove(depth, np.array([[102, 0]], np.uint16), 2)
     with pytest.raises(EncodepthError, match="off by 3 steps, more than 2"):
-        _prove(depth, np.array([[103, 0]], np.uint16), 2)
+        prove(depth, np.array([[103, 0]], np.uint16), 2)
     with pytest.raises(EncodepthError):
-        _prove(depth, np.array([[100, 1]], np.uint16), 2)
+        prove(depth, np.array([[100, 1]], np.uint16), 2)
 
 
 @pytest.mark.parametrize(

@@ -145,6 +145,7 @@ WRONG = [
     (["color.png", "--key-interval", "3"], "--key-interval is for a recording"),
     (["color.png", "--recordings"], "--recordings goes with --out-dir"),
     (["run", "--target-bytes", "99"], "--target-bytes is for single pictures; a recording takes"),
+    (["run", "-o", "-", "--json"], "-o - and --json would both write to stdout"),
     (["run", "--depth-only", "x.png"], "a recording goes without --depth-only and --plane"),
     (["run", "--frames", "3"], '"3" is not A:B, frames from A on and before B'),
     (["run", "run"], "2 names, of which run is a recording; name one, or make one of each"),
@@ -161,6 +162,14 @@ def test_wrong_usage_is_named(run, tmp_path, monkeypatch, arguments, message):
     assert shown.status == 2
     assert message in shown.err
     assert os.listdir() == ["run"]
+
+
+def test_targets_of_single_pictures_stay_those_of_out_dir(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    trees.folder(Path("run"))
+    code = ("encode", "run", "--out-dir", "out", "--target-bytes", "900", "--effort", "1")
+    assert run(*code).status == 0
+    assert os.path.getsize("out/run/000001.rgbd") <= 900
 
 
 def test_ctrl_c_leaves_whole_groups_and_says_how_many(tmp_path):
@@ -212,7 +221,9 @@ def test_a_folder_of_stills_and_recordings_is_taken_file_by_file(run, tmp_path, 
     assert run("decode", "coded", "-o", "out").status == 0
     assert Path("out/day/run/trajectory.json").exists()
     (tmp_path / "none").mkdir()
-    assert run("info", "none").err == "encodepth: no .rgbd files below none\n"
+    empty = run("info", "none", "coded")
+    assert (empty.status, empty.err) == (1, "encodepth: none: no .rgbd files below none\n")
+    assert "coded/day/run.rgbd" in empty.out
 
 
 def test_frames_of_a_recording_are_decoded_under_their_numbers(run, tmp_path, monkeypatch):

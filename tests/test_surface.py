@@ -122,7 +122,7 @@ def test_noise_is_coded_too():
 
 def test_a_plane_beyond_the_room_set_aside_goes_to_jpeg_xl(monkeypatch):
     depth = np.random.default_rng(0).integers(1, 9, (300, 300)).astype(np.uint16)
-    monkeypatch.setattr(surface, "_CHUNK", 0)
+    monkeypatch.setattr(surface, "CHUNK", 0)
     assert encode_surface(depth) is None
     payload = lossless.encode_depth(depth)
     assert payload[0] == 1

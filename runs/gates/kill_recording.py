@@ -26,7 +26,7 @@ import numpy as np
 from encodepth import EncodepthError, Reader, RgbdImage, Writer
 from runs.common import RESULTS, keep, options, progress
 
-LARGEST = 400_000  # bytes at which the last are killed
+LARGEST = 60_000  # bytes at which the last are killed
 PATIENCE = 120.0  # seconds that a child has to write so many
 
 

@@ -15,6 +15,7 @@ import io
 import zlib
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -37,7 +38,7 @@ def learned() -> dict[str, bytes]:
 
 
 def recording() -> dict[str, bytes]:
-    """Return name -> a recording of two groups: lossy colour, depth and masks over time."""
+    """Return name -> a recording of two groups: lossy colour, depth, and masks over time."""
     out = io.BytesIO()
     with Writer(out, rate=30, key_interval=3, quality=60) as writer:
         for i in range(5):
@@ -46,7 +47,37 @@ def recording() -> dict[str, bytes]:
             assert image.depth is not None
             part = np.s_[i : 48 + i, 2 * i : 64 + 2 * i]
             writer.append(RgbdImage(image.color[part].copy(), image.depth[part].copy()))
-    return {"v2-av1-inter": out.getvalue()}
+    masks = io.BytesIO()
+    y, x = np.mgrid[:48, :64]
+    rough = (x * 7919 + y * 104729 + x * y * 31) % 8191 % 5
+    with Writer(masks, rate=30, key_interval=4, quality=60) as writer:
+        for i in range(6):
+            hole = np.hypot(x - 20 - i, y - 24) + rough < 15
+            depth = np.where(hole, 0, 1000 + 3 * x + 2 * y).astype(np.uint16)
+            writer.append(RgbdImage(depth=depth))
+    return {"v2-av1-inter": out.getvalue(), "v2-contexts-inter": masks.getvalue()}
+
+
+def depth_recordings() -> dict[str, bytes]:
+    """Return name -> depth alone: exact before a moving camera, bounded before a still one."""
+    rng = np.random.default_rng(0)
+    room = scene(48 + 8, 32 + 8).depth
+    assert room is not None
+    moving = [room[i : 48 + i, 2 * i : 32 + 2 * i].copy() for i in range(4)]
+    flat = np.where(room > 0, room // 40 * 40 + 20, room)[:48, :32].astype(np.uint16)
+    still = [np.where(flat > 0, flat + rng.integers(0, 4, flat.shape), 0) for _ in range(4)]
+    return {
+        "v2-surface-inter": depth_recording(moving, lossless=("depth",)),
+        "v2-surface-inter-5mm": depth_recording(still, max_depth_error=5),
+    }
+
+
+def depth_recording(planes: list[np.ndarray], **settings: Any) -> bytes:
+    out = io.BytesIO()
+    with Writer(out, rate=30, key_interval=4, effort=7, **settings) as writer:
+        for plane in planes:
+            writer.append(RgbdImage(depth=plane.astype(np.uint16)))
+    return out.getvalue()
 
 
 def errors() -> dict[str, bytes]:
@@ -102,7 +133,7 @@ def main() -> None:
             path.write_bytes(data)
             np.savez_compressed(path.with_suffix(".npz"), **arrays)
             print(f"{path.name}: {len(data)} bytes")
-    for name, data in recording().items():
+    for name, data in (recording() | depth_recordings()).items():
         path = TESTS / "golden" / f"{name}.rgbd"
         if not path.exists():
             images = [frame.image.arrays for frame in Reader(data)]

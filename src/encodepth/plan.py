@@ -24,6 +24,9 @@ class Plan:
             where they are smaller at no more error; "" for none.
         run: the program whose figures chose it.
         smallest: whether all of `codings` are tried and the smallest result taken.
+        alone: of depth in recordings, a coding of single pictures that takes the place of the first
+            of `codings` in groups where that costs less at equal error; "" for none.
+        filters: of depth in recordings, post-filters over the first of `codings` and over `alone`.
     """
 
     modality: str
@@ -33,6 +36,8 @@ class Plan:
     run: str
     rival: str = ""
     smallest: bool = False
+    alone: str = ""
+    filters: tuple[str, ...] = ()
 
 
 _CHOICE = "runs/choices/choose_coder.py"
@@ -56,12 +61,28 @@ PLANS = (
 )
 
 
-_TIME = "runs/results/groups.py"
+_TIME = "runs/results/over_time.py"
 
 OVER_TIME = (
-    Plan("color", LOSSY, (1, 9), ("av1-inter",), _TIME),
-    Plan("depth", LOSSY, (1, 9), ("av1-inter", "surface"), _TIME),
-    *(p for p in PLANS if p.ask == EXACT),
+    Plan("color", LOSSY, (1, 7), ("av1-inter",), _TIME),
+    Plan("color", LOSSY, (8, 9), ("restored-inter",), _TIME),
+    Plan("depth", LOSSY, (1, 3), ("av1-inter", "quick"), _TIME, alone="av1"),
+    Plan("depth", LOSSY, (4, 5), ("av1-inter", "mixed"), _TIME, alone="av1", rival="mixed"),
+    Plan("depth", LOSSY, (6, 7), ("av1-inter", "surface"), _TIME, alone="av1", rival="surface"),
+    Plan(
+        "depth",
+        LOSSY,
+        (8, 9),
+        ("av1-inter", "surface"),
+        _TIME,
+        alone="av1",
+        rival="surface",
+        filters=("restored-inter", "restored"),
+    ),
+    Plan("depth", EXACT, (6, 9), ("surface-inter",), "runs/results/depth_over_time.py"),
+    Plan("mask", EXACT, (1, 2), ("contexts",), _TIME),
+    Plan("mask", EXACT, (3, 9), ("contexts-inter",), _TIME),
+    *(p for p in PLANS if p.ask == EXACT and p.modality != "mask"),
 )
 
 

@@ -193,14 +193,9 @@ def command(
     settings = settings_of(given, quiet=quiet)
     context = click.get_current_context()
     unit = None if _defaulted("depth_unit") else depth_unit
-    if _is_recording(pictures) or recordings:
+    if recordings or (out_dir is None and _is_recording(pictures)):
         if depth_only is not None or (planes and not bag_planes(pictures)):
             raise click.UsageError("a recording goes without --depth-only and --plane")
-        refuse_targets(settings)
-        if target_bitrate is not None and settings.quality is not None:
-            raise click.UsageError("--quality and --target-bitrate contradict each other")
-        if recordings and out_dir is None:
-            raise click.UsageError("--recordings goes with --out-dir")
         call = Call(
             settings,
             replace(
@@ -213,13 +208,11 @@ def command(
             frames or slice(None), live, target_bitrate, model, device, force, jobs, as_json, quiet,
             stop,
         )  # fmt: skip
-    if recordings:
-        if output is not None:
-            raise click.UsageError("--out-dir goes without -o")
-        if not pictures:
-            raise click.UsageError("nothing to encode; name folders of pairs")
-        assert out_dir is not None
-        context.exit(encode_recordings(pictures, Path(out_dir), call))
+        context.exit(_record(pictures, output, out_dir, call, each=recordings))
+    if out_dir is None and pictures and pictures[0] != PIPE and not Path(pictures[0]).suffix:
+        _refuse_missing(pictures[0])
+    _refuse_recordings(frames, rate, live, target_bitrate)
+    refuse_bag_options()
     if out_dir is not None:
         if output is not None or depth_only is not None or planes:
             raise click.UsageError("--out-dir goes without -o, --depth-only and --plane")
@@ -233,23 +226,10 @@ def command(
             Path(out_dir), settings, model, device, force, jobs, as_json, quiet, stop,
             depth_step, pair_by,
         )  # fmt: skip
-        _refuse_recordings(frames, rate, live, target_bitrate)
-        refuse_bag_options()
         whole = kind_of(pictures)
         if whole is not None:
             context.exit(encode_whole(whole, pictures, batch, depth_unit=unit, camera=intrinsics))
         context.exit(encode_folders(pictures, batch, depth_unit=unit, camera=intrinsics))
-    if _is_recording(pictures):
-        if len(pictures) > 1:
-            raise click.UsageError(
-                f"{len(pictures)} names, of which {pictures[0]} is a recording; name one, or make "
-                "one of each with --out-dir DIR --recordings"
-            )
-        context.exit(encode_recording(pictures[0], output, call))
-    if pictures and pictures[0] != PIPE and not Path(pictures[0]).suffix:
-        _refuse_missing(pictures[0])
-    _refuse_recordings(frames, rate, live, target_bitrate)
-    refuse_bag_options()
     for flag, value in (("-j", jobs > 1), ("--stop", stop), ("--pair-by", pair_by)):
         if value:
             raise click.UsageError(f"{flag} is for folders and recordings")
@@ -285,6 +265,36 @@ def command(
 def _defaulted(name: str) -> bool:
     source = click.get_current_context().get_parameter_source(name)
     return source == ParameterSource.DEFAULT
+
+
+def _record(
+    pictures: tuple[str, ...], output: str | None, out_dir: str | None, call: Call, *, each: bool
+) -> int:
+    """Make one recording, or `each` sequence one; return the exit status.
+
+    Raises:
+        click.UsageError: options contradict each other, or several recordings are named for one.
+    """
+    settings = call.settings
+    refuse_targets(settings)
+    if call.bitrate is not None and settings.quality is not None:
+        raise click.UsageError("--quality and --target-bitrate contradict each other")
+    if each:
+        if out_dir is None:
+            raise click.UsageError("--recordings goes with --out-dir")
+        if output is not None:
+            raise click.UsageError("--out-dir goes without -o")
+        if not pictures:
+            raise click.UsageError("nothing to encode; name folders of pairs")
+        return encode_recordings(pictures, Path(out_dir), call)
+    if len(pictures) > 1:
+        raise click.UsageError(
+            f"{len(pictures)} names, of which {pictures[0]} is a recording; name one, or make one "
+            "of each with --out-dir DIR --recordings"
+        )
+    if output == PIPE and call.as_json:
+        raise click.UsageError("-o - and --json would both write to stdout")
+    return encode_recording(pictures[0], output, call)
 
 
 def _is_recording(pictures: tuple[str, ...]) -> bool:

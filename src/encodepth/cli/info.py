@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .shared import PIPE, attempt_all, coded_files, head_of, json_option, read_bytes
+from .shared import PIPE, attempt_all, coded_files, head_of, json_option, read_bytes, refuse_folder
 
 if TYPE_CHECKING:
     from ..codec import Encoded
@@ -32,6 +32,7 @@ def command(files: tuple[str, ...], as_json: bool) -> None:
     expanded = [one for path in files for one in ([path] if is_bag(path) else coded_files([path]))]
 
     def show(path: str) -> None:
+        refuse_folder(path)
         if path != PIPE and is_recording(head_of(path)):
             recording = inspect_recording(path, path)
             click.echo(recording.json() if as_json else _recording(recording))

@@ -110,18 +110,24 @@ def rgbd_below(folder: str) -> Iterator[str]:
 
 
 def coded_files(paths: Sequence[str]) -> list[str]:
-    """Return the files that are named, and those below folders that are.
-
-    Raises:
-        EncodepthError: a folder has none.
+    """Return the files that are named, and those below folders that are; a folder without any too,
+    for `refuse_folder` to name in its turn.
     """
     found: list[str] = []
     for path in paths:
         below = list(rgbd_below(path)) if path != PIPE and os.path.isdir(path) else [path]
-        if not below:
-            raise EncodepthError(f"no .rgbd files below {path}")
-        found += below
+        found += below or [path]
     return found
+
+
+def refuse_folder(path: str) -> None:
+    """Refuse a folder that `coded_files` found nothing in.
+
+    Raises:
+        EncodepthError: it is one.
+    """
+    if path != PIPE and os.path.isdir(path):
+        raise EncodepthError(f"no .rgbd files below {path}")
 
 
 def read_bytes(path: str) -> bytes:

@@ -18,6 +18,7 @@ from .shared import (
     open_codec,
     quiet_option,
     read_bytes,
+    refuse_folder,
 )
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ def command(
         found: dict[str, object] = {"file": path, "ok": True, "decoded": codec is not None}
         words = "whole, and decodes here" if decode else "whole"
         try:
+            refuse_folder(path)
             if against and codec is not None:
                 kept = originals.compare(path, codec, model, device)
                 found |= kept.as_dict()

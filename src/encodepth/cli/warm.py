@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import time
 
 import click
@@ -28,6 +29,8 @@ def command(effort: int | None, quiet: bool) -> None:
     from ..frame import RgbdImage
     from ..modalities import PLANES
     from ..plan import EXACT, LOSSY, plan
+    from ..sequence.reader import Reader
+    from ..sequence.writer import Writer
 
     depth = np.add.outer(np.arange(96), np.arange(96)).astype(np.uint16) * 7 + 900
     depth[10:20, 30:50] = 0
@@ -41,6 +44,15 @@ def command(effort: int | None, quiet: bool) -> None:
         else:
             codec.decode(codec.encode(RgbdImage(planes={kind: depth}), effort=9))
 
+    def record(lossless: tuple[str, ...]) -> None:
+        out = io.BytesIO()
+        with Writer(out, lossless=lossless, rate=30) as writer:
+            for shift in range(3):
+                writer.append(RgbdImage(depth=np.roll(depth, shift, 1)))
+        with Reader(out.getvalue()) as reader:
+            for frame in reader:
+                assert frame.image.depth is not None
+
     exact = [name for name in codings.names("depth") if codings.find(name, "depth").exact]
     if effort is not None:
         tried = {n for ask in (EXACT, LOSSY) for n in plan("depth", ask, effort).codings}
@@ -48,10 +60,13 @@ def command(effort: int | None, quiet: bool) -> None:
     jobs = [("depth", name) for name in exact]
     if effort is None:
         jobs.append((PLANES[0], "planes"))
+        jobs += [("depth", "surface-inter"), ("mask", "contexts-inter")]
     jobs.append(("mask", "contexts"))
     for kind, name in jobs:
         began = time.monotonic()
-        if kind == "mask":
+        if name.endswith("-inter"):
+            record(("depth",) if kind == "depth" else ())
+        elif kind == "mask":
             codec.decode(codec.encode(RgbdImage(depth=depth), coding="av1"))
         else:
             code(kind, name)

@@ -6,12 +6,14 @@
 | `av1.py`, `av1_frames.py`, `libavif.py` | lossy colour and depth by AV1 |
 | `av1_inter.py`, `av1_groups.py`, `libaom.py`, `dav1d.py` | the same over time |
 | `av1_units.py`, `av1_boxes.py`, `carried.py` | what both stand on |
-| `restored.py`, `learned.py` | the codings' side of networks, which `learned/` runs |
+| `restored.py`, `restored_inter.py`, `learned.py` | the codings' side of `learned/` |
 | `exact.py`, `surface*.py`, `mixing.py`, `lanes.py`, `value_list.py` | exact depth, small |
+| `surface_inter.py`, `inter*.py` | the same over time |
 | `quick.py`, `mixed.py`, `bands.py`, `values.py`, `range56.py` | the same in milliseconds |
 | `jpegxl.py` | exact colour and further planes by JPEG XL |
 | `jpeg.py` | exact colour as the JPEG file that it came from |
 | `mask.py`, `mask_pixels.py`, `arithmetic.py` | which depth pixels were measured |
+| `mask_inter.py`, `mask_contexts.py` | the same over time |
 | `depth.py` | what lossy codings see of a depth map |
 
 A number means a coding together with a modality, for ever. `plan` says which of these is tried.
@@ -58,6 +60,7 @@ class Row:
     keeps_file: bool = False
 
 
+_RESTORED = "AV1 over time, then a network"
 _PLANES = ("infrared", "confidence", "labels")
 
 CODINGS: list[Row] = [
@@ -75,6 +78,18 @@ CODINGS: list[Row] = [
     Row(5, "mixed", ("depth", *_PLANES), ".mixed", "median prediction, contexts mixed", exact=True),
     Row(8, "av1-inter", ("color",), ".av1_inter", "AV1 over time", groups=True),
     Row(8, "av1-inter", ("depth",), ".av1_inter", "AV1 over time", masked=True, groups=True),
+    Row(
+        9,
+        "surface-inter",
+        ("depth",),
+        ".surface_inter",
+        "values in place, given the picture before",
+        exact=True,
+        groups=True,
+    ),
+    Row(9, "contexts-inter", ("mask",), ".mask_inter", "holes over time", exact=True, groups=True),
+    Row(10, "restored-inter", ("color",), ".restored_inter", _RESTORED, groups=True),
+    Row(10, "restored-inter", ("depth",), ".restored_inter", _RESTORED, masked=True, groups=True),
 ]
 
 

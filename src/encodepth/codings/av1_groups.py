@@ -36,6 +36,7 @@ _LIVE = tuple((_REALTIME, speed) for speed in (10, 10, 9, 9, 8, 8, 7, 7, 6, 5))
 _OVER_TIME = {  # on top of what a still depth map is asked for with
     "arnr-maxframes": "0",  # filtering over time moves edges
     "enable-keyframe-filtering": "0",
+    "min-partition-size": "4",  # what moves over what stands still wants small blocks
 }
 
 
@@ -53,12 +54,15 @@ def color_options(quality: int, effort: int = DEFAULT_EFFORT, live: bool = False
 def depth_options(quality: int, effort: int = DEFAULT_EFFORT, live: bool = False) -> Options:
     """Return what a group of depth planes, 12-bit codes, is encoded with; as `color_options`.
 
+    One quantizer for all pictures and no look-ahead: a plane that is much finer than the others
+    helps those that lean on it less than it costs (runs/results/over_time.py).
+
     Note:
         On a moving structured-light sensor stills of the same effort may be smaller at equal RMSE:
         whoever wants the least bytes has to try both.
     """
     usage, speed = (_LIVE if live else _AHEAD)[effort]
-    return _options(quality, usage, speed, depth_extras(speed))
+    return Options(quantizer(quality), speed, usage, lag=0, flat=True, extra=depth_extras(speed))
 
 
 def depth_extras(speed: int) -> dict[str, str]:

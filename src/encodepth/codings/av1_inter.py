@@ -14,7 +14,7 @@ from . import av1_groups as groups
 from . import depth
 from .av1 import facts
 from .av1_frames import TOP
-from .base import Ask, Coded, References, pack_range
+from .base import MAX_STEPS, Ask, Coded, References, pack_range
 from .depthmap import Mapping, beside, to_plane
 
 _LOOKED_AT = 5  # pictures of a group from which the line of depth is chosen
@@ -30,7 +30,7 @@ def encode_group(
         options = groups.color_options(ask.quality, ask.effort, ask.live)
         parameters = bytes([ask.quality])
         return _chained(modality, groups.encode_group(planes, options), parameters)
-    line = depth.to_plane(np.concatenate(planes[:: max(1, len(planes) // _LOOKED_AT)]), ask)
+    line = depth.to_plane(_looked_at(planes), ask)
     if line is None:
         return None
     mapping = Mapping(line.low, line.high - line.low)
@@ -58,6 +58,17 @@ def decode_group(
     for codes, (apart, _), valid in zip(pictures, parts, masks, strict=True):
         plane = np.minimum(codes, TOP).astype(np.float32) / np.float32(TOP)
         yield depth.to_steps(plane, valid, known.low, known.high, apart)
+
+
+def _looked_at(planes: Sequence[np.ndarray]) -> np.ndarray:
+    """Return some pictures in one, those with the nearest and the farthest depth among them.
+
+    What lies off the line is coded apart, and costs more than the longer line.
+    """
+    places = set(range(0, len(planes), max(1, len(planes) // _LOOKED_AT)))
+    places.add(int(np.argmin([p.min(initial=MAX_STEPS, where=p > 0) for p in planes])))
+    places.add(int(np.argmax([p.max() for p in planes])))
+    return np.concatenate([planes[i] for i in sorted(places)])
 
 
 def _chained(modality: str, payloads: list[bytes], parameters: bytes) -> list[Coded]:

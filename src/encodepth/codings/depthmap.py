@@ -75,6 +75,15 @@ def beside(apart: np.ndarray, error: int, effort: int) -> bytes:
     return bytes([_MARK]) + blob(encode_depth(apart, error, effort))
 
 
+def beside_size(payload: bytes) -> int:
+    """Return how many bytes of a payload are those of far pixels."""
+    if payload[:1] != bytes([_MARK]):
+        return 0
+    fields = Fields(payload, at=1)
+    fields.blob("far pixels", len(payload))
+    return fields.at
+
+
 def split(payload: bytes, valid: np.ndarray) -> tuple[np.ndarray | None, bytes]:
     """Return the far pixels, 0 elsewhere, or None; and the plane's payload, what follows them.
 

@@ -55,10 +55,10 @@ def encode_depth(depth: np.ndarray, error: int = 0, effort: int = DEFAULT_EFFORT
         error: bound in steps; 0 codes exactly.
         effort: 1 (fast) .. 9 (small).
     """
-    used = _used(depth)
+    used = values_of(depth)
     valid = used[used > 0]
-    fewest = _fewest(valid, error)[depth] if error else depth
-    if len(values := _used(fewest)) <= 2:
+    fewest = merged_values(valid, error)[depth] if error else depth
+    if len(values := values_of(fewest)) <= 2:
         best = _encode_indexed(fewest, values, effort)
     else:
         ways: list[Callable[[], bytes | None]] = []
@@ -69,7 +69,7 @@ def encode_depth(depth: np.ndarray, error: int = 0, effort: int = DEFAULT_EFFORT
             if effort <= FAST_EFFORT or not error:  # counting evenly merges other values
                 ways += _stepped_ways(depth, int(valid[0]), error, effort)
         best = _smallest(ways) or _encode_indexed(fewest, values, effort)
-    _prove(depth, _decoded(best, fewest), error)
+    prove(depth, _decoded(best, fewest), error)
     return best
 
 
@@ -83,7 +83,7 @@ def bound_of_rmse(depth: np.ndarray, rmse: float) -> int:
     values = np.flatnonzero(counts)
 
     def kept(error: int) -> bool:
-        off = _fewest(values, error)[values].astype(np.float64) - values
+        off = merged_values(values, error)[values].astype(np.float64) - values
         return float(np.square(off) @ counts[values]) <= rmse**2 * int(counts.sum())
 
     low, high = 0, 32767  # found by halving: error grows with the bound, if not at every step
@@ -127,7 +127,7 @@ def _stepped_ways(
     return [partial(_encode_stepped, depth, first, error, effort) for first in sorted(firsts)]
 
 
-def _used(plane: np.ndarray) -> np.ndarray:
+def values_of(plane: np.ndarray) -> np.ndarray:
     """Return the values that occur, sorted."""
     seen = np.zeros(65536, bool)
     seen[plane] = True
@@ -213,7 +213,7 @@ def _decoded(payload: bytes, fewest: np.ndarray) -> np.ndarray:
     if payload[0] != _SURFACE:
         return decode_depth(payload, *fewest.shape)
     values, _ = _surface_parts(payload[1:])
-    if not np.array_equal(values[1:], _used(fewest[fewest > 0])):
+    if not np.array_equal(values[1:], values_of(fewest[fewest > 0])):
         raise EncodepthError("exact depth decodes to other values than were encoded")
     return fewest
 
@@ -231,7 +231,7 @@ def _index_type(values: np.ndarray) -> type:
     return np.uint8 if len(values) <= _MAX_BYTE else np.uint16
 
 
-def _fewest(values: np.ndarray, error: int) -> np.ndarray:
+def merged_values(values: np.ndarray, error: int) -> np.ndarray:
     """Return a table value -> nearby value that leaves the fewest values (greedy, so optimal)."""
     table = np.zeros(65536, np.uint16)
     at = 0
@@ -242,7 +242,7 @@ def _fewest(values: np.ndarray, error: int) -> np.ndarray:
     return table
 
 
-def _prove(depth: np.ndarray, decoded: np.ndarray, error: int) -> None:
+def prove(depth: np.ndarray, decoded: np.ndarray, error: int) -> None:
     """Check the promise on the decoded plane before anyone gets the bytes."""
     off = np.maximum(depth, decoded) - np.minimum(depth, decoded)
     worst = int(off[depth > 0].max(initial=0))

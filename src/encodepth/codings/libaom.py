@@ -43,12 +43,13 @@ class Options:
     """What a stream is encoded with.
 
     Attributes:
-        quantizer: 0 (fine) .. 63 (coarse); key frames are quantized finer by libaom.
+        quantizer: 0 (fine) .. 63 (coarse); libaom quantizes key frames finer if it is not `flat`.
         speed: 0 (slow) .. 6 for `Usage.GOOD`, 5 .. 11 for `Usage.REALTIME`.
         lag: pictures that may be waited for before one is coded, 0 .. 48.
         threads: one gives other bytes than more do.
         extra: further options of libaom by name, such as {"tune": "psnr"}.
         still: whether the one picture is all there is, which a shorter sequence header says.
+        flat: give every picture that quantizer, the first one too.
     """
 
     quantizer: int
@@ -58,6 +59,7 @@ class Options:
     threads: int = 1
     extra: Mapping[str, str] = field(default_factory=dict)
     still: bool = False
+    flat: bool = False
 
 
 class _Config(c.Structure):
@@ -175,7 +177,7 @@ class Encoder:
         config.rate_control = _CONSTANT_QUALITY
         config.min_quantizer, config.max_quantizer = 0, 63
         config.key_mode = _NO_KEY_FRAMES  # but for the first picture
-        if options.usage == Usage.REALTIME:  # which would stray from the quantizer otherwise
+        if options.flat or options.usage == Usage.REALTIME:  # the latter would stray otherwise
             config.min_quantizer = config.max_quantizer = options.quantizer
         self._config = config  # libaom keeps its address
         self._try(

@@ -32,6 +32,16 @@ from .surface_contexts import (
     hashed,
     look,
 )
+from .surface_decisions import (
+    HOLE_ROWS,
+    HOLES,
+    IMPOSSIBLE,
+    OF_VALUES,
+    ROWS,
+    SET,
+    SLOTS,
+    decisions,
+)
 from .surface_predict import (
     TRACK_N,
     TRACK_W,
@@ -50,29 +60,10 @@ from .surface_predict import (
     trail,
 )
 
-_LONGEST = 12  # corrections above this are escaped,
-_MAX_LENGTH = 16  # in up to so many bits below the leading one
-_NEAR = 8  # values from the other surface that still belong to it
-_FAR = 16  # values between two surfaces
-_CHUNK = 6  # bytes per pixel no encoding needs in practice
-_SLACK = 8  # bytes beyond the end that a decoder may read
+CHUNK = 6  # bytes per pixel no encoding needs in practice
+SLACK = 8  # bytes beyond the end that a decoder may read
 _AHEAD = 4  # bytes that a decoder has read where an encoder has written none
 _BAND = 16  # rows after which an encoder tells how far it is
-
-# Tables of estimates: holes, values, escapes. Rows of weights: values, holes, escapes.
-_HOLES = 6  # contexts of a hole flag
-_OF_VALUES = _HOLES * TABLE
-_OF_ESCAPES = _OF_VALUES + VALUES * TABLE
-_SLOTS = _OF_ESCAPES + TABLE
-_SET = 1024  # 64 nodes x 16 selectors
-_HOLE_ROWS = 3 * _SET
-_ESCAPE_ROWS = _HOLE_ROWS + 3 * 64
-_ROWS = _ESCAPE_ROWS + 64
-
-# Nodes of the tree of decisions about a value.
-_ZERO, _OTHER, _SIGN, _MORE, _LAST = 0, 1, 2, 4, 28
-_ANOTHER = 32  # more, about the other surface
-_IMPOSSIBLE = -(1 << 40)  # a correction that no encoder makes
 
 _BITS = np.array([k.bit_length() for k in range(512)], np.int64)
 
@@ -106,7 +97,7 @@ def encode_surface(plane: np.ndarray) -> bytes | None:
         EncodepthError: the bytes decode to another plane.
     """
     plane = np.ascontiguousarray(plane, np.int32)
-    data = np.zeros(plane.size * _CHUNK + 64, np.uint8)
+    data = np.zeros(plane.size * CHUNK + 64, np.uint8)
     written: Queue[_Written | None] = Queue()
     with ThreadPoolExecutor(1) as pool:
         proof = pool.submit(_decode_along, plane.shape, int(plane.max()), data, written)
@@ -136,8 +127,8 @@ def decode_surface(payload: bytes, height: int, width: int, top: int) -> np.ndar
     plane = np.zeros((height, width), np.int32)
     data = np.frombuffer(payload, np.uint8).copy()
     coder = decoder(data)
-    whole = _rows(plane, 0, height, top, True, _fresh(width, coder, data))
-    if not whole or coder[AT] > len(data) + _SLACK:
+    whole = code_rows(plane, 0, height, top, True, _fresh(width, coder, data))
+    if not whole or coder[AT] > len(data) + SLACK:
         raise CorruptFileError("exact depth ends too early or holds an impossible value")
     return plane
 
@@ -157,10 +148,10 @@ def _encode(plane: np.ndarray, data: np.ndarray, written: Queue[_Written | None]
     state, top = _fresh(width, coder, data), int(plane.max())
     for first in range(0, height, _BAND):
         end = min(first + _BAND, height)
-        if not _rows(plane, first, end, top, False, state):
+        if not code_rows(plane, first, end, top, False, state):
             return None
         written.put(_Written(end, int(coder[AT]), False))
-    if coder[AT] + _SLACK > len(data):
+    if coder[AT] + SLACK > len(data):
         return None
     size = finish(coder, data)
     written.put(_Written(height, size, True))
@@ -185,9 +176,9 @@ def _decode_along(
             state = state or _fresh(shape[1], decoder(known), known)
             state = state._replace(mixer=state.mixer._replace(data=known))
             end, read = waiting.popleft().rows, state.mixer.coder
-            if not _rows(plane, first, end, top, True, state):
+            if not code_rows(plane, first, end, top, True, state):
                 return None
-            if read[AT] > step.size + (_SLACK if step.end else 0):
+            if read[AT] > step.size + (SLACK if step.end else 0):
                 return None
             first = end
     return plane
@@ -195,19 +186,19 @@ def _decode_along(
 
 def _fresh(width: int, coder: np.ndarray, data: np.ndarray) -> State:
     """Return what both sides begin with."""
-    return State(trail(width), mixer(_SLOTS, _ROWS, coder, data), np.zeros(QUANTITIES, np.int32))
+    return State(trail(width), mixer(SLOTS, ROWS, coder, data), np.zeros(QUANTITIES, np.int32))
 
 
 @jit
-def _rows(plane: np.ndarray, first: int, end: int, top: int, decode: bool, s: State) -> bool:
+def code_rows(plane: np.ndarray, first: int, end: int, top: int, decode: bool, s: State) -> bool:
     """Code rows first..end - 1 of a plane, or decode into them; return whether that worked."""
     width = plane.shape[1]
     for y in range(first, end):
-        if s.mixer.coder[AT] > len(s.mixer.data) + _SLACK:
+        if s.mixer.coder[AT] > len(s.mixer.data) + SLACK:
             return False
         for x in range(width):
             at = place(x, y, width)
-            near, wide = _holes_around(at, s.trail)
+            near, wide = holes_around(at, s.trail)
             value = int64(plane[y, x])
             if _hole(value == 0, decode, at, near, wide, s):
                 remember_hole(at, s.trail)
@@ -223,7 +214,7 @@ def _rows(plane: np.ndarray, first: int, end: int, top: int, decode: bool, s: St
 
 
 @inlined
-def _holes_around(at: Place, t: Trail) -> tuple[int, int]:
+def holes_around(at: Place, t: Trail) -> tuple[int, int]:
     """Return which of the nearest 6 and 11 neighbours are holes, as bits."""
     h, i, u, a = t.hole, at.i, at.u, at.a
     near = h[i - 1] | h[u] << 1 | h[u - 1] << 2 | h[u + 1] << 3 | h[i - 2] << 4 | h[a] << 5
@@ -234,19 +225,19 @@ def _holes_around(at: Place, t: Trail) -> tuple[int, int]:
 @inlined
 def _hole(bit: int, decode: bool, at: Place, near: int, wide: int, s: State) -> int:
     """Code whether the pixel is a hole."""
-    seen, slots, rows = s.trail.seen, s.mixer.slots, int64(_HOLE_ROWS)
+    seen, slots, rows = s.trail.seen, s.mixer.slots, int64(HOLE_ROWS)
     north = int64(seen[at.u])
     north_east = coarse(seen[at.u + 1] - north) + 7
     steps = (coarse(seen[at.i - 1] - north) + 7) * 16 + north_east
-    slots[0] = _slot(wide)
+    slots[0] = slot(wide)
     if wide == 0:
-        slots[1] = TABLE + _slot(steps)
+        slots[1] = TABLE + slot(steps)
         return code(bit, decode, s.mixer, 2, 0, rows, rows + 64, rows + 128)
-    return _hole_at_edge(bit, decode, at, near, wide, steps, s)
+    return hole_at_edge(bit, decode, at, near, wide, steps, s)
 
 
 @inner
-def _hole_at_edge(
+def hole_at_edge(
     bit: int, decode: bool, at: Place, near: int, wide: int, steps: int, s: State
 ) -> int:
     """Code whether the pixel is a hole where there are others nearby."""
@@ -255,19 +246,19 @@ def _hole_at_edge(
     left = near | h[i - 3] << 6 | h[i - 4] << 7 | h[i - 5] << 8 | h[i - 6] << 9
     left |= h[a - 2] << 10 | h[a + 2] << 11 | h[a + 3] << 12
     size = s.trail.size
-    slots[1] = TABLE + _slot((near << 8) + steps)
-    slots[2] = 2 * TABLE + _slot(right)
-    slots[3] = 3 * TABLE + _slot(near << 4 | steps & 15)
-    slots[4] = 4 * TABLE + _slot(left)
-    slots[5] = 5 * TABLE + _slot(near << 4 | bit_length(size[u] + size[i - 1] + size[u + 1]))
+    slots[1] = TABLE + slot((near << 8) + steps)
+    slots[2] = 2 * TABLE + slot(right)
+    slots[3] = 3 * TABLE + slot(near << 4 | steps & 15)
+    slots[4] = 4 * TABLE + slot(left)
+    slots[5] = 5 * TABLE + slot(near << 4 | bit_length(size[u] + size[i - 1] + size[u + 1]))
     ahead = 1 + h[u + 1] + h[u + 2] + h[u + 3] + h[u + 4]
     first, second, third = near, 64 + (wide >> 5 & 63), 128 + ahead
-    rows = int64(_HOLE_ROWS)
-    return code(bit, decode, s.mixer, _HOLES, 0, rows + first, rows + second, rows + third)
+    rows = int64(HOLE_ROWS)
+    return code(bit, decode, s.mixer, HOLES, 0, rows + first, rows + second, rows + third)
 
 
 @inlined
-def _slot(number: int) -> int:
+def slot(number: int) -> int:
     """Hash a context of a hole flag."""
     z = number * 0x9E3779B1
     return (z ^ z >> 15) & TABLE - 1
@@ -283,11 +274,11 @@ def _value(value: int, decode: bool, at: Place, v: Around, near: int, top: int, 
     middle = best + UNIT // 2 >> 6
     look(at, v, middle, near, t, s.quantities)
     compare(g, best, middle, s.quantities)
-    hashed(s.quantities, s.mixer.slots, _OF_VALUES)
+    hashed(s.quantities, s.mixer.slots, OF_VALUES)
     side = (best - middle * UNIT >> 3) + (12 if near else 4)
-    calm = Calm(_calm(at, t), _trust(at, t), side)
-    value = _decide(value, decode, middle, _other(middle, v), calm, s.mixer)
-    if value == _IMPOSSIBLE:
+    c = Calm(calm(at, t), trust(at, t), side)
+    value = _decide(value, decode, middle, other(middle, v), c, s.mixer)
+    if value == IMPOSSIBLE:
         return int64(-1)
     value = min(max(value, 1), top)
     remember(value, middle, g, at, t)
@@ -296,84 +287,37 @@ def _value(value: int, decode: bool, at: Place, v: Around, near: int, top: int, 
 
 
 @inlined
-def _other(middle: int, v: Around) -> int:
+def other(middle: int, v: Around) -> int:
     """Return the neighbour farthest from the prediction."""
-    other = v.n
-    if abs(v.w - middle) > abs(other - middle):
-        other = v.w
-    if abs(v.ne - middle) > abs(other - middle):
-        other = v.ne
-    return other
+    far = v.n
+    if abs(v.w - middle) > abs(far - middle):
+        far = v.w
+    if abs(v.ne - middle) > abs(far - middle):
+        far = v.ne
+    return far
 
 
 @inlined
-def _calm(at: Place, t: Trail) -> int:
+def calm(at: Place, t: Trail) -> int:
     """Return how little the predictions missed nearby, 0 (not at all) .. 9."""
     moved = t.size[at.i - 1] + t.size[at.u] + t.size[at.u - 1] + t.size[at.u + 1]
     return min(_BITS[np.uint64(min(moved * 4, 511))], 9)
 
 
 @inlined
-def _trust(at: Place, t: Trail) -> int:
+def trust(at: Place, t: Trail) -> int:
     """Return how much the better of the two trackers missed nearby, 0 (nothing) .. 9."""
     m, w, n = t.missed, at.i - 1, at.u
     bad = min(m[w, TRACK_W] + m[n, TRACK_W], m[w, TRACK_N] + m[n, TRACK_N])
     return min(_BITS[np.uint64(min(bad >> 4, 511))], 9)
 
 
-@inlined
-def _decide(value: int, decode: bool, middle: int, other: int, c: Calm, m: Mixer) -> int:
-    """Code a value as decisions: as predicted? of the other surface? less? how much?"""
-    base, tree = middle, int64(0)
-    if _ask(value == base, decode, _ZERO + tree, c, m):
-        return base
-    beside = abs(other - middle) > _FAR
-    if beside and _ask(abs(value - other) <= _NEAR, decode, _OTHER + tree, c, m):
-        base, tree = other, tree + _ANOTHER
-        if _ask(value == base, decode, _ZERO + tree, c, m):
-            return base
-    minus = _ask(value < base, decode, _SIGN + tree, c, m)
-    size = _size(abs(value - base), decode, minus, tree, c, m)
-    if size < 0:
-        return _IMPOSSIBLE
-    return base - size if minus else base + size
-
-
-@inlined
-def _size(size: int, decode: bool, minus: int, tree: int, c: Calm, m: Mixer) -> int:
-    """Code a size >= 1: in unary while it is small."""
-    node = _MORE + tree + minus
-    for counted in range(1, _LONGEST + 1):
-        if _ask(size == counted, decode, node, c, m):
-            return counted
-        node = min(node + 2, _LAST + tree + minus)
-    return _LONGEST + _escaped(size - _LONGEST, decode, minus, c.calm, m)
-
-
 @inner
 def _ask(bit: int, decode: bool, node: int, c: Calm, m: Mixer) -> int:
     """Code a decision about a value."""
     row = node * 16
-    first, second, third = row + c.calm, _SET + row + c.trust, 2 * _SET + row + c.side
+    first, second, third = row + c.calm, SET + row + c.trust, 2 * SET + row + c.side
     return code(bit, decode, m, VALUES, NODES[np.uint64(node)], first, second, third)
 
 
-@inner
-def _escaped(value: int, decode: bool, minus: int, calm: int, m: Mixer) -> int:
-    """Code a number >= 1 in Elias gamma code."""
-    length, bits, rows = 0, bit_length(value), int64(_ESCAPE_ROWS)
-    while True:
-        m.slots[0] = _OF_ESCAPES + 64 * calm + 2 * length + minus
-        m.slots[1] = _OF_ESCAPES + 1024 + length
-        if not code(length + 1 < bits, decode, m, 2, 0, rows, rows + 4, rows + 8):
-            break
-        length += 1
-        if length > _MAX_LENGTH:
-            return _IMPOSSIBLE
-    found = 1
-    for rest in range(length, 0, -1):
-        m.slots[0] = _OF_ESCAPES + 2048 + 32 * rest + length
-        m.slots[1] = _OF_ESCAPES + 3072 + length
-        bit = code((value >> rest - 1 & 1) == 1, decode, m, 2, 0, rows + 2, rows + 6, rows + 10)
-        found = found << 1 | bit
-    return found
+_decide = decisions(_ask)

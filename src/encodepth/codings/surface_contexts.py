@@ -53,8 +53,8 @@ _OF_STEPS = {
 }
 
 
-def _half(contexts: dict[int, list[tuple[int, int, int]]]) -> tuple[np.ndarray, ...]:
-    """Return the table of eight contexts for `_numbers`.
+def layout(contexts: dict[int, list[tuple[int, int, int]]]) -> tuple[np.ndarray, ...]:
+    """Return the table of eight contexts for `numbers`.
 
     Returns:
         The quantities that are looked at, (n,); their limits and what a step is worth, each
@@ -74,8 +74,8 @@ def _half(contexts: dict[int, list[tuple[int, int, int]]]) -> tuple[np.ndarray, 
     return np.array(used, np.int32), limit, worth, zero, order
 
 
-_USED_1, _LIMIT_1, _WORTH_1, _ZERO_1, _ORDER_1 = _half(_OF_VALUES)
-_USED_2, _LIMIT_2, _WORTH_2, _ZERO_2, _ORDER_2 = _half(_OF_STEPS)
+_USED_1, _LIMIT_1, _WORTH_1, _ZERO_1, _ORDER_1 = layout(_OF_VALUES)
+_USED_2, _LIMIT_2, _WORTH_2, _ZERO_2, _ORDER_2 = layout(_OF_STEPS)
 
 _EDGES = (1, 2, 4, 8, 24, 96)
 _CLASSES = np.array(
@@ -150,14 +150,14 @@ def compare(g: Any, best: int, middle: int, q: np.ndarray) -> None:
 @inlined
 def hashed(q: np.ndarray, slots: np.ndarray, first: int) -> None:
     """Write the slot of each context to `slots`, int32 (16,), tables counted from `first`."""
-    one = _numbers(q, _USED_1, _LIMIT_1, _WORTH_1, load8(_ZERO_1, 0))
-    two = _numbers(q, _USED_2, _LIMIT_2, _WORTH_2, load8(_ZERO_2, 0))
-    store(slots, 0, _slots(one, load8(_ORDER_1, 0)) + first)
-    store(slots, VALUES // 2, _slots(two, load8(_ORDER_2, 0)) + first)
+    one = numbers(q, _USED_1, _LIMIT_1, _WORTH_1, load8(_ZERO_1, 0))
+    two = numbers(q, _USED_2, _LIMIT_2, _WORTH_2, load8(_ZERO_2, 0))
+    store(slots, 0, slots_of(one, load8(_ORDER_1, 0)) + first)
+    store(slots, VALUES // 2, slots_of(two, load8(_ORDER_2, 0)) + first)
 
 
 @inlined
-def _numbers(
+def numbers(
     q: np.ndarray, used: np.ndarray, limit: np.ndarray, worth: np.ndarray, number: Any
 ) -> Any:
     """Return the numbers of eight contexts, as lanes."""
@@ -168,7 +168,7 @@ def _numbers(
 
 
 @inlined
-def _slots(number: Any, order: Any) -> Any:
+def slots_of(number: Any, order: Any) -> Any:
     """Hash the numbers of eight contexts to slots."""
     z = (wide(number) + 1) * 0x9E3779B1 + wide(order) * 0x61C88647
     z = narrow(z ^ z >> 16) * 0x45D9F3B

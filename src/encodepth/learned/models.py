@@ -6,6 +6,8 @@ import importlib
 import os
 from typing import Any
 
+import numpy as np
+
 from ..errors import EncodepthError, ModelNotFoundError
 from .plane import FORMAT as PLANE
 from .plane import Plane
@@ -131,3 +133,30 @@ class Models(dict[str, Any]):
     def __missing__(self, name: str) -> Any:
         self[name] = open_model(name, self._threads, self._device)
         return self[name]
+
+
+class Unrestoring:
+    """Models of which those that restore leave pictures as they were decoded, in no time.
+
+    Args:
+        models: where the others are.
+    """
+
+    def __init__(self, models: Models) -> None:
+        self._models = models
+
+    def of(self, fingerprint: int, task: str, what: str) -> Any:
+        """As `Models.of`, but for networks that restore."""
+        return (
+            self
+            if task in ("restore", "restore_color")
+            else self._models.of(fingerprint, task, what)
+        )
+
+    def restore(self, plane: np.ndarray, *_: object) -> np.ndarray:
+        """Return the plane as it is."""
+        return plane
+
+    def restore_color(self, decoded: np.ndarray, *_: object) -> np.ndarray:
+        """Return the picture as it is."""
+        return decoded

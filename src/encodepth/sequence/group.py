@@ -27,6 +27,7 @@ from ..modalities import modality
 from ..plan import plan
 from ..references import Seen
 from ..settings import DEFAULT_QUALITY, Settings
+from .lossy import Lossy
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,12 @@ class GroupEncoder:
         ask = Ask(quality, self._bound(name), settings.effort, unit=self.unit, live=self.live)
         asked = settings.ask(name)
         chosen = settings.coding.get(name, "auto")
-        for coding in plan(name, asked, settings.effort, chosen, over_time=True).codings:
+        way = plan(name, asked, settings.effort, chosen, over_time=True)
+        if name == "depth" and (way.alone or way.rival):
+            lossy = Lossy(way, ask, seen, lambda c, p, a: _code(c, name, p, a, seen))
+            if (found := lossy.encode(planes)) is not None:
+                return found
+        for coding in way.codings:
             made = _code(coding, name, planes, ask, seen)
             if made is not None:
                 return made
@@ -199,6 +205,8 @@ class DecodedGroup:
         group = [_coded(stream) for stream in streams if stream is not None]
         first = streams[0]
         assert first is not None
+        if any(stream.coding != first.coding for stream in streams if stream is not None):
+            raise CorruptFileError(f"a group of {name} is coded in several ways")
         row = codings.of(first.coding, number)
         seen = [_Place(self, k) for k in run]
         shape = (size.height, size.width)

@@ -1,0 +1,97 @@
+"""The decisions that say a value: as predicted? of the other surface? less? how much?
+
+Who codes one decision is the caller's affair: pictures alone and pictures over time look at
+different contexts, and go down the same tree. Where their tables lie is said here too, for a group
+of pictures begins with one that is coded alone and goes on with what was learned there.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .arithmetic import bit_length, inlined, inner, int64
+from .mixing import Mixer, code
+from .surface_contexts import TABLE, VALUES
+
+IMPOSSIBLE = -(1 << 40)  # a correction that no encoder makes
+SET = 1024  # rows of weights that one selector chooses from: 64 nodes x 16
+
+# Tables of estimates: holes, values, escapes. Rows of weights: values, holes, escapes.
+HOLES = 6  # contexts of a hole flag
+OF_VALUES = HOLES * TABLE
+_OF_ESCAPES = OF_VALUES + VALUES * TABLE
+SLOTS = _OF_ESCAPES + TABLE
+HOLE_ROWS = 3 * SET
+_ESCAPE_ROWS = HOLE_ROWS + 3 * 64
+ROWS = _ESCAPE_ROWS + 64
+
+_LONGEST = 12  # corrections above this are escaped,
+_MAX_LENGTH = 16  # in up to so many bits below the leading one
+_NEAR = 8  # values from the other surface that still belong to it
+_FAR = 16  # values between two surfaces
+
+# Nodes of the tree.
+_ZERO, _OTHER, _SIGN, _MORE, _LAST = 0, 1, 2, 4, 28
+_ANOTHER = 32  # more, about the other surface
+
+
+def decisions(ask: Any) -> Any:
+    """Return what codes a value, made of what codes one decision.
+
+    Args:
+        ask: (bit, decode, node, what chooses the weights, mixer) -> bit.
+
+    Returns:
+        A compiled (value, decode, prediction, other neighbour, what chooses the weights, mixer)
+        -> value, or `IMPOSSIBLE`. What chooses the weights says `calm`, 0..9.
+    """
+
+    @inlined
+    def sized(size: int, decode: bool, minus: int, tree: int, c: Any, m: Mixer) -> int:
+        """Code a size >= 1: in unary while it is small."""
+        node = _MORE + tree + minus
+        for counted in range(1, _LONGEST + 1):
+            if ask(size == counted, decode, node, c, m):
+                return counted
+            node = min(node + 2, _LAST + tree + minus)
+        return _LONGEST + _escaped(size - _LONGEST, decode, minus, c.calm, m)
+
+    @inlined
+    def decide(value: int, decode: bool, middle: int, other: int, c: Any, m: Mixer) -> int:
+        """Code a value as decisions: as predicted? of the other surface? less? how much?"""
+        base, tree = middle, int64(0)
+        if ask(value == base, decode, _ZERO + tree, c, m):
+            return base
+        beside = abs(other - middle) > _FAR
+        if beside and ask(abs(value - other) <= _NEAR, decode, _OTHER + tree, c, m):
+            base, tree = other, tree + _ANOTHER
+            if ask(value == base, decode, _ZERO + tree, c, m):
+                return base
+        minus = ask(value < base, decode, _SIGN + tree, c, m)
+        size = sized(abs(value - base), decode, minus, tree, c, m)
+        if size < 0:
+            return IMPOSSIBLE
+        return base - size if minus else base + size
+
+    return decide
+
+
+@inner
+def _escaped(value: int, decode: bool, minus: int, calm: int, m: Mixer) -> int:
+    """Code a number >= 1 in Elias gamma code."""
+    length, bits, rows = 0, bit_length(value), int64(_ESCAPE_ROWS)
+    while True:
+        m.slots[0] = _OF_ESCAPES + 64 * calm + 2 * length + minus
+        m.slots[1] = _OF_ESCAPES + 1024 + length
+        if not code(length + 1 < bits, decode, m, 2, 0, rows, rows + 4, rows + 8):
+            break
+        length += 1
+        if length > _MAX_LENGTH:
+            return IMPOSSIBLE
+    found = 1
+    for rest in range(length, 0, -1):
+        m.slots[0] = _OF_ESCAPES + 2048 + 32 * rest + length
+        m.slots[1] = _OF_ESCAPES + 3072 + length
+        bit = code((value >> rest - 1 & 1) == 1, decode, m, 2, 0, rows + 2, rows + 6, rows + 10)
+        found = found << 1 | bit
+    return found
