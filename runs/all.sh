@@ -56,7 +56,9 @@ line 10 "README.md, docs/depth.md"               runs.gates.check_promises
 line 10 "docs/format.md"                         runs.gates.check_machines
 line  1 "docs/models.md"                         runs.gates.check_rates
 line 15 "docs/cli.md"                            runs.gates.check_targets
-line 10 "SECURITY.md"                            runs.gates.damage
+line 45 "SECURITY.md"                            runs.gates.damage --count 100000 --model base
+line 45 "SECURITY.md"                            runs.gates.fuzz all
+line  8 "docs/cli.md"                            runs.gates.kill
 line  5 "README.md"                              runs.gates.large
 line 40 "docs/cli.md"                            runs.gates.long_recording
 line  3 "docs/cli.md"                            runs.gates.kill_recording

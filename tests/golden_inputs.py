@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+from PIL import Image
 
-from encodepth import Intrinsics, RgbdImage, encode
+from encodepth import Intrinsics, RgbdImage, encode, read
 from encodepth.codings.jpegxl import encode_frame
 from encodepth.container.still import Still
 from encodepth.container.stream import Stream
@@ -49,6 +51,18 @@ def further() -> dict[str, np.ndarray]:
     }
 
 
+def photograph(height: int = 72, width: int = 88) -> RgbdImage:
+    """Return colour of a JPEG file that EXIF wants turned; a tiny one is kept as it is."""
+    rng = np.random.default_rng(5)
+    y, x = np.mgrid[:height, :width][..., None]
+    waves = 128 + 50 * np.sin(x / 7) + 40 * np.cos(y / 5) + rng.normal(0, 12, (height, width, 3))
+    exif, out = Image.Exif(), io.BytesIO()
+    exif[0x0112] = 6
+    picture = Image.fromarray(np.clip(waves, 0, 255).astype(np.uint8))
+    picture.save(out, "JPEG", quality=85, exif=exif)
+    return read(out.getvalue())
+
+
 def golden() -> dict[str, Callable[[], bytes]]:
     """Return name -> what makes the file, one of every way a conventional stream can be coded."""
     image = scene()
@@ -72,6 +86,8 @@ def golden() -> dict[str, Callable[[], bytes]]:
         "v1-color-only": lambda: encode(RgbdImage(image.color), coding="av1", quality=20),
         "v1-av1-10-bits": lambda: encode(RgbdImage(image.color), coding="av1", quality=60),
         "v1-quick-5mm": lambda: encode(image, coding={"depth": "quick"}, max_depth_error=5),
+        "v1-jpeg": lambda: encode(photograph(), lossless="color"),
+        "v1-jpeg-as-it-is": lambda: encode(photograph(3, 2), lossless="color"),
         "v1-mixed-exact": lambda: encode(RgbdImage(depth=depth), coding={"depth": "mixed"}),
         "v1-far-pixels": lambda: encode(RgbdImage(depth=far_away(depth)), coding="av1", quality=70),
         "v1-further-planes": lambda: encode(RgbdImage(planes=further())),

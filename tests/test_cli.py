@@ -78,6 +78,7 @@ def test_every_verb_has_a_file_and_every_file_a_verb():
     helpers = {
         "__init__",
         "about",
+        "against",
         "back",
         "bags",
         "jobs",
@@ -147,7 +148,8 @@ USAGE = [
     (["encode", "color.png", "--coder", "avif,depth=jxl"], "encodepth encode: invalid value for "
      "'--coder': no modality \"\"; there are color and depth"),
     (["encode", "color.png", "--coding", "foo"], "encodepth encode: invalid value for '--coding': "
-     'no coding "foo"; there are auto, learned, av1, jpegxl, surface, restored, quick, mixed'),
+     'no coding "foo"; there are auto, learned, av1, jpegxl, surface, restored, jpeg, quick, '
+     "mixed"),
     (["encode", "color.png", "--coding", "av1", "--coder", "avif", "--quiet"],
      "encodepth encode: --coder is what --coding was called before; give one of them"),
     (["encode", "color.png", "--plane", "heat=x.png"],

@@ -518,6 +518,7 @@ def test_public_names_are_frozen():
         "decode",
         "encode",
         "inspect",
+        "kept_jpeg",
         "list_models",
         "load_model",
         "open_dataset",

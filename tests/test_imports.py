@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parents[1] / "src" / "encodepth"
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "files", "packing", "modalities"),
     ("frame",),
-    ("metrics",),
+    ("metrics", "turning"),
     ("container", "learned"),
     ("codings",),
     ("plan", "search", "references"),
@@ -197,6 +197,7 @@ PUBLIC = [
     "decode",
     "encode",
     "inspect",
+    "kept_jpeg",
     "list_models",
     "load_model",
     "open_dataset",

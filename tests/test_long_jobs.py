@@ -156,6 +156,18 @@ def marked() -> list[str]:
 # Ending
 
 
+def test_a_journal_that_a_full_disk_cut_costs_one_line_at_most(run):
+    recording(Path("d"), "s", frames=3)
+    assert run("encode", "d", "--out-dir", "o", *EXACT).status == 0
+    Path("o/s/002.rgbd").unlink()
+    journal = Path("o", JOURNAL)
+    journal.write_bytes(journal.read_bytes() + b'["s/00')
+    assert run("encode", "d", "--out-dir", "o", *EXACT).status == 0
+    again = run("encode", "d", "--out-dir", "o", *EXACT)
+    assert again.status == 0
+    assert "3 made before and left" in again.err
+
+
 def test_a_full_disk_is_known_through_every_error_around_it():
     around = encodepth.EncodepthError("cannot write x")
     around.__context__ = OSError(errno.ENOSPC, "no space left on device")

@@ -24,8 +24,8 @@ from encodepth.io.check import check
 from encodepth.io.floats import FARTHEST, to_steps
 from encodepth.io.found import merged, time_of
 from encodepth.io.layouts import LAYOUTS
-from encodepth.io.opening import turn
 from encodepth.io.pair import ASSUMED, OPTION, UNKNOWN
+from encodepth.turning import turn
 
 COLOR = np.random.default_rng(3).integers(0, 256, (10, 14, 3), np.uint8)
 DEPTH = (700 + np.arange(140).reshape(10, 14) * 3).astype(np.uint16)

@@ -90,10 +90,10 @@ def _bounded(depth: np.ndarray, unit: float, bound: int) -> tuple[list[str], dic
 
 def quantised_jpeg_xl(depth: np.ndarray, error: int) -> int:
     """Return the bytes of the plane (d + E) div (2E + 1) as a bare lossless JPEG XL, effort 7."""
-    from encodepth.codings.jpegxl import _codestream
+    from encodepth.codings.jpegxl import codestream_of
 
     codes = ((depth.astype(np.int32) + error) // (2 * error + 1)).astype(np.uint16)
-    return len(_codestream(bytes(imagecodecs.jpegxl_encode(codes, lossless=True, effort=7))))
+    return len(codestream_of(bytes(imagecodecs.jpegxl_encode(codes, lossless=True, effort=7))))
 
 
 def summarise(results: list[dict]) -> list[dict]:

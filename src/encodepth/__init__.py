@@ -14,7 +14,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .codec import Codec, decode, encode
+    from .codec import Codec, decode, encode, kept_jpeg
     from .errors import (
         CorruptFileError,
         DesyncError,
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "codec": ("Codec", "decode", "encode"),
+    "codec": ("Codec", "decode", "encode", "kept_jpeg"),
     "errors": (
         "CorruptFileError",
         "DesyncError",
@@ -77,6 +77,7 @@ __all__ = [
     "decode",
     "encode",
     "inspect",
+    "kept_jpeg",
     "list_models",
     "load_model",
     "open_dataset",

@@ -35,6 +35,10 @@ from .settings import DEFAULT_QUALITY, Settings
 
 DEFAULT_MODEL = "base"
 
+_NO_JPEG = Note(
+    "colour's JPEG file is not kept as such, for its pixels were converted; the converted ones are "
+    "kept, exactly"
+)
 _MERGE_FROM = 1 / 32  # bytes per pixel of lossy depth from which a rival may be smaller
 
 
@@ -118,7 +122,7 @@ class Codec:
             data = job.file(quality, fixed or Setting(quality))
         else:
             data = job.fit(settings.target_bytes, quality, fixed)
-        return Encoded(data, image, self)
+        return Encoded(data, replace(image, notes=(*image.notes, *job.notes)), self)
 
     def decode(self, data: bytes, *, streams: str | Iterable[str] | None = None) -> RgbdImage:
         """Return the picture in the bytes of an .rgbd file.
@@ -158,21 +162,22 @@ class Encoded:
 
     Attributes:
         data: the bytes of the .rgbd file.
+        image: what was coded; its notes say what was changed before, and what could not be kept.
     """
 
     data: bytes
-    _image: RgbdImage
+    image: RgbdImage
     _codec: Codec
 
     @cached_property
     def depth_errors(self) -> DepthErrors | None:
         """How far decoded depth is off over its valid pixels; None where there are none."""
-        depth = self._image.depth
+        depth = self.image.depth
         if depth is None or not depth.any():
             return None
         decoded = self._codec.decode(self.data, streams="depth").depth
         assert decoded is not None
-        return depth_errors(decoded, depth, depth_unit=self._image.depth_unit)
+        return depth_errors(decoded, depth, depth_unit=self.image.depth_unit)
 
 
 @dataclass
@@ -188,7 +193,7 @@ class _Job:
 
     def file(self, quality: int, depth: Setting) -> bytes:
         """Return the file with colour of a quality and depth of a setting."""
-        image, seen = self.image, Seen(self.models, self.image.arrays)
+        image, seen = self.image, Seen(self.models, self.image.arrays, self.image.files)
         sizes = {modality(n).number: (a.shape[1], a.shape[0]) for n, a in image.arrays.items()}
         streams: list[Stream] = []
         if image.color is not None:
@@ -201,6 +206,14 @@ class _Job:
         for name in image.planes:
             streams.append(_stream(name, self._code(name, image.planes[name], Ask(), seen)))
         return Still(tuple(streams), sizes, image.depth_unit, image.intrinsics).serialize()
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """Return what a user may expect to be kept, and is not."""
+        if self.color is None or self.image.jpeg is None or self._is_lossy("color"):
+            return ()
+        coding = codings.of(self.color[1].coding, self.color[1].modality)
+        return () if coding.name == "jpeg" or "color" in self.settings.coding else (_NO_JPEG,)
 
     def fit(self, target: int, quality: int, fixed: Setting | None) -> bytes:
         """Return the file that comes nearest to `target` bytes from below."""
@@ -310,6 +323,23 @@ def decode(
 ) -> RgbdImage:
     """Return the picture in .rgbd bytes; see `Codec.decode`. For many files, keep a `Codec`."""
     return Codec(device=device).decode(data, streams=streams)
+
+
+def kept_jpeg(data: bytes) -> bytes | None:
+    """Return the JPEG file that colour was kept as, byte for byte; None where only pixels were.
+
+    Args:
+        data: the whole .rgbd file.
+
+    Raises:
+        CorruptFileError: the bytes are not a whole, valid .rgbd file.
+    """
+    file = parse(data)
+    stream = file.stream("color")
+    if stream is None:
+        return None
+    row, (width, height) = codings.of(stream.coding, stream.modality), file.size("color")
+    return codings.module(row).kept(_coded(stream), (height, width)) if row.keeps_file else None
 
 
 def parse(data: bytes) -> Still:

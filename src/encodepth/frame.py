@@ -75,6 +75,8 @@ class RgbdImage:
             had to be rounded to steps; 0 where every value is kept.
         notes: what was changed to get here: pixels that became holes, a colour profile, a step that
             was chosen.
+        jpeg: the JPEG file that colour was read from; colour that is kept exactly is kept as that
+            file as long as its pixels are still the file's.
 
     Raises:
         InvalidImageError: both are missing, or a shape, dtype, size or unit is not as above.
@@ -87,6 +89,7 @@ class RgbdImage:
     planes: Mapping[str, np.ndarray] = field(default_factory=dict)
     rounding: float = 0.0
     notes: tuple[Note, ...] = ()
+    jpeg: bytes | None = None
 
     def __post_init__(self) -> None:
         if self.color is None and self.depth is None and not self.planes:
@@ -115,6 +118,11 @@ class RgbdImage:
         """Return every array that is held, by modality."""
         both = {"color": self.color, "depth": self.depth}
         return {k: a for k, a in both.items() if a is not None} | dict(self.planes)
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        """Return the files that are kept beside arrays, by modality."""
+        return {} if self.jpeg is None else {"color": self.jpeg}
 
     @property
     def held(self) -> tuple[str, ...]:

@@ -46,7 +46,7 @@ _EXACT = "runs/machines/bench_exact.py"
 PLANS = (
     Plan("color", LOSSY, (1, 7), ("av1",), _CHOICE),
     Plan("color", LOSSY, (8, 9), ("restored",), "runs/results/restored_color.py"),
-    Plan("color", EXACT, (1, 9), ("jpegxl",), "runs/gates/check_promises.py"),
+    Plan("color", EXACT, (1, 9), ("jpeg", "jpegxl"), "runs/gates/check_promises.py"),
     Plan("depth", LOSSY, (1, 3), ("av1", "quick"), _CHOICE),
     Plan("depth", LOSSY, (4, 5), ("av1", "mixed"), _CHOICE, rival="mixed"),
     Plan("depth", LOSSY, (6, 7), ("av1", "surface"), _CHOICE, rival="surface"),

@@ -16,11 +16,18 @@ class Seen:
     Args:
         models: the networks at hand.
         originals: planes before coding, which only an encoder has.
+        files: the files that planes were read from, the same.
     """
 
-    def __init__(self, models: Any, originals: Mapping[str, np.ndarray] | None = None) -> None:
+    def __init__(
+        self,
+        models: Any,
+        originals: Mapping[str, np.ndarray] | None = None,
+        files: Mapping[str, bytes] | None = None,
+    ) -> None:
         self.models = models
         self._originals = dict(originals or {})
+        self._files = dict(files or {})
         self._made: dict[tuple[str, int], np.ndarray] = {}
         self._makers: dict[tuple[str, int], Make] = {}
 
@@ -39,3 +46,7 @@ class Seen:
     def original(self, modality: str) -> np.ndarray | None:
         """Return a plane as it was before coding, or None."""
         return self._originals.get(modality)
+
+    def file(self, modality: str) -> bytes | None:
+        """Return the file that a plane was read from, or None."""
+        return self._files.get(modality)

@@ -48,6 +48,7 @@ class Return:
     force: bool
     jobs: int
     quiet: bool
+    jpeg: bool = False  # colour that was kept as a JPEG file is written as that
 
 
 class Task(NamedTuple):
@@ -151,13 +152,20 @@ def _decode_recording(kept: _Kept, task: Task) -> Outcome:
     if not last.exists():
         write_down_begun(call.folder, last)
     decode_recording(
-        str(task.file), folder, call.kinds, model=call.model, force=call.force or begun, quiet=True
+        str(task.file),
+        folder,
+        call.kinds,
+        jpeg=call.jpeg,
+        model=call.model,
+        force=call.force or begun,
+        quiet=True,
     )
     write_down_made(call.folder, last, key)
-    return Outcome(sum(path.stat().st_size for path in folder.rglob("*.png")))
+    return Outcome(sum(path.stat().st_size for path in folder.rglob("*.*g")))
 
 
 def _decode_one(kept: _Kept, task: Task, data: bytes) -> Outcome:
+    from ..codec import kept_jpeg
     from ..info import inspect
     from ..io.pictures import picture_bytes
 
@@ -171,6 +179,9 @@ def _decode_one(kept: _Kept, task: Task, data: bytes) -> Outcome:
         held.intrinsics,
     )
     targets = {kind: task.place / kind / f"{task.file.stem}.png" for kind in wanted}
+    jpeg = kept_jpeg(data) if call.jpeg and "color" in wanted else None
+    if jpeg is not None:
+        targets["color"] = targets["color"].with_suffix(".jpg")
     key = f"{len(data)} {data[-8:].hex()}"
     mine = {target: journal.holds(target, key) for target in targets.values()}
     if not call.force and all(mine.values()):
@@ -178,10 +189,15 @@ def _decode_one(kept: _Kept, task: Task, data: bytes) -> Outcome:
     for target in targets.values():
         target.parent.mkdir(parents=True, exist_ok=True)
         check_free(target, force=call.force or mine[target], sources=[str(task.file)])
-    picture = codec.decode(data, streams=wanted)
+    pixels = [kind for kind in wanted if jpeg is None or kind != "color"]
+    picture = codec.decode(data, streams=pixels) if pixels else None
     total = 0
     for kind, target in targets.items():
-        made = picture_bytes(picture, kind, target)
+        if jpeg is not None and kind == "color":
+            made = jpeg
+        else:
+            assert picture is not None
+            made = picture_bytes(picture, kind, target)
         write_down(call.folder, target, key, made)
         save(target, made)
         total += len(made)

@@ -24,6 +24,7 @@ from .shared import (
     open_codec,
     quiet_option,
     read_bytes,
+    save,
     written,
 )
 
@@ -56,6 +57,9 @@ Targets = dict[str, Path]
     "--only", type=click.Choice((*IMAGE, *PLANES)), help="Decode colour, depth or a plane alone."
 )
 @click.option(
+    "--jpeg", is_flag=True, help="Colour that was kept as a JPEG file is written as that file."
+)
+@click.option(
     "--frames", type=FrameRange(), metavar="A:B", help="Of a recording: from A on and before B."
 )
 @bag_depth_option
@@ -71,6 +75,7 @@ def command(
     depth: str | None,
     planes: tuple[tuple[str, str], ...],
     only: str | None,
+    jpeg: bool,
     frames: slice | None,
     bag_depth: str,
     model: str,
@@ -81,14 +86,17 @@ def command(
     """Decode each FILE into NAME-color.png and NAME-depth.png beside it, or in -o DIR.
 
     With --color, --depth or --plane only what they name is written. Depth has 16 bits, holes are 0.
-    "-" is stdin. A folder goes back to a tree of pictures below -o: DIR/SEQUENCE/color/FRAME.png,
-    depth/FRAME.png and meta.json. A recording becomes such a folder of its name, with
-    trajectory.json, which says when and from where each frame was seen; or a ROS bag, where -o ends
-    in .mcap, .bag or .db3.
+    Colour that encode kept as a JPEG file comes back as that file with --jpeg, or where --color
+    names a .jpg. "-" is stdin. A folder goes back to a tree of pictures below -o:
+    DIR/SEQUENCE/color/FRAME.png, depth/FRAME.png and meta.json. A recording becomes such a folder
+    of its name, with trajectory.json, which says when and from where each frame was seen; or a ROS
+    bag, where -o ends in .mcap, .bag or .db3.
     """
     given = (("color", color), ("depth", depth), *planes)
     named = {kind: Path(name) for kind, name in given if name}
     _check_fit(files, named, output=output, only=only)
+    if jpeg and named and not _is_jpeg(named.get("color", Path())):
+        raise click.UsageError("--jpeg writes colour as a JPEG file; name it with --color FILE.jpg")
     kinds = (only,) if only else (*IMAGE, *PLANES)
     if output is not None and is_bag_name(output):
         if len(files) != 1:
@@ -107,7 +115,7 @@ def command(
             raise click.UsageError("say with -o where the pictures of a folder go")
         if frames is not None:
             raise click.UsageError("--frames is for a recording, and one of FILE is a folder")
-        call = Return(Path(output), kinds, model, device, force, jobs, quiet)
+        call = Return(Path(output), kinds, model, device, force, jobs, quiet, jpeg)
         click.get_current_context().exit(decode_folders(files, call))
     if jobs > 1:
         raise click.UsageError("-j is for folders")
@@ -125,7 +133,10 @@ def command(
 
         if path != PIPE and is_recording(head_of(path)):
             which = frames or slice(None)
-            _unroll(path, named, output, kinds, which, model=model, force=force, quiet=quiet)
+            _unroll(
+                path, named, output, kinds, which,
+                jpeg=jpeg, model=model, force=force, quiet=quiet,
+            )  # fmt: skip
             return
         if frames is not None:
             raise EncodepthError(f"--frames is for a recording, and {path} is a picture")
@@ -137,14 +148,20 @@ def command(
             if kind not in held:
                 raise EncodepthError(f"{path} holds no {kind}; it holds {' and '.join(held)}")
         targets = named or _beside(path, wanted, output)
+        kept = _kept_jpeg(data, targets, asked=jpeg)
         for target in targets.values():
             if target in made:
                 raise EncodepthError(f"{target} was just written from {made[target]}")
             check_free(target, force=force, sources=[path])
-        picture = codec.decode(data, streams=wanted)
+        pixels = [kind for kind in wanted if kept is None or kind != "color"]
+        picture = codec.decode(data, streams=pixels) if pixels else None
         for kind, target in targets.items():
             check_free(target, force=force)  # somebody may have made it meanwhile
-            written(target, partial(write, picture, **_part(kind, target)))
+            if kept is not None and kind == "color":
+                save(target, kept)
+            else:
+                assert picture is not None
+                written(target, partial(write, picture, **_part(kind, target)))
             made[target] = path
         if not quiet:
             click.echo(f"{path}: {', '.join(map(str, targets.values()))}", err=True)
@@ -159,6 +176,7 @@ def _unroll(
     kinds: tuple[str, ...],
     which: slice,
     *,
+    jpeg: bool,
     model: str,
     force: bool,
     quiet: bool,
@@ -174,10 +192,30 @@ def _unroll(
         raise EncodepthError(f"{path}: a recording; say with -o where its folder of pictures goes")
     place = Path(output) / Path(path).stem
     frames = decode_recording(
-        path, place, kinds, model=model, force=force, quiet=quiet, which=which
+        path, place, kinds, jpeg=jpeg, model=model, force=force, quiet=quiet, which=which
     )
     if not quiet:
         click.echo(f"{path}: {frames:,} frames in {place}", err=True)
+
+
+def _kept_jpeg(data: bytes, targets: Targets, *, asked: bool) -> bytes | None:
+    """Return the JPEG file to write as colour, whose target then ends as such a file's name does.
+
+    None if it was not asked for, or colour was kept as pixels.
+    """
+    from ..codec import kept_jpeg
+
+    target = targets.get("color")
+    if target is None or not (asked or _is_jpeg(target)):
+        return None
+    kept = kept_jpeg(data)
+    if kept is not None:
+        targets["color"] = target if _is_jpeg(target) else target.with_suffix(".jpg")
+    return kept
+
+
+def _is_jpeg(path: Path) -> bool:
+    return path.suffix.lower() in (".jpg", ".jpeg")
 
 
 def _part(kind: str, target: Path) -> dict[str, Any]:

@@ -258,7 +258,7 @@ def command(
     if not (as_json or quiet):
         from .about import about
 
-        for words in about(picture, unit):
+        for words in about(coded.image, unit):
             click.echo(f"{name}: {words}", err=True)
 
 

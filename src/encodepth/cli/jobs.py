@@ -214,12 +214,14 @@ def write_down_made(folder: Path, target: Path, key: str) -> None:
 
 
 def _add(folder: Path, record: list[Any]) -> None:
-    line = (json.dumps(record) + "\n").encode()
+    line = f"\n{json.dumps(record)}\n".encode()  # a full disk may have cut the line before
 
     def append() -> None:
         file = os.open(folder / JOURNAL, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
         try:
-            os.write(file, line)
+            left = memoryview(line)
+            while left:
+                left = left[os.write(file, left) :]
         finally:
             os.close(file)
 

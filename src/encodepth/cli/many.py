@@ -218,7 +218,8 @@ def _encode(kept: tuple[Codec, Batch], task: tuple[Path, Pair, str]) -> Outcome:
         sources = [str(path) for path in (pair.color, pair.depth) if path is not None]
         check_free(target, force=batch.force, sources=sources)
         picture = pair.load()
-        data = codec.code(picture, batch.settings).data
+        coded = codec.code(picture, batch.settings)
+        data, picture = coded.data, coded.image
         check_free(target, force=batch.force)
         write_down(batch.folder, target, key, data)
         save(target, data)

@@ -29,6 +29,7 @@ def decode_recording(
     folder: Path,
     kinds: tuple[str, ...],
     *,
+    jpeg: bool,
     model: str,
     force: bool,
     quiet: bool,
@@ -50,7 +51,7 @@ def decode_recording(
         progress = Progress(len(numbers), quiet)
         seen: dict[str, Any] = {}
         for number in numbers:
-            outcome, told = _attempt(reader, number, folder, force=force)
+            outcome, told = _attempt(reader, number, folder, jpeg=jpeg, force=force)
             if told is not None:
                 seen[f"{number:06d}"] = told
             progress.step(outcome, path)
@@ -65,14 +66,15 @@ def decode_recording(
 
 
 def _attempt(
-    reader: Reader, number: int, folder: Path, *, force: bool
+    reader: Reader, number: int, folder: Path, *, jpeg: bool, force: bool
 ) -> tuple[Outcome, dict[str, Any] | None]:
     """Write one frame's pictures; damage costs that frame, anything else ends the job."""
     try:
         frame = reader[number]
+        kept = reader.kept_jpeg(number) if jpeg and frame.image.color is not None else None
     except CorruptFileError as error:
         return failed(error, str(error)), None
-    _save_pictures(frame, folder, f"{number:06d}", force=force)
+    _save_pictures(frame, kept, folder, f"{number:06d}", force=force)
     return Outcome(), _told(frame)
 
 
@@ -86,7 +88,9 @@ def _make_room(folder: Path, *, force: bool) -> None:
     check_free(folder / TRAJECTORY, force=force)
 
 
-def _save_pictures(frame: Frame, folder: Path, name: str, *, force: bool) -> None:
+def _save_pictures(
+    frame: Frame, jpeg: bytes | None, folder: Path, name: str, *, force: bool
+) -> None:
     from ..io.pictures import picture_bytes
 
     image = frame.image
@@ -94,10 +98,11 @@ def _save_pictures(frame: Frame, folder: Path, name: str, *, force: bool) -> Non
     for kind, plane in held.items():
         if plane is None:
             continue
-        target = folder / kind / f"{name}.png"
+        as_file = jpeg if kind == "color" else None
+        target = folder / kind / f"{name}.{'png' if as_file is None else 'jpg'}"
         target.parent.mkdir(exist_ok=True)
         check_free(target, force=force)
-        save(target, picture_bytes(image, kind, target))
+        save(target, as_file or picture_bytes(image, kind, target))
 
 
 def _told(frame: Frame) -> dict[str, Any]:

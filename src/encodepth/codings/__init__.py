@@ -11,6 +11,7 @@
 | `surface_inter.py`, `inter*.py` | the same over time |
 | `quick.py`, `mixed.py`, `bands.py`, `values.py`, `range56.py` | the same in milliseconds |
 | `jpegxl.py` | exact colour and further planes by JPEG XL |
+| `jpeg.py` | exact colour as the JPEG file that it came from |
 | `mask.py`, `mask_pixels.py`, `arithmetic.py` | which depth pixels were measured |
 | `mask_inter.py`, `mask_contexts.py` | the same over time |
 | `depth.py` | what lossy codings see of a depth map |
@@ -43,6 +44,7 @@ class Row:
         explicit: whether it is used only where it is named for that modality: no shipped model
             codes it.
         groups: whether it works over time: its module has the functions of `GroupCoding`.
+        keeps_file: whether the file that a plane was read from comes back: its module has `kept`.
         meaning: for people.
     """
 
@@ -55,6 +57,7 @@ class Row:
     masked: bool = False
     explicit: bool = False
     groups: bool = False
+    keeps_file: bool = False
 
 
 _RESTORED = "AV1 over time, then a network"
@@ -70,6 +73,7 @@ CODINGS: list[Row] = [
     Row(2, "contexts", ("mask",), ".mask", "holes by their neighbours", exact=True),
     Row(3, "restored", ("color",), ".restored", "AV1, then a network"),
     Row(3, "restored", ("depth",), ".restored", "AV1, then a network", masked=True),
+    Row(4, "jpeg", ("color",), ".jpeg", "its JPEG file", exact=True, keeps_file=True),
     Row(4, "quick", ("depth", *_PLANES), ".quick", "median prediction, one context", exact=True),
     Row(5, "mixed", ("depth", *_PLANES), ".mixed", "median prediction, contexts mixed", exact=True),
     Row(8, "av1-inter", ("color",), ".av1_inter", "AV1 over time", groups=True),

@@ -92,6 +92,10 @@ class References(Protocol):
         """Return a plane as it was before coding, for encoders that look at it; else None."""
         ...
 
+    def file(self, modality: str) -> bytes | None:
+        """Return the file that a plane was read from, for encoders that may keep it; else None."""
+        ...
+
 
 class Coding(Protocol):
     """The functions of a coding's module; modalities are given by name."""

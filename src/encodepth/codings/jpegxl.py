@@ -56,8 +56,8 @@ def encode_frame(picture: np.ndarray, effort: int) -> bytes:
     whole = imagecodecs.jpegxl_encode(
         picture, lossless=True, effort=max(effort, _MIN_EFFORT), usecontainer=False
     )
-    codestream = _codestream(bytes(whole))
-    header = _header(picture.shape, picture.dtype)
+    codestream = codestream_of(bytes(whole))
+    header = image_header(picture.shape, picture.dtype)
     if not codestream.startswith(header):
         raise EncodepthError(
             f"{imagecodecs.jpegxl_version()} writes an image header unknown to .rgbd "
@@ -73,7 +73,7 @@ def decode_frame(payload: bytes, shape: tuple[int, ...], dtype: type) -> np.ndar
         CorruptFileError: the payload is not a frame of that shape and type.
     """
     try:
-        picture = imagecodecs.jpegxl_decode(_header(shape, np.dtype(dtype)) + payload)
+        picture = imagecodecs.jpegxl_decode(image_header(shape, np.dtype(dtype)) + payload)
     except Exception:
         raise CorruptFileError(f"damaged JPEG XL payload of {len(payload)} bytes") from None
     if picture.shape != shape or picture.dtype != dtype:
@@ -84,8 +84,8 @@ def decode_frame(payload: bytes, shape: tuple[int, ...], dtype: type) -> np.ndar
     return picture
 
 
-def _header(shape: tuple[int, ...], dtype: np.dtype) -> bytes:
-    """Return the image header libjxl writes for such a picture (18181-1, annexes D and E)."""
+def image_header(shape: tuple[int, ...], dtype: np.dtype) -> bytes:
+    """Return the image header that libjxl writes for such samples (18181-1, annexes D and E)."""
     bits = _size_bits(shape[1], shape[0])
     bits += "000"  # not all default, no extra fields, integer samples
     bits += "00" if dtype == np.uint8 else "11" + _low_first(16 - 1, 6)
@@ -120,7 +120,7 @@ def _low_first(value: int, size: int) -> str:
     return f"{value:0{size}b}"[::-1]
 
 
-def _codestream(data: bytes) -> bytes:
+def codestream_of(data: bytes) -> bytes:
     """Return the codestream of a JPEG XL file, taken out of its boxes if it has any."""
     if data[:2] == b"\xff\x0a":
         return data

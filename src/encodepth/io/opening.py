@@ -11,15 +11,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from ..errors import InvalidImageError
-from ..frame import Intrinsics, check_size
+from ..frame import check_size
+from ..turning import UPRIGHT
 from .given import File
 
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF")
-UPRIGHT = 1
 _ORIENTATION = 0x0112
 _BACK = {  # what undoes each orientation
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -96,29 +95,6 @@ def decode(picture: Image.Image, file: File, kind: str) -> Opened:
         ) from None
     profile = picture.info.get("icc_profile") or b""
     return Opened(pixels, turned, profile if isinstance(profile, bytes) else b"", file)
-
-
-def turn(array: np.ndarray, orientation: int) -> np.ndarray:
-    """Turn (h, w) or (h, w, 3) pixels upright, as an EXIF orientation says."""
-    if orientation in (5, 6, 7, 8):
-        array = np.swapaxes(array, 0, 1)
-    if orientation in (3, 4, 7, 8):
-        array = array[::-1]
-    if orientation in (2, 3, 6, 7):
-        array = array[:, ::-1]
-    return np.ascontiguousarray(array)
-
-
-def turn_camera(camera: Intrinsics, orientation: int, width: int, height: int) -> Intrinsics:
-    """Return the camera of a picture that is turned upright; `width`, `height` are as stored."""
-    fx, fy, cx, cy = camera.fx, camera.fy, camera.cx, camera.cy
-    if orientation in (5, 6, 7, 8):
-        fx, fy, cx, cy, width, height = fy, fx, cy, cx, height, width
-    if orientation in (3, 4, 7, 8):
-        cy = height - 1 - cy
-    if orientation in (2, 3, 6, 7):
-        cx = width - 1 - cx
-    return Intrinsics(fx, fy, cx, cy)
 
 
 def one_line(error: Exception) -> str:

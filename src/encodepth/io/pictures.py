@@ -10,7 +10,7 @@ import io
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +19,10 @@ from PIL import Image
 from ..errors import InvalidImageError
 from ..files import write_file
 from ..frame import MILLIMETRE, Intrinsics, Note, PathLike, RgbdImage, check_size, check_unit
+from ..turning import UPRIGHT, turn, turn_camera
 from .floats import Steps, to_steps
 from .given import File, Given, take
-from .opening import UPRIGHT, decode, one_line, open_picture, turn, turn_camera
+from .opening import decode, one_line, open_picture
 
 
 def read(
@@ -105,6 +106,7 @@ def read_files(
         {name: _read_plane(name, file) for name, file in (planes or {}).items()},
         steps.rounding,
         notes + steps.notes,
+        None if seen is None else seen.jpeg,
     )
 
 
@@ -168,12 +170,14 @@ class _Plane:
     pixels: np.ndarray
     orientation: int = UPRIGHT
     notes: tuple[Note, ...] = ()
+    jpeg: bytes | None = None  # the file, where it is one
 
     def turned(self, *notes: Note) -> _Plane:
-        return _Plane(turn(self.pixels, self.orientation), UPRIGHT, (*self.notes, *notes))
+        pixels = turn(self.pixels, self.orientation)
+        return replace(self, pixels=pixels, orientation=UPRIGHT, notes=(*self.notes, *notes))
 
     def as_stored(self, *notes: Note) -> _Plane:
-        return _Plane(self.pixels, UPRIGHT, (*self.notes, *notes))
+        return replace(self, orientation=UPRIGHT, notes=(*self.notes, *notes))
 
 
 def _camera(given: Intrinsics | Sequence[float] | np.ndarray | None) -> Intrinsics | None:
@@ -232,7 +236,8 @@ def _read_color(file: File) -> _Plane:
                 f"color file {file.name} has transparent pixels; flatten it on a background first"
             )
         rgb, notes = to_srgb(opened, pixels.convert("RGB"))
-        return _Plane(np.array(rgb), opened.orientation, notes)
+        jpeg = file.data if picture.format in ("JPEG", "MPO") else None
+        return _Plane(np.array(rgb), opened.orientation, notes, jpeg)
 
 
 def _read_depth(file: File) -> _Plane:

@@ -48,7 +48,7 @@ class GroupEncoder:
 
     def encode(self, frames: Sequence[Frame]) -> list[chunk.Frame]:
         """Return the frames of a chunk that decodes alone."""
-        seen = [Seen(self.models, frame.image.arrays) for frame in frames]
+        seen = [Seen(self.models, f.image.arrays, f.image.files) for f in frames]
         coded: list[dict[str, Coded]] = [{} for _ in frames]
         with ThreadPoolExecutor(2) as pool:
             color = pool.submit(self._track, "color", frames, seen)
@@ -144,6 +144,27 @@ class DecodedGroup:
                 self._decode(number, i)
             return self._done[number, i]
 
+    def kept(self, number: int, i: int) -> Any:
+        """Return the file that a plane of the i-th frame was kept as, None if it was not.
+
+        Raises:
+            CorruptFileError: its payload is damaged.
+        """
+        stream = self.chunk.frames[i].stream(number)
+        if stream is None or not (row := codings.of(stream.coding, number)).keeps_file:
+            return None
+        size = next(m for m in self.header.modalities if m.number == number)
+        return codings.module(row).kept(_coded(stream), (size.height, size.width))
+
+    def bounds(self, i: int) -> dict[str, int | None]:
+        """Return how many steps each plane of the i-th frame may be off, None for lossy codings."""
+        found: dict[str, int | None] = {}
+        for stream in self.chunk.frames[i].streams:
+            module = codings.module(codings.of(stream.coding, stream.modality))
+            name = modality(stream.modality).name
+            found[name] = module.facts(name, _coded(stream)).error
+        return found
+
     def _decode(self, number: int, i: int) -> None:
         """Decode a track from the last key frame, or where it was left, to the i-th frame."""
         run = self._run(number, i)
@@ -213,6 +234,9 @@ class _Place:
         return self.group.plane(modality(name).number, self.i - back)
 
     def original(self, name: str) -> None:
+        return None
+
+    def file(self, name: str) -> None:
         return None
 
 

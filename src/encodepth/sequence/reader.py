@@ -189,6 +189,27 @@ class Reader:
         """The file below: chunks and streams, payloads still coded."""
         return self._file
 
+    def kept_jpeg(self, number: int) -> bytes | None:
+        """Return the JPEG file that a frame's colour was kept as, None where only pixels were.
+
+        Raises:
+            CorruptFileError: the frame's chunk or the file's payload is damaged.
+        """
+        found = self._file.find(number)
+        i = number - self._file.chunks[found].first
+        kept: bytes | None = self._group(found).kept(modality("color").number, i)
+        return kept
+
+    def bounds(self, number: int) -> dict[str, int | None]:
+        """Return how many steps each plane of a frame may be off: 0 exact, None for lossy codings.
+
+        Raises:
+            CorruptFileError: the frame's chunk is damaged.
+        """
+        found = self._file.find(number)
+        i = number - self._file.chunks[found].first
+        return self._group(found).bounds(i)
+
     def close(self) -> None:
         """Give the file back."""
         self._cache.forget(self._owner)
