@@ -47,7 +47,7 @@ line  8 "README.md, docs/evaluation.md"          runs.results.default color
 line 15 "README.md, docs/depth.md"               runs.results.default depth
 line 20 "docs/log.md, the card of restore-color" runs.results.restored_color --sets val cid22
 line 60 "docs/depth-quality.md"                  runs.results.depth_quality --frames 8 -o results/depth_quality.json
-line 60 "README.md, docs/format-v2.md"           runs.results.groups
+line 40 "docs/depth.md"                          runs.results.depth_over_time
 line  7 "docs/evaluation.md"                     runs.results.colormap
 line  1 "docs/data.md"                           runs.results.scenes
 line 95 "docs/experiment.md"                     runs/results/thesis.sh
@@ -63,6 +63,8 @@ line  5 "README.md"                              runs.gates.large
 line 40 "docs/cli.md"                            runs.gates.long_recording
 line  3 "docs/cli.md"                            runs.gates.kill_recording
 line 20 "docs/training.md"                       runs/gates/check_recipes.sh
+line  6 "docs/tcm.md"                            runs.gates.check_import
+line  6 "docs/tcm.md"                            runs.gates.check_import_training
 line 10 "docs/tcm.md"                            runs.gates.check_tcm ../shared/data/test/kinect* ../shared/data/test/open3d*
 line  6 "docs/thesis.md"                         runs.machines.profile
 line 10 "docs/tcm.md"                            runs.machines.bench_tcm --openvino

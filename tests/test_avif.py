@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from encodepth.codings import av1_frames, dav1d, libaom, ycbcr_fine
-from encodepth.codings.av1_color import decode_color, encode_color
+from encodepth.codings.av1_color import decode_color, encode_color, encode_color_as
 from encodepth.codings.av1_frames import decode_plane, encode_plane
 from encodepth.codings.filling import fill_holes
 from encodepth.codings.libavif import encode_grey
@@ -39,7 +39,7 @@ def test_the_picture_is_that_of_a_whole_avif_file_270_bytes_smaller(monkeypatch)
     out = io.BytesIO()
     options = {"subsampling": "4:4:4", "codec": "aom", "advanced": {"tune": "ssim"}}
     Image.fromarray(color()).save(out, "AVIF", quality=60, speed=6, **options)
-    ours = encode_color(color(), 60)
+    ours = encode_color_as(color(), 60, 6, "ssim")
     assert len(out.getvalue()) - len(ours) > 260
     assert np.array_equal(decode_color(ours, 60, 80), imagecodecs.avif_decode(out.getvalue()))
     codes = np.rint(plane() * 4095).astype(np.uint16)

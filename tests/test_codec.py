@@ -523,6 +523,7 @@ def test_public_names_are_frozen():
         "load_model",
         "open_dataset",
         "read",
+        "record",
         "write",
     ]
     for name in encodepth.__all__:

@@ -45,7 +45,7 @@ def test_a_cut_inside_a_group_ends_exactly_and_begins_with_what_it_needs():
 
 
 def test_frames_that_lean_on_nothing_are_cut_anywhere():
-    data = record(12, 12, lossless="both")
+    data = record(12, 12, lossless="both", effort=1)
     made, reader = part(data, -5, None)
     assert (made.first, made.frames, made.early) == (7, 5, 0)
     np.testing.assert_array_equal(reader[0].image.depth, image(7).depth)

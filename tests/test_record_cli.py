@@ -132,7 +132,7 @@ def test_several_sequences_are_named_or_become_a_recording_each(run, tmp_path, m
     other = run(*each, "-q", "20")
     assert other.status == 1
     assert "exists and was made otherwise; use -f" in other.err
-    begun = Path("out/.rgbd-journal").read_text().splitlines()[:1]
+    begun = Path("out/.rgbd-journal").read_text().split("\n\n")[:1]
     Path("out/.rgbd-journal").write_text("\n".join(begun) + "\n")  # as if killed over the first
     Path("out/ep_001/cam0.rgbd").unlink()
     Path("out/ep_000/cam0.rgbd").write_bytes(b"begun")

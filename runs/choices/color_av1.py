@@ -20,14 +20,14 @@ import numpy as np
 
 from encodepth import metrics
 from encodepth.codings.av1_color import decode_color, encode_color_as
+from encodepth.codings.libavif import fewer_tools
 from runs.common import RESULTS, keep, options, progress, show
 from runs.results.restored_color import QUALITIES, pictures
 
 SETS = {"val": 1, "cid22": 8}  # every so many-th picture
 COUNT = 4  # pictures of a set
 BASE = "6 ssim 8"
-FEWER = {"enable-1to4-partitions": "0", "enable-filter-intra": "0", "min-partition-size": "8"}
-EXTRAS = {"fewer": FEWER, "chroma": {"enable-chroma-deltaq": "1"}}
+EXTRAS = {"fewer": fewer_tools(9), "chroma": {"enable-chroma-deltaq": "1"}}
 ARMS = (  # speed, tuning, bits, tools
     *("6 psnr 8", "6 psnr 10", "6 ssim 10", "6 ssim 10 chroma", "6 iq 10", "5 ssim 10 fewer"),
     *("4 psnr 10 fewer", "4 ssim 10 fewer", "4 ssim 10", "3 ssim 10"),

@@ -15,7 +15,7 @@ from PIL import Image
 
 from ..errors import CorruptFileError
 from . import av1_frames as frames
-from . import dav1d, libaom
+from . import dav1d, libaom, libavif
 from . import ycbcr_fine as ycbcr
 from .av1_groups import quantizer
 from .av1_units import FRAME, SEQUENCE, unit
@@ -23,7 +23,7 @@ from .base import DEFAULT_EFFORT
 
 BITS = 10
 _THREADS = 2  # always: two or more give the same bytes, one gives others
-_SPEED = (9, 9, 9, 9, 8, 8, 7, 6, 4, 3)  # libaom's for effort 0..9
+_SPEED = (9, 9, 9, 9, 8, 7, 6, 5, 4, 3)  # libaom's for effort 0..9, by runs/choices/color_av1.py
 
 
 def encode_color(color: np.ndarray, quality: int, effort: int = DEFAULT_EFFORT) -> bytes:
@@ -34,7 +34,8 @@ def encode_color(color: np.ndarray, quality: int, effort: int = DEFAULT_EFFORT) 
         quality: 0..100, libavif's.
         effort: 1 (fast) .. 9 (small).
     """
-    return encode_color_as(color, quality, _SPEED[effort], "ssim")
+    speed = _SPEED[effort]
+    return encode_color_as(color, quality, speed, "ssim", extra=libavif.fewer_tools(speed))
 
 
 def encode_color_as(

@@ -111,7 +111,12 @@ def encode_grey(codes: np.ndarray, bits: int, quality: int, speed: int) -> bytes
 
 def depth_extras(speed: int) -> dict[str, str]:
     """Return libaom's options for a depth map: the least squared error, and what is worth it."""
-    return _OPTIONS | (_QUICK_OPTIONS if speed >= _QUICK else {})
+    return _OPTIONS | fewer_tools(speed)
+
+
+def fewer_tools(speed: int) -> dict[str, str]:
+    """Return libaom's options that leave out tools whose time saves next to nothing."""
+    return _QUICK_OPTIONS if speed >= _QUICK else {}
 
 
 def to_rgb(planes: list[np.ndarray]) -> np.ndarray | None:

@@ -158,5 +158,5 @@ class Unrestoring:
         return plane
 
     def restore_color(self, decoded: np.ndarray, *_: object) -> np.ndarray:
-        """Return the picture as it is."""
-        return decoded
+        """Return the picture as it is, rounded."""
+        return np.rint(decoded).astype(np.uint8)

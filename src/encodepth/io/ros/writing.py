@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -36,7 +36,7 @@ from .images import fields
 DEPTH_FORMS = ("raw", *CODECS)
 _SECONDS = 1 << 32  # ROS 1 counts them unsigned, ROS 2 signed
 _WORLD = "world"
-_METADATA_VERSION = 8  # of ROS 2 bags: read from Humble on
+_METADATA_VERSION: Literal[8, 9] = 8  # of ROS 2 bags: read from Humble on
 
 
 def write_bag(
