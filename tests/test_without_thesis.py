@@ -57,9 +57,9 @@ page = Path("page/index.html").read_text(encoding="utf-8")
 assert "At a glance" in page and "encodepth with AV1" in page
 assert "Beside the thesis" not in page
 try:
-    run("eval", "photographs", "-o", "r.jsonl", "--codec", "turbo+jpeg")
+    run("eval", "photographs", "-o", "r.jsonl", "--codec", "turbo+webp-m6")
 except encodepth.EncodepthError as error:
-    assert str(error).startswith('no codec "turbo+jpeg"'), error
+    assert str(error).startswith('no codec "turbo+webp-m6"'), error
 else:
     raise AssertionError("turbo is known without the thesis")
 """
