@@ -35,6 +35,7 @@ line() { # minutes, what it feeds, program and arguments
 line 10 "codec: what auto tries"                 runs.choices.choose_coder
 line 10 "docs/models.md"                         runs.choices.choose_price
 line 60 "CHANGELOG.md"                           runs.choices.color_av1
+line 10 "docs/log.md"                            runs.choices.color_bits
 line  4 "docs/cli.md"                            runs.choices.effort
 line 25 "docs/data.md"                           runs.choices.mix_scenes -o results/mix_scenes.jsonl
 line 20 "docs/training.md"                       runs.choices.optimiser_trial recipes/restore-color.toml --seconds 150 --arm "optimiser.kind=soap optimiser.lr=3e-3" --arm "optimiser.kind=soap optimiser.lr=6e-3" --arm "optimiser.kind=adam optimiser.lr=1.2e-3" --common 'data.train=[{kind = "photos", path = "cid22/training_*", versions = 8}]'
@@ -42,6 +43,7 @@ line  5 "docs/models.md"                         runs.choices.runtimes --threads
 line 30 "docs/depth-quality.md"                  runs.choices.depth_groups
 line 90 "README.md"                              runs.results.over_time --efforts 7 1 --with-test
 line 12 "docs/evaluation.md"                     runs.results.anchors
+line 20 "README.md"                              runs.results.auto_color
 line 10 "docs/ros.md"                            runs.results.adapters
 line  8 "README.md, docs/evaluation.md"          runs.results.default color
 line 15 "README.md, docs/depth.md"               runs.results.default depth
