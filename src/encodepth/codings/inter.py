@@ -82,15 +82,14 @@ class Calm(NamedTuple):
     late: int  # how well the picture before foretold nearby, 0 (best) .. 14; 15 where it has a hole
 
 
-def _fresh(height: int, width: int, coder: np.ndarray, data: np.ndarray) -> Inter:
-    """Return what both sides begin a group with."""
+def _fresh(width: int, coder: np.ndarray, data: np.ndarray) -> Inter:
+    """Return what both sides begin a group with; of the pictures before nothing is known yet."""
     t = trail(width)
     mixer = wide_mixer(_ALL_SLOTS, _ALL_ROWS, _STAYED_ROWS, coder, data)
     late = np.zeros_like(t.missed)
     same = np.zeros_like(t.hole)
-    return Inter(
-        State(t, mixer, np.zeros(LATE_QUANTITIES, np.int32)), late, same, before(height, width)
-    )
+    state = State(t, mixer, np.zeros(LATE_QUANTITIES, np.int32))
+    return Inter(state, late, same, before(0, 0))
 
 
 def _next_plane(s: Inter, coder: np.ndarray, data: np.ndarray) -> Inter:
@@ -151,8 +150,11 @@ def _code(
     data: np.ndarray,
 ) -> tuple[bool, Inter]:
     if known is None:
-        s = _fresh(plane.shape[0], plane.shape[1], coder, data)
+        s = _fresh(plane.shape[1], coder, data)
         done = code_rows(plane, 0, plane.shape[0], top, decode, s.state)
+        if not done:
+            return done, s
+        s = s._replace(before=before(*plane.shape))  # a damaged size has not come so far
     else:
         s = _next_plane(known, coder, data)
         done = code_after(plane, top, asking, decode, s)
