@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from encodepth import metrics, read
 from encodepth.codings import av1_color
+from encodepth.codings.av1_groups import COLOR_BITS
 from encodepth.files import write_file
 from encodepth.io.dataset import open_dataset
 from encodepth.learned.restore import strength_of
@@ -99,7 +100,7 @@ def coded(picture: Picture, speed: int, tune: str, folder: Path) -> list[bytes]:
     """Return a picture at every quality as AV1 codes it, from the folder where it is there."""
     content, payloads = hashlib.sha256(picture.tobytes()).hexdigest()[:16], []
     for quality in QUALITIES:
-        path = folder / f"{content}-{speed}-{tune}-{quality}-{av1_color.BITS}.av1"
+        path = folder / f"{content}-{speed}-{tune}-{quality}-{COLOR_BITS}.av1"
         if not path.exists():
             folder.mkdir(parents=True, exist_ok=True)
             write_file(path, av1_color.encode_color_as(picture, quality, speed, tune, threads=1))

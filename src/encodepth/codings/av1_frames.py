@@ -71,7 +71,11 @@ def decode_plane(payload: bytes, height: int, width: int) -> np.ndarray:
     Raises:
         CorruptFileError: the payload is not such a plane of that size.
     """
-    codes = decode_boxed(payload, (height, width), np.uint16)
+    return plane_of(decode_boxed(payload, (height, width), np.uint16))
+
+
+def plane_of(codes: np.ndarray) -> np.ndarray:
+    """Return the float32 plane in [0, 1] that codes of 12 bits stand for."""
     return np.minimum(codes, TOP).astype(np.float32) / np.float32(TOP)
 
 

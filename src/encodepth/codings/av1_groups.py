@@ -243,7 +243,7 @@ def _decode_boxes(
             f"expected {np.dtype(dtype)} {(len(payloads), *shape)}"
         )
     for picture in pictures:
-        yield picture if bits != COLOR_BITS else picture * np.float32(255 / ((1 << bits) - 1))
+        yield picture if bits != COLOR_BITS else ycbcr_fine.from_codes(picture, bits)
 
 
 def _strip(unit: bytes) -> bytes:

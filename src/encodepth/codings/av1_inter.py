@@ -13,7 +13,7 @@ import numpy as np
 from . import av1_groups as groups
 from . import depth
 from .av1 import facts
-from .av1_frames import TOP
+from .av1_frames import TOP, plane_of
 from .base import MAX_STEPS, Ask, Coded, References, pack_range
 from .depthmap import Mapping, beside, to_plane
 
@@ -57,8 +57,7 @@ def decode_group(
     parts = [depth.split(c.payload, m, shape) for c, m in zip(group, masks, strict=True)]
     pictures = groups.iterate_group([payload for _, payload in parts], shape)
     for codes, (apart, _), valid in zip(pictures, parts, masks, strict=True):
-        plane = np.minimum(codes, TOP).astype(np.float32) / np.float32(TOP)
-        yield depth.to_steps(plane, valid, known.low, known.high, apart)
+        yield depth.to_steps(plane_of(codes), valid, known.low, known.high, apart)
 
 
 def _looked_at(planes: Sequence[np.ndarray]) -> np.ndarray:

@@ -17,7 +17,7 @@ from ..learned.restore import strength_of
 from ..learned.restore_color import SENT, Correction, best_gains, corrected, rmse
 from . import av1_groups as groups
 from . import av1_inter, depth
-from .av1_frames import TOP
+from .av1_frames import TOP, plane_of
 from .base import Ask, Coded, References
 from .depthmap import Mapping, to_plane
 from .restored import WEIGHTS, facts
@@ -84,7 +84,7 @@ def decode_group(
         facts(modality, coded)
         inside = np.ones(shape, bool) if mask is None else mask
         inside = inside if apart is None else inside & (apart == 0)
-        plane = network.restore(_plane(codes), inside, coded.payload[0], None)
+        plane = network.restore(plane_of(codes), inside, coded.payload[0], None)
         yield depth.to_steps(plane, mask, known.low, known.high, apart)
 
 
@@ -123,7 +123,7 @@ def _say_depth(
     said, before, after = list[bytes](), 0.0, 0.0
     for i, (codes, plane, (apart, _)) in enumerate(zip(pictures, planes, parts, strict=True)):
         held = plane if apart is None else np.where(apart > 0, np.uint16(0), plane)
-        wanted, rough, inside = to_plane(held, line), _plane(codes), held > 0
+        wanted, rough, inside = to_plane(held, line), plane_of(codes), held > 0
         off = np.square(rough - wanted)[inside]
         strength = strength_of(TOP * math.sqrt(float(off.mean()))) if len(off) else 0
         said.append(bytes([strength]))
@@ -132,10 +132,6 @@ def _say_depth(
             before += float(off.sum(dtype=np.float64))
             after += float(np.square(whole - wanted)[inside].sum(dtype=np.float64))
     return said if after < (1 - _LEAST) * before else None
-
-
-def _plane(codes: np.ndarray) -> np.ndarray:
-    return np.minimum(codes, TOP).astype(np.float32) / np.float32(TOP)
 
 
 def _looked_at(count: int) -> range:

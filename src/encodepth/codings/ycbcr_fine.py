@@ -45,6 +45,11 @@ def to_rgb(planes: list[np.ndarray], bits: int) -> np.ndarray:
     return rgb
 
 
+def from_codes(rgb: np.ndarray, bits: int) -> np.ndarray:
+    """Return float32, 0..255, of RGB that a decoder gives in so many bits."""
+    return np.minimum(rgb * np.float32(255 / ((1 << bits) - 1)), np.float32(255))
+
+
 def _bands(shape: tuple[int, ...]) -> Iterator[slice]:
     """Yield rows in bands of about a megapixel, so that no large picture is copied many times."""
     step = max(1, _BAND // shape[1])
