@@ -21,7 +21,7 @@ from encodepth.networks.models import open_in_torch
 from encodepth.networks.restorer import RestorerConfig, RestorerNet
 from encodepth.networks.restorer_weights import load_color_restorer, load_restorer, save_restorer
 from encodepth.train.batches import LEVEL, Batches
-from encodepth.train.coded import coded_ahead, coded_at
+from encodepth.train.coded_color import color_ahead, color_at
 from encodepth.train.config import Ahead, Source
 from encodepth.train.frames import open_training, open_validation
 from encodepth.train.recipe import make_recipe
@@ -145,7 +145,7 @@ def test_weights_come_back_and_depths_are_not_taken_for_colours(tmp_path):
 def test_pictures_are_coded_once_as_often_as_asked(tmp_path):
     ahead = Ahead(qualities=(20, 80), speeds=(9,), shrunk=0.25)
     source, said = Source("photos", "x", versions=4), []
-    coded = coded_ahead(Shapes(), source, ahead, 64, tmp_path, said.append)
+    coded = color_ahead(Shapes(), source, ahead, 64, tmp_path, said.append)
     assert len(coded) == 4 * len(Shapes())
     first = [coded[i] for i in range(4)]
     assert [f.size for f in first[:3]] == [(80, 96)] * 3
@@ -157,7 +157,7 @@ def test_pictures_are_coded_once_as_often_as_asked(tmp_path):
         decoded = frame.coded.picture / np.float32(LEVEL)
         assert frame.coded.rmse == pytest.approx(rmse(decoded, frame.color), rel=1e-3)
         assert frame.coded.bpp > 0
-    again = coded_ahead(Shapes(), source, ahead, 64, tmp_path, said.append)
+    again = color_ahead(Shapes(), source, ahead, 64, tmp_path, said.append)
     assert again.fingerprint == coded.fingerprint
     assert len(said) == 1
 
@@ -165,7 +165,7 @@ def test_pictures_are_coded_once_as_often_as_asked(tmp_path):
 def test_validation_pictures_come_at_every_quality(tmp_path):
     frames = [Shapes()[i] for i in range(2)]
     ways = ((9, "psnr"), (9, "ssim"))
-    coded = coded_at(frames, "shapes", (20, 70), ways, tmp_path, lambda _: None)
+    coded = color_at(frames, "shapes", (20, 70), ways, tmp_path, lambda _: None)
     assert [coded[i].coded.quality for i in range(4)] == [20, 70, 20, 70]
     payload = avif.encode_color_as(frames[1].color, 70, 9, "ssim", threads=1)
     expected = avif.decode_finely(payload, *frames[1].size)

@@ -26,9 +26,11 @@ def photo_folder(root, count=3):
 
 def recipe_of(root, source, **settings):
     data = {"train": [source], "validation": [source], "crop": 64, "root": str(root)}
+    photos = source["kind"] == "photos"
     table = {
         **TINY,
-        "model": {"family": "base" if source["kind"] == "photos" else "restore"},
+        "model": {"family": "base"} if photos else {"family": "tcm", "row": "depth-small"},
+        "loss": {} if photos else {"lambdas": [0.01]},
         "data": {**data, "packs": str(root / "packs"), **settings},
     }
     return make_recipe(table)

@@ -26,9 +26,12 @@ from encodepth.evaluate.records import Record, only, read_records
 from runs.common import ANCHORS, DATA, RESULTS, measure, need, options
 
 JPEG, WEBP, AVIF = "jpeg-turbo-420", "webp-m6", "avif-aom-444-s6"
+TUNED, VVC = "avif-aom-444-s6-tunessim", "vvc-vvenc-420-10b-medium"
+COLOR_EFFORTS = (7, 9)
 AVIF12, QUANTISED = "avif-aom-12b-s4-lin", "quant-jxl-e7"
 JXL7, JXL9 = "jxl-lossless-e7", "jxl-lossless-e9"
 KINDS = ("icl", "sensor")
+_ANCHORS = [ANCHORS / f"{name}.jsonl" for name in ("public", "kodak")]
 
 
 def main() -> int:
@@ -39,26 +42,29 @@ def main() -> int:
     parser.add_argument("-o", "--output", type=Path)
     asked = parser.parse_args()
     output = asked.output or RESULTS / f"default_{asked.what}.jsonl"
-    anchors = [ANCHORS / f"{name}.jsonl" for name in ("public", "kodak")]
-    need(*anchors, DATA)
+    need(*_ANCHORS, DATA)
     if asked.force:
         output.unlink(missing_ok=True)
-    published = load_records(anchors)
+    published = load_records(_ANCHORS)
     color = asked.what == "color"
     wrong = (_color if color else _depth)(asked, output, set(map(frame_of, published)))
     own = read_records(output).records
     (_color_table if color else _depth_table)(own, published, asked.model)
     print()
-    print(compare([output, *anchors], "psnr" if color else "rmse").text())
+    print(compare([output, *_ANCHORS], "psnr" if color else "rmse").text())
     return 1 if wrong else 0
 
 
 def _color(asked: argparse.Namespace, output: Path, known: set) -> list[str]:
     wrong = []
+    autos = [f"{asked.model}+auto+e{effort}+alone" for effort in COLOR_EFFORTS]
+    by_vvc = set(map(frame_of, only(load_records(_ANCHORS), codec=VVC)))
     for folder, set_name in (("test", "public"), ("kodak", "kodak")):
         frames = _frames(asked, folder, known)
         names = [f"{asked.model}+alone", "jxl-e7@1"]
         wrong += _measure(names, frames, output, set_name, asked.jobs, ["color"])
+        frames = _frames(asked, folder, by_vvc)
+        wrong += _measure(autos, frames, output, set_name, asked.jobs, ["color"])
     return wrong
 
 
@@ -90,6 +96,11 @@ def _color_table(own: list[Record], published: list[Record], model: str) -> None
     _row("Kodak against JPEG", _rate(by_psnr(JPEG), "kodak"))
     for name, codec in (("WebP", WEBP), ("AVIF", AVIF)):
         _row(f"MS-SSIM at equal bytes, test, to {name}", _quality(by_ssim(codec), "test", "dB"))
+    for effort in COLOR_EFFORTS:
+        auto = _against(own, published, "psnr", parse(f"{model}+auto+e{effort}+alone").name)
+        for name, codec in (("AVIF", AVIF), ("AVIF tuned for SSIM", TUNED), ("VVC", VVC)):
+            for kind in ("test", "kodak"):
+                _row(f"auto, effort {effort}, against {name}, {kind}", _rate(auto(codec), kind))
     pairs = _pairs(only(own, codec=ours), only(own, codec="jxl-e7"))
     small = [(a, b) for a, b in pairs if (a["width"], a["height"]) == (640, 480)]
     for way in ("encode", "decode"):

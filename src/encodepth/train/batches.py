@@ -27,12 +27,13 @@ _PICTURE, _STEP, _NOISE, _GUIDE = 1, 2, 3, 4  # streams of random numbers
 
 @dataclass(frozen=True, eq=False)
 class Coded:
-    """What a decoder shows of a picture's colour.
+    """What a decoder shows of a picture's colour or depth.
 
     Attributes:
-        picture: uint16 (H, W, 3), in 1 / LEVEL of a step of 8 bits.
+        picture: uint16 (H, W, C), `top` being what becomes 1; colour in 1 / LEVEL of a step of 8
+            bits.
         quality: it was coded at.
-        rmse: of the whole picture, in steps of 8 bits.
+        rmse: of the whole picture, in steps of 8 bits; of depth in codes of 12 bits.
         bpp: bits per pixel it took.
     """
 
@@ -40,6 +41,7 @@ class Coded:
     quality: float
     rmse: float
     bpp: float
+    top: int = 255 * LEVEL
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +55,7 @@ class Frame:
         low: the step that becomes 0 in the network.
         high: the step that becomes 1.
         unit: metres in a step.
-        coded: its colour after a codec, where that was done ahead.
+        coded: its colour or depth after a codec, where that was done ahead.
     """
 
     color: NDArray[np.uint8] | None = None
@@ -94,8 +96,8 @@ class Batch:
     context_quality: Tensor  # (B,), of colour beside depth
     context: bool  # whether depth sees colour this time
     seed: int  # of the noise that stands for rounding
-    coded: Tensor | None = None  # (B, 3, H, W) in [0, 1], colour after a codec, at `quality`
-    rmse: Tensor | None = None  # (B,), of the whole pictures that `coded` is cut from, of 255
+    coded: Tensor | None = None  # (B, C, H, W) in [0, 1], after a codec, at `quality`
+    rmse: Tensor | None = None  # (B,), of the whole pictures that `coded` is cut from
 
     def to(self, device: torch.device) -> Batch:
         """Copy to a device, channels last."""
@@ -221,7 +223,7 @@ def collate(
     if not seen:
         return Batch(color, depth, valid, own, other, context, seed)
     stack = np.stack([c.picture for c in seen])
-    coded = torch.from_numpy(stack.astype(np.float32)).permute(0, 3, 1, 2) / (255 * LEVEL)
+    coded = torch.from_numpy(stack.astype(np.float32)).permute(0, 3, 1, 2) / seen[0].top
     own, rmse = torch.tensor([c.quality for c in seen]), torch.tensor([c.rmse for c in seen])
     return Batch(color, depth, valid, own, other, context, seed, coded, rmse)
 

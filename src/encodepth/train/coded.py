@@ -1,4 +1,4 @@
-"""Pictures that AV1 coded ahead of training, in one memory-mapped file: a step then costs no AV1.
+"""Frames that a codec coded ahead of training, in one memory-mapped file: a step then costs no AV1.
 
 Whole pictures are coded and crops cut from what a decoder shows, so blocks lie and errors spread as
 in files. A pack is written under a temporary name and renamed; its name is a hash of what went in.
@@ -9,36 +9,24 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from ..codings import av1_color as avif
 from ..files import new_folder
-from .batches import LEVEL, Coded, Frame, Frames
-from .config import Ahead, Source
+from .batches import Coded, Frame, Frames
 
-_VERSION = 2
-_LEAST_SHRINK, _MOST_SHRINK = 0.5, 0.9
-Picture = NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class Way:
-    """How AV1 codes a picture once."""
-
-    quality: int
-    speed: int
-    tune: str
+VERSION = 3
+_PLANES = ("color", "depth", "valid", "picture")
+Entry = tuple[Frame, dict[str, Any]]
+"""A frame with what a decoder shows of it, and facts that are written beside it for people."""
 
 
 class CodedFrames:
-    """Colour before and after AV1; every coding of a picture counts as a frame."""
+    """Frames beside what a codec makes of them; every coding of a picture counts as a frame."""
 
     def __init__(self, folder: Path, label: str) -> None:
         index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
@@ -50,66 +38,26 @@ class CodedFrames:
         return len(self._codings)
 
     def __getitem__(self, i: int) -> Frame:
-        c = self._codings[i]
-        shape = c["height"], c["width"], 3
-        samples = math.prod(shape)
-        original = self._data[c["original"] : c["original"] + samples].reshape(shape)
-        picture = self._data[c["at"] : c["at"] + 2 * samples].view("<u2").reshape(shape)
-        bpp = 8 * c["bytes"] / (c["height"] * c["width"])
-        return Frame(original, coded=Coded(picture, c["quality"], c["rmse"], bpp))
+        entry = self._codings[i]
+        planes: dict[str, Any] = {n: self._plane(*entry[n]) for n in _PLANES if n in entry}
+        coded = Coded(planes.pop("picture"), **entry["coded"])
+        return Frame(**planes, **entry["frame"], coded=coded)
+
+    def _plane(self, at: int, shape: Sequence[int], dtype: str) -> NDArray[Any]:
+        kind = np.dtype(dtype)
+        return self._data[at : at + math.prod(shape) * kind.itemsize].view(kind).reshape(shape)
 
 
-def coded_ahead(
-    frames: Frames, source: Source, ahead: Ahead, smallest: int, packs: Path,
-    say: Callable[[str], None],
-) -> CodedFrames:  # fmt: skip
-    """Return a training source's pictures with their codings, made first where there are none.
-
-    Each is coded `source.versions` times at qualities spread over the range, part of them from a
-    copy made smaller by a factor of its own, no side below `smallest`.
-    """
-
-    def codings() -> Iterator[tuple[Picture, Sequence[Way]]]:
-        for i in range(len(frames)):
-            picture, rng = np.asarray(frames[i].color), np.random.default_rng([_VERSION, i])
-            ways = _drawn(rng, ahead, source.versions)
-            small = round(len(ways) * ahead.shrunk)
-            yield picture, ways[small:]
-            yield _smaller(rng, picture, smallest), ways[:small]
-
-    return _packed(frames, f"{ahead} {source.versions} {smallest}", codings, packs, say)
-
-
-def coded_at(
-    frames: Sequence[Frame], label: str, qualities: Sequence[int], ways: Sequence[tuple[int, str]],
-    packs: Path, say: Callable[[str], None],
-) -> CodedFrames:  # fmt: skip
-    """Return validation pictures at fixed qualities, one after the other.
-
-    Args:
-        frames: with colour.
-        label: of the source.
-        qualities: of every picture, in this order.
-        ways: (speed, tune); the pictures take them in turn.
-        packs: the folder for packs.
-        say: tells people that one is made.
-    """
-
-    def codings() -> Iterator[tuple[Picture, Sequence[Way]]]:
-        for i, frame in enumerate(frames):
-            yield np.asarray(frame.color), [Way(q, *ways[i % len(ways)]) for q in qualities]
-
-    return _packed(_Listed(frames, label), f"{list(qualities)} {list(ways)}", codings, packs, say)
-
-
-class _Listed:
+class Listed:
     """Frames of a list, named by their content."""
 
     def __init__(self, frames: Sequence[Frame], label: str) -> None:
         self.label, self._frames = label, frames
         digest = hashlib.sha256()
         for frame in frames:
-            digest.update(np.ascontiguousarray(frame.color).tobytes())
+            for plane in (frame.color, frame.depth):
+                if plane is not None:
+                    digest.update(np.ascontiguousarray(plane).tobytes())
         self.fingerprint = digest.hexdigest()[:16]
 
     def __len__(self) -> int:
@@ -119,61 +67,53 @@ class _Listed:
         return self._frames[i]
 
 
-def _packed(
-    frames: Frames, settings: str, codings: Callable[[], Iterator[tuple[Picture, Sequence[Way]]]],
-    packs: Path, say: Callable[[str], None],
+def packed(
+    frames: Frames, settings: str, code: Callable[[], Iterable[Entry]], packs: Path,
+    say: Callable[[str], None],
 ) -> CodedFrames:  # fmt: skip
-    facts = f"{_VERSION} {frames.label} {len(frames)} {frames.fingerprint} {settings}"
+    """Return the coded frames, made first where there are none.
+
+    Args:
+        frames: where they come from.
+        settings: all that decides how they are coded.
+        code: codes them; planes that are the same array as the entry's before are written once.
+        packs: the folder for packs.
+        say: tells people that one is made.
+    """
+    facts = f"{VERSION} {frames.label} {len(frames)} {frames.fingerprint} {settings}"
     folder = packs / f"coded-{hashlib.sha256(facts.encode()).hexdigest()[:16]}"
     if not folder.exists():
         say(f"coding {frames.label} ahead into {folder}")
-        with new_folder(folder) as made:
-            _fill(made, codings())
+        with new_folder(folder) as made, open(made / "pictures.bin", "wb") as file:
+            index = {"version": VERSION, "codings": list(_written(file, code()))}
+            (made / "index.json").write_text(json.dumps(index), encoding="utf-8")
     return CodedFrames(folder, frames.label)
 
 
-def _fill(folder: Path, pictures: Iterator[tuple[Picture, Sequence[Way]]]) -> None:
-    codings = []
-    with open(folder / "pictures.bin", "wb") as file:
-        for picture, ways in pictures:
-            if not ways:
+def _written(file: BinaryIO, entries: Iterable[Entry]) -> Iterator[dict[str, Any]]:
+    before: dict[str, tuple[Any, Any]] = {}
+    for frame, facts in entries:
+        assert frame.coded is not None
+        coded = frame.coded
+        row: dict[str, Any] = {
+            "frame": {"low": frame.low, "high": frame.high, "unit": frame.unit},
+            "coded": {
+                "quality": coded.quality, "rmse": coded.rmse, "bpp": coded.bpp, "top": coded.top,
+            },
+            "facts": facts,
+        }  # fmt: skip
+        for name in _PLANES:
+            plane = coded.picture if name == "picture" else getattr(frame, name)
+            if plane is None:
                 continue
-            height, width = picture.shape[:2]
-            original = _append(file, picture)
-            for way in ways:
-                data = avif.encode_color_as(picture, way.quality, way.speed, way.tune, threads=1)
-                decoded = avif.decode_finely(data, height, width)
-                error = np.square(decoded - picture).mean(dtype=np.float64)
-                codings.append({
-                    "height": height, "width": width, "original": original,
-                    "at": _append(file, np.rint(decoded * LEVEL).astype("<u2")),
-                    "quality": way.quality, "speed": way.speed, "tune": way.tune,
-                    "bytes": len(data), "rmse": float(np.sqrt(error)),
-                })  # fmt: skip
-    index = {"version": _VERSION, "codings": codings}
-    (folder / "index.json").write_text(json.dumps(index), encoding="utf-8")
+            if name not in before or before[name][0] is not plane:
+                before[name] = plane, _place(file, plane)
+            row[name] = before[name][1]
+        yield row
 
 
-def _append(file: BinaryIO, picture: NDArray[Any]) -> int:
-    """Write a picture and return where it starts."""
-    at = file.tell()
-    file.write(np.ascontiguousarray(picture).tobytes())
-    return at
-
-
-def _drawn(rng: np.random.Generator, ahead: Ahead, count: int) -> list[Way]:
-    """Return codings in random order, their qualities spread over the range."""
-    low, high = ahead.qualities
-    shares = (np.arange(count) + rng.random(count)) / count
-    return [
-        Way(round(low + (high - low) * float(share)), int(rng.choice(ahead.speeds)),
-            str(rng.choice(ahead.tunes)))
-        for share in rng.permutation(shares)
-    ]  # fmt: skip
-
-
-def _smaller(rng: np.random.Generator, picture: Picture, smallest: int) -> Picture:
-    height, width = picture.shape[:2]
-    factor = max(rng.uniform(_LEAST_SHRINK, _MOST_SHRINK), smallest / min(height, width))
-    size = round(width * factor), round(height * factor)
-    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS))
+def _place(file: BinaryIO, plane: NDArray[Any]) -> tuple[int, list[int], str]:
+    """Write a plane; return where it starts, its shape and its kind of number."""
+    at, kind = file.tell(), plane.dtype.newbyteorder("<")
+    file.write(np.ascontiguousarray(plane, kind).tobytes())
+    return at, list(plane.shape), kind.str

@@ -87,10 +87,12 @@ class Source:
 
 @dataclass(frozen=True)
 class Ahead:
-    """How AV1 codes colour ahead of training the network that restores it.
+    """How AV1 codes pictures ahead of training the networks that restore them.
+
+    Speeds, tunes, shrunk copies and what validation takes are colour's.
 
     Attributes:
-        qualities: lowest and highest, libavif's.
+        qualities: lowest and highest; of colour libavif's, of depth those that a file is asked for.
         speeds: libaom's, drawn evenly; one that stands here twice is drawn twice as often.
         tunes: what libaom tunes for, drawn evenly.
         shrunk: share of a picture's codings that are of a smaller copy.

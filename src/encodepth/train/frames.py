@@ -23,7 +23,8 @@ from ..io.pictures import read
 from ..scenes.scene import scene
 from .allowed import may_train
 from .batches import Frame, Frames
-from .coded import coded_ahead, coded_at
+from .coded_color import color_ahead, color_at
+from .coded_depth import depth_ahead, depth_at
 from .config import Data, Recipe, Source
 from .loop import Validation
 from .pack import Doubt, Pack, make_pack
@@ -44,19 +45,18 @@ def open_training(recipe: Recipe, say: Say) -> list[Frames]:
     """
     data = recipe.data
     sources = [_open(recipe, source, data.crop, say, training=True) for source in data.train]
-    if recipe.model.family != "restore-color":
-        return sources
-    packs = Path(data.packs)
-    return [
-        coded_ahead(frames, source, recipe.ahead, data.crop, packs, say)
-        for frames, source in zip(sources, data.train, strict=True)
-    ]
+    packs, both = Path(data.packs), list(zip(sources, data.train, strict=True))
+    if recipe.model.family == "restore-color":
+        return [color_ahead(f, s, recipe.ahead, data.crop, packs, say) for f, s in both]
+    if recipe.model.family == "restore":
+        return [depth_ahead(f, s, recipe.ahead, packs, say) for f, s in both]
+    return sources
 
 
 def open_validation(recipe: Recipe, say: Say) -> list[Validation]:
     """Read the validation pictures, cut from their centres to multiples of 64.
 
-    For the network that restores colour every picture comes once per quality, as AV1 leaves it.
+    For the networks that restore every picture comes once per quality, as AV1 leaves it.
     """
     found = []
     left = recipe.validation.frames or 1 << 30
@@ -65,13 +65,21 @@ def open_validation(recipe: Recipe, say: Say) -> list[Validation]:
         cuts = [centre(frames[i], recipe.data.validation_size) for i in range(len(frames))][:left]
         cuts = [c for c in cuts if c.valid is None or c.valid.any()]
         left -= len(cuts)
-        if cuts and recipe.model.family == "restore-color":
-            settings = recipe.validation.qualities, recipe.ahead.validation
-            coded = coded_at(cuts, frames.label, *settings, Path(recipe.data.packs), say)
-            cuts = [coded[i] for i in range(len(coded))]
         if cuts:
-            found.append(Validation(frames.label, cuts))
+            found.append(Validation(frames.label, _as_coded(cuts, frames.label, recipe, say)))
     return found
+
+
+def _as_coded(cuts: list[Frame], label: str, recipe: Recipe, say: Say) -> list[Frame]:
+    """Return validation pictures as the recipe's family sees them."""
+    qualities, packs = recipe.validation.qualities, Path(recipe.data.packs)
+    if recipe.model.family == "restore-color":
+        coded = color_at(cuts, label, qualities, recipe.ahead.validation, packs, say)
+    elif recipe.model.family == "restore":
+        coded = depth_at(cuts, label, qualities, packs, say)
+    else:
+        return cuts
+    return [coded[i] for i in range(len(coded))]
 
 
 def source_files(recipe: Recipe) -> list[Path]:

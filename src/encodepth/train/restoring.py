@@ -1,32 +1,33 @@
-"""Training the restorer: depth through AV1, the network's estimate of what that did, the rest.
+"""Training the restorer of depth: planes that AV1 coded ahead, the estimate, the rest.
 
-A batch is coded as if it were one picture in pieces: at one quality and with one strength, the RMSE
-of all its crops together, because the strength of a picture speaks of its edges even where it is
-calm. The loss is the error that is left over the error there was, crops of huge error tamed.
+A crop carries the error of the plane it is cut from, for that is what a file says about it: the
+strength of a picture speaks of its edges even where it is calm. The loss is the squared error that
+is left, in units of the picture's, crops of huge error tamed.
 """
 
 from __future__ import annotations
 
 import copy
+import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..codings import av1_color
 from ..codings import av1_frames as avif
 from ..learned.restore import size_of, strength_of
 from ..networks.restorer import RestorerConfig, RestorerNet, features
 from ..networks.restorer_weights import save_restorer
-from .batches import Batch
+from .batches import Batch, Frame, collate
+from .bd import against_plain
 from .config import Recipe
 from .start import restorer_state, start_from
-from .tasks import Costs, Task
+from .tasks import Costs, Task, means
 
-_QUALITIES = (5.0, 92.0)  # AV1's that are drawn
-_EFFORT = 4  # of AV1 in training; a network that corrects one effort corrects all
-_TAME = 4.0  # a crop's error beyond this many times the batch's counts less and less
+_SENT = 5  # bytes in a file for the strength and the weights' fingerprint
+_TAME = 4.0  # a crop's error beyond this many times the picture's counts less and less
 
 
 class RestoreTask(Task):
@@ -41,63 +42,76 @@ class RestoreTask(Task):
         self.freeze(tuple(f"net.{prefix}" for prefix in recipe.model.frozen))
 
     def forward(self, batch: Batch) -> Costs:
-        low, high = _QUALITIES
-        quality = low + (high - low) * float(batch.quality[0]) / 100
-        restored, rough, strength, bits = self._restore(batch, quality)
-        assert batch.depth is not None
-        assert batch.valid is not None
-        unit = size_of(strength) / avif.TOP
-        before, after = (
-            (((plane - batch.depth) / unit).square() * batch.valid).flatten(1).mean(1)
-            for plane in (rough, restored)
-        )
-        pixels = batch.depth.shape[-1] * batch.depth.shape[-2]
+        _, before, after = self._restore(batch)
         return {
             "loss": after / (1 + before / _TAME),
-            "depth_bpp": bits / pixels,
             "depth_distortion": after / before.mean().clamp(min=1e-6),
         }
 
     def reconstruct(self, batch: Batch) -> dict[str, tuple[Tensor, Tensor]]:
-        """As a file would hold it: the bits are those of the AV1 frame."""
-        restored, _, _, bits = self._restore(batch, float(batch.quality[0]))
-        return {"depth": (restored, bits)}
+        """Return the restored crops; how many bits AV1 took for them alone nobody knows."""
+        restored, _, _ = self._restore(batch)
+        return {"depth": (restored, restored.new_zeros(len(restored)))}
 
     def export(self, path: Path) -> None:
         """Write the weights as the package ships them."""
         save_restorer(path, self.config, copy.deepcopy(self.net).cpu())
 
-    def _restore(self, batch: Batch, quality: float) -> tuple[Tensor, Tensor, int, Tensor]:
-        """Return the restored planes, AV1's planes, the strength, and the bits of each."""
+    @torch.no_grad()
+    def validate(self, frames: Sequence[Frame], device: torch.device) -> list[dict[str, float]]:
+        """Return the figures of whole planes, for every quality.
+
+        `depth_bpp`, `depth_rmse` after over before, and `depth_bd_rate` against AV1 in percent at
+        equal RMSE, the mean over pictures and the same for all qualities.
+        """
+        count = len(self.qualities)
+        found = [self._figures(frame, device) for frame in frames]
+        pictures = [found[i : i + count] for i in range(0, len(found), count)]
+        rate = {"depth_bd_rate": against_plain(pictures, "depth")}
+        kept = ("depth_bpp", "depth_rmse")
+        return [
+            {"quality": quality}
+            | means([{name: f[name] for name in kept} for f in found[i::count]])
+            | rate
+            for i, quality in enumerate(self.qualities)
+        ]
+
+    def _figures(self, frame: Frame, device: torch.device) -> dict[str, float]:
+        assert frame.coded is not None
+        none = np.zeros(1)
+        _, before, after = self._restore(collate([frame], none, none, True, 0).to(device))
+        pixels = frame.size[0] * frame.size[1]
+        plain, restored = (-10 * math.log10(max(float(x[0]), 1e-12)) for x in (before, after))
+        return {
+            "plain_bpp": frame.coded.bpp,
+            "depth_bpp": frame.coded.bpp + 8 * _SENT / pixels,
+            "depth_psnr": restored,
+            "depth_gain": restored - plain,
+            "depth_rmse": 10 ** ((plain - restored) / 20),
+        }
+
+    def _restore(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """Return restored planes, 0..1, and each one's error before and after."""
         assert batch.depth is not None
         assert batch.valid is not None
-        planes = batch.depth[:, 0].cpu().numpy()
-        payloads = [avif.encode_plane(plane, round(quality), _EFFORT) for plane in planes]
-        decoded = [avif.decode_plane(data, *planes.shape[1:]) for data in payloads]
-        rough = torch.from_numpy(np.stack(decoded))[:, None].to(batch.depth.device)
-        error = (rough - batch.depth).square()[batch.valid > 0]
-        strength = strength_of(avif.TOP * float(error.mean().sqrt() if len(error) else 0.0))
-        size = rough.new_full((1, 1, 1, 1), size_of(strength))
-        x = features(rough * avif.TOP, 1 - batch.valid, self._seen(batch), size)
-        with self.autocast(rough.device):
+        assert batch.coded is not None
+        assert batch.rmse is not None
+        sizes = [size_of(strength_of(rmse)) for rmse in batch.rmse.tolist()]
+        size = batch.coded.new_tensor(sizes).view(-1, 1, 1, 1)
+        x = features(batch.coded * avif.TOP, 1 - batch.valid, self._seen(batch), size)
+        with self.autocast(x.device):
             estimate = self.net(x)
-        restored = rough + estimate.float() * size / avif.TOP
-        bits = torch.tensor([8.0 * len(data) for data in payloads], device=rough.device)
-        return restored, rough, strength, bits
+        unit = size / avif.TOP
+        restored = batch.coded + estimate.float() * unit
+        before, after = (
+            (((plane - batch.depth) / unit).square() * batch.valid).flatten(1).mean(1)
+            for plane in (batch.coded, restored)
+        )
+        return restored, before, after
 
     def _seen(self, batch: Batch) -> Tensor:
-        """Return colour as AV1 leaves it at the context's quality, or grey where none is seen."""
+        """Return colour as AV1 leaves it, or grey where none is seen."""
         assert batch.depth is not None
         if batch.color is None or not batch.context:
             return torch.full_like(batch.depth, 0.5).expand(-1, 3, -1, -1)
-        pictures = (batch.color * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
-        qualities = batch.context_quality.round().int().tolist()
-        coded = [
-            av1_color.decode_color(
-                av1_color.encode_color(np.ascontiguousarray(picture), quality, _EFFORT),
-                *picture.shape[:2],
-            )
-            for picture, quality in zip(pictures, qualities, strict=True)
-        ]
-        stack = torch.from_numpy(np.stack(coded)).permute(0, 3, 1, 2)
-        return stack.float().to(batch.depth.device) / 255
+        return batch.color

@@ -16,7 +16,6 @@ import torch
 from torch import Tensor
 
 from .. import metrics
-from ..errors import EncodepthError
 from ..learned.restore import size_of, strength_of
 from ..learned.restore_color import SENT, Correction
 from ..networks.color_restorer import (
@@ -27,6 +26,7 @@ from ..networks.color_restorer import (
 )
 from ..networks.restorer_weights import save_restorer
 from .batches import LEVEL, Batch, Frame
+from .bd import against_plain
 from .config import Recipe
 from .start import restorer_state, start_from
 from .tasks import Costs, Task, means
@@ -74,7 +74,7 @@ class RestoreColorTask(Task):
         count = len(self.qualities)
         found = [_figures(restorer, frame) for frame in frames]
         pictures = [found[i : i + count] for i in range(0, len(found), count)]
-        rate = {"color_bd_rate": float(np.mean([_bd_rate(p) for p in pictures]))}
+        rate = {"color_bd_rate": against_plain(pictures, "color")}
         return [
             {"quality": quality} | means(found[i::count]) | rate
             for i, quality in enumerate(self.qualities)
@@ -115,13 +115,3 @@ def _figures(restorer: ColorRestorer, frame: Frame) -> dict[str, float]:
         "color_psnr": after,
         "color_gain": after - plain,
     }
-
-
-def _bd_rate(figures: Sequence[dict[str, float]]) -> float:
-    """Return the BD-rate of a picture's restored points against AV1's own."""
-    restored = [(f["color_bpp"], f["color_psnr"]) for f in figures]
-    plain = [(f["plain_bpp"], f["color_psnr"] - f["color_gain"]) for f in figures]
-    try:
-        return metrics.bd_rate(plain, restored)
-    except EncodepthError:  # too few qualities, or a picture that is the same at all of them
-        return float("nan")
