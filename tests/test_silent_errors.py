@@ -73,7 +73,9 @@ def test_the_step_of_floats_follows_their_range_and_is_said(tmp_path, farthest, 
     off = np.abs(image.depth * image.depth_unit - metres)
     assert image.depth_unit == step
     assert off.max() <= image.rounding <= step / 2 * (1 + 1e-6)
-    assert said(image) == [f"floats were rounded to steps of {step * 1000:g} mm"]
+    words, _, way_out = said(image)[0].partition(", ")
+    assert words == f"floats were rounded to steps of {step * 1000:g} mm"
+    assert ("--far" in way_out) == (farthest > 65.534)
 
 
 @settings(max_examples=60, deadline=None)
@@ -669,7 +671,8 @@ def test_encode_says_unit_range_camera_and_what_was_changed(run, tmp_path, monke
         "c.rgbd: unit 0.002 m (a step for floats in units of 1 m, an option), "
         "depth 1.5 to 80.12 m, camera 50,51,7,5 (an option)",
         "c.rgbd: 1 pixel of NaN became holes",
-        "c.rgbd: floats were rounded to steps of 2 mm",
+        "c.rgbd: floats were rounded to steps of 2 mm, for they reach beyond 65.5 m (--far "
+        "leaves out what does)",
     ]
     trees.save(Path("d.png"), DEPTH)
     said = run("encode", "c.png", "d.png", "-f", "--effort", "1", "--coder", "avif").err

@@ -7,6 +7,7 @@ Streams are coded in the order color, mask, depth, further planes; each may lean
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -23,9 +24,9 @@ from .codings.exact import bound_of_rmse
 from .container.still import Still
 from .container.stream import Stream
 from .errors import CorruptFileError, InvalidImageError, InvalidSettingError
-from .frame import INVALID, Note, RgbdImage
+from .frame import INVALID, OUTSIDE, Note, RgbdImage
 from .learned.models import Models
-from .metrics import DepthErrors, depth_errors
+from .metrics import DepthError
 from .modalities import IMAGE, NAMES, PLANES, modality
 from .packing import view
 from .plan import LOSSY, plan
@@ -170,14 +171,14 @@ class Encoded:
     _codec: Codec
 
     @cached_property
-    def depth_errors(self) -> DepthErrors | None:
+    def depth_error(self) -> DepthError | None:
         """How far decoded depth is off over its valid pixels; None where there are none."""
         depth = self.image.depth
         if depth is None or not depth.any():
             return None
         decoded = self._codec.decode(self.data, streams="depth").depth
         assert decoded is not None
-        return depth_errors(decoded, depth, depth_unit=self.image.depth_unit)
+        return DepthError.between(decoded, self.image)
 
 
 @dataclass
@@ -239,11 +240,13 @@ class _Job:
             if self._is_lossy("depth") and depth.any():
                 masks = [_stream("mask", self._code("mask", valid, Ask(), seen))]
 
-        unit = self.image.depth_unit
+        unit, searching = self.image.depth_unit, self.settings.target_rmse is not None
+        rounded = 1000 * self.image.rounding_rmse
 
         def measured(setting: Setting) -> tuple[list[Stream], float]:
             streams = self._depth_at(depth, setting, seen, masks)
-            return streams, _rmse(depth, streams[-1], seen) * unit * 1000
+            off = _rmse(depth, streams[-1], seen) * unit * 1000
+            return streams, math.hypot(off, rounded) if searching else off
 
         if self.settings.target_rmse is not None:
             streams, self.near = depth_within(measured, self.settings.target_rmse, self.near)
@@ -365,7 +368,7 @@ def between(image: RgbdImage, settings: Settings) -> RgbdImage:
     if image.depth is None or (settings.near is None and settings.far is None):
         return image
     kept, dropped = within(image.depth, image.depth_unit, settings.near, settings.far)
-    note = Note("depth outside the distances asked for, now holes", dropped)
+    note = Note(OUTSIDE, dropped)
     return replace(image, depth=kept, notes=(*image.notes, note) if dropped else image.notes)
 
 

@@ -7,20 +7,22 @@ that is a hole too, in arrays as in files, and becomes 0.
 from __future__ import annotations
 
 import math
+import numbers
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .errors import InvalidImageError
-from .modalities import PLANES, modality
+from .modalities import IMAGE, PLANES, modality
 
 MAX_PIXELS = 1 << 27  # 16384x8192; larger pictures are refused before anything is allocated
 MAX_SIDE = 65535
 MILLIMETRE = 0.001
 INVALID = 65535  # what sensors write beside 0 for "nothing measured"
+OUTSIDE = "depth outside the distances asked for, now holes"
 
 PathLike = str | os.PathLike[str]
 
@@ -65,6 +67,8 @@ class Note(NamedTuple):
 class RgbdImage:
     """A colour picture, a depth map, or both; they may differ in size.
 
+    Arrays are taken as they are, not copied, but for other orders of bytes than the machine's.
+
     Attributes:
         color: uint8 (H, W, 3), or None.
         depth: uint16 (h, w) in steps of `depth_unit`, 0 = hole (65535 becomes 0), or None.
@@ -77,6 +81,7 @@ class RgbdImage:
             was chosen.
         jpeg: the JPEG file that colour was read from; colour that is kept exactly is kept as that
             file as long as its pixels are still the file's.
+        rounding_rmse: metres, root of the mean square of what valid pixels were rounded by.
 
     Raises:
         InvalidImageError: both are missing, or a shape, dtype, size or unit is not as above.
@@ -90,8 +95,13 @@ class RgbdImage:
     rounding: float = 0.0
     notes: tuple[Note, ...] = ()
     jpeg: bytes | None = None
+    rounding_rmse: float = 0.0
 
     def __post_init__(self) -> None:
+        for name in IMAGE:
+            object.__setattr__(self, name, _plain(name, getattr(self, name)))
+        planes = {name: _plain(name, plane) for name, plane in self.planes.items()}
+        object.__setattr__(self, "planes", planes)
         if self.color is None and self.depth is None and not self.planes:
             raise InvalidImageError("an image needs color, depth or both; got neither")
         if self.color is not None:
@@ -147,6 +157,23 @@ class Frame:
     number: int = 0
 
 
+def _plain(name: str, array: Any) -> Any:
+    """Return a numpy array as a plain one in the machine's order of bytes, others as they are.
+
+    Raises:
+        InvalidImageError: samples are masked out, which a file cannot say.
+    """
+    if not isinstance(array, np.ndarray):
+        return array
+    if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
+        raise InvalidImageError(
+            f"{name} has samples that are masked; give them values, such as .filled(0) for holes "
+            "of depth"
+        )
+    array = np.asarray(array)
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
 def _check_array(name: str, array: np.ndarray, dtype: type, dims: int) -> None:
     if not isinstance(array, np.ndarray) or array.dtype != dtype:
         found = getattr(array, "dtype", type(array).__name__)
@@ -165,9 +192,10 @@ def check_size(name: str, width: int, height: int) -> None:
 
 
 def check_unit(depth_unit: float) -> None:
-    if not (math.isfinite(depth_unit) and 1e-9 <= depth_unit <= 1e3):
+    number = isinstance(depth_unit, numbers.Real) and not isinstance(depth_unit, bool)
+    if not (number and math.isfinite(depth_unit) and 1e-9 <= depth_unit <= 1e3):
         raise InvalidImageError(
-            f"depth unit {depth_unit} is not within 1e-9..1000 metres per step (0.001 for mm)"
+            f"depth unit {depth_unit!r} is not within 1e-9..1000 metres per step (0.001 for mm)"
         )
 
 

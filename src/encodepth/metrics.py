@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from .errors import EncodepthError, InvalidImageError
 
 if TYPE_CHECKING:
-    from .frame import Intrinsics
+    from .frame import Intrinsics, RgbdImage
 
 Curve = Sequence[tuple[float, float]]
 """Rate-distortion points of one codec on one frame: (rate, quality), in any order."""
@@ -54,6 +54,64 @@ class DepthErrors:
     hole_share: float  # holes of the original, as a share of the frame
     holes_filled: int  # holes of the original that were decoded as depth
     holes_added: int  # valid pixels of the original that were decoded as holes
+
+
+@dataclass(frozen=True)
+class DepthError:
+    """The error of depth over measured pixels; errors of parts add up to that of the whole.
+
+    Where floats were rounded to steps before, it holds that too: squares are added, for rounding
+    and coding know nothing of each other, and so are largest errors.
+
+    Attributes:
+        squares: sum of squared errors, mm^2.
+        pixels: how many measured pixels there are.
+        max_mm: the largest error.
+    """
+
+    squares: float
+    pixels: int
+    max_mm: float
+
+    @property
+    def rmse_mm(self) -> float:
+        """Root of the mean squared error, in mm."""
+        return math.sqrt(self.squares / self.pixels) if self.pixels else 0.0
+
+    def __add__(self, other: DepthError) -> DepthError:
+        return DepthError(
+            self.squares + other.squares,
+            self.pixels + other.pixels,
+            max(self.max_mm, other.max_mm),
+        )
+
+    @property
+    def words(self) -> str:
+        """Return "off by 5.3 mm RMSE, 20 mm at most", or "as it was"."""
+        if not self.max_mm:
+            return "as it was"
+        return f"off by {self.rmse_mm:.3g} mm RMSE, {self.max_mm:.4g} mm at most"
+
+    @property
+    def facts(self) -> dict[str, float]:
+        """Return the same as plain data."""
+        return {
+            "depth_rmse_mm": round(self.rmse_mm, 6),
+            "depth_max_error_mm": round(self.max_mm, 6),
+        }
+
+    @classmethod
+    def between(cls, decoded: NDArray[np.uint16], image: RgbdImage) -> DepthError:
+        """Compare decoded depth, (h, w) in the image's steps, with what was read."""
+        assert image.depth is not None
+        valid = image.depth > 0
+        off = np.subtract(decoded, image.depth, dtype=np.float64)[valid] * image.depth_unit * 1000
+        rounded, most = 1000 * image.rounding_rmse, 1000 * image.rounding
+        return cls(
+            float(np.square(off).sum()) + off.size * rounded**2,
+            off.size,
+            float(np.abs(off).max()) + most if off.size else 0.0,
+        )
 
 
 def psnr(decoded: NDArray[np.uint8], original: NDArray[np.uint8]) -> float:

@@ -143,13 +143,15 @@ class Settings:
             if off and "depth" in self.lossless:
                 raise InvalidSettingError(
                     f"lossless depth, but floats were rounded to steps of {depth_unit * 1000:g} mm "
-                    "and so are not exact; ask for a finer step (--depth-step) or a bound"
+                    "and so are not exact; ask for a finer step (--depth-step), a bound, or leave "
+                    "out what is far (--far)"
                 )
             return 0
         if off > self.max_depth_error:
             raise InvalidSettingError(
                 f"max_depth_error {self.max_depth_error:g} mm, but floats were rounded to steps of "
-                f"{depth_unit * 1000:g} mm; ask for a finer step (--depth-step)"
+                f"{depth_unit * 1000:g} mm; ask for a finer step (--depth-step), or leave out what "
+                "is far (--far)"
             )
         left = self.max_depth_error - off
         return int(min(left / 1000 / depth_unit + 1e-6, MAX_STEPS))

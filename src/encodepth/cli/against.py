@@ -89,12 +89,20 @@ class Originals:
 
     def _picture(self, path: str, coded: RgbdImage) -> RgbdImage:
         """Return a still picture's original."""
-        from ..io import pictures
+        from ..io.given import take
+        from ..io.pictures import read_files
 
         if all(not _has_pairs(name) for name in self.paths):
             color, depth = self._named(coded)
             unit = coded.depth_unit if self.depth_unit is None else self.depth_unit
-            return pictures.read(color, depth, depth_unit=unit, depth_step=self.depth_step)
+            return read_files(
+                None if color is None else take(color, "color"),
+                None if depth is None else take(depth, "depth"),
+                depth_unit=unit,
+                depth_step=self.depth_step,
+                shared_step=coded.depth_unit,
+                far=self.far,
+            )
         return self._load(self._pair(path), coded.depth_unit)
 
     def _named(self, coded: RgbdImage) -> tuple[str | None, str | None]:
@@ -110,6 +118,7 @@ class Originals:
         """Read a pair; where nothing says its unit it has the file's."""
         from ..io.pair import ASSUMED
 
+        pair = replace(pair, shared_step=unit)
         return (replace(pair, depth_unit=unit) if pair.unit_source == ASSUMED else pair).load()
 
     def _clipped(self, image: RgbdImage) -> RgbdImage:
@@ -131,6 +140,7 @@ class Originals:
                 path,
                 depth_unit=self.depth_unit,
                 depth_step=self.depth_step,
+                far=self.far,
                 pair_by=self.pair_by,
             ).pairs
         )

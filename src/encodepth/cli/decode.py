@@ -229,6 +229,8 @@ def _check_fit(
     """Refuse options that contradict each other or would be ignored."""
     if named and len(files) > 1:
         raise click.UsageError(f"--{next(iter(named))} names one picture, but there are several")
+    if output == PIPE:
+        raise click.UsageError("-o is a folder; pictures go to files, not to stdout")
     if named and output:
         raise click.UsageError(f"-o and --{next(iter(named))} both say where to write")
     if named and only and list(named) != [only]:

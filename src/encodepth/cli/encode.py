@@ -199,7 +199,7 @@ def command(
         call = Call(
             settings,
             replace(
-                _given(unit, intrinsics, depth_step, pair_by, rate),
+                _given(unit, intrinsics, depth_step, settings.far, pair_by, rate),
                 topics=topics_of(color_topic, depth_topic, planes),
                 within=pair_within,
                 poses=poses,
@@ -246,7 +246,7 @@ def command(
     target = Path(output) if output else Path(first).parent / f"{Path(first).stem}.rgbd"
     if not piped:
         check_free(target, force=force, sources=(color, depth, *(file for _, file in planes)))
-    picture = _read(color, depth, dict(planes), depth_unit, depth_step, intrinsics)
+    picture = _read(color, depth, dict(planes), depth_unit, depth_step, settings.far, intrinsics)
     coded = open_codec(model, device).code(picture, settings)
     if piped:
         pipe_out(coded.data)
@@ -310,13 +310,14 @@ def _given(
     unit: float | None,
     camera: tuple[float, ...] | None,
     step: float | None,
+    far: float | None,
     pair_by: PairBy | None,
     rate: float | None,
 ) -> Given:
     from ..frame import Intrinsics
     from ..io.recordings import Given
 
-    return Given(unit, None if camera is None else Intrinsics(*camera), step, pair_by, rate)
+    return Given(unit, None if camera is None else Intrinsics(*camera), step, far, pair_by, rate)
 
 
 def _refuse_missing(path: str) -> None:
@@ -384,6 +385,7 @@ def _read(
     planes: dict[str, str],
     unit: float,
     step: float | None,
+    far: float | None,
     camera: tuple[float, ...] | None,
 ) -> RgbdImage:
     """Read the pair and its further planes, one of colour and depth perhaps from stdin."""
@@ -391,7 +393,13 @@ def _read(
 
     def read(color: str | None, depth: str | None) -> RgbdImage:
         return pictures.read(
-            color, depth, depth_unit=unit, intrinsics=camera, depth_step=step, planes=planes
+            color,
+            depth,
+            depth_unit=unit,
+            intrinsics=camera,
+            depth_step=step,
+            far=far,
+            planes=planes,
         )
 
     if PIPE not in (color, depth):

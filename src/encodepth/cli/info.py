@@ -58,24 +58,18 @@ def line(name: str, coded: Encoded) -> str:
     """Return one line on a file just made: its bytes, those of its parts, depth's error."""
     from ..info import inspect
 
-    text, off = summary(inspect(coded.data, name)), coded.depth_errors
-    if off is None:
-        return text
-    if off.max_mm == 0:
-        return f"{text}; depth as it was"
-    return f"{text}; depth off by {off.rmse_mm:.3g} mm RMSE, {off.max_mm:.4g} mm at most"
+    text, off = summary(inspect(coded.data, name)), coded.depth_error
+    return text if off is None else f"{text}; depth {off.words}"
 
 
 def as_dict(name: str, coded: Encoded) -> dict[str, Any]:
-    """Return the same as plain data."""
+    """Return the same as plain data, and what was changed on the picture's way in."""
     from ..info import inspect
 
-    off = coded.depth_errors
-    errors = {
-        "depth_rmse_mm": None if off is None else round(off.rmse_mm, 6),
-        "depth_max_error_mm": None if off is None else round(off.max_mm, 6),
-    }
-    return inspect(coded.data, name).as_dict() | errors
+    off = coded.depth_error
+    errors = dict.fromkeys(("depth_rmse_mm", "depth_max_error_mm")) if off is None else off.facts
+    notes = [str(note) for note in coded.image.notes]
+    return inspect(coded.data, name).as_dict() | errors | {"notes": notes}
 
 
 def _recording(found: RecordingInfo) -> str:

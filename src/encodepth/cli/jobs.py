@@ -18,12 +18,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import click
 
 from ..errors import EncodepthError
 from .shared import fail, written
+
+if TYPE_CHECKING:
+    from ..metrics import DepthError
 
 Item = TypeVar("Item")
 JOURNAL = ".rgbd-journal"
@@ -43,6 +46,7 @@ class Outcome(NamedTuple):
     skipped: bool = False
     notes: tuple[Any, ...] = ()
     range_m: tuple[float, float] = (0.0, 0.0)
+    off: DepthError | None = None
     said: Any = None  # what the caller wants to know of it
 
 

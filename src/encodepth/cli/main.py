@@ -100,6 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(arguments: list[str]) -> int:
     try:
+        _refuse_empty(arguments)
         result = encodepth.main(arguments, prog_name="encodepth", standalone_mode=False)
         return result if isinstance(result, int) else 0
     except click.exceptions.NoArgsIsHelpError as error:
@@ -120,6 +121,18 @@ def _run(arguments: list[str]) -> int:
             raise
         fail(reason)
         return 1
+
+
+def _refuse_empty(arguments: list[str]) -> None:
+    """Refuse a name that is empty, as an unset variable of a shell is, before it means the default.
+
+    Raises:
+        click.UsageError: there is one.
+    """
+    for before, argument in zip(("", *arguments), arguments, strict=False):
+        if not argument or (argument.startswith("--") and argument.endswith("=")):
+            after = f" after {before}" if before and not argument else ""
+            raise click.UsageError(f'an empty argument "{argument}"{after}; is a variable unset')
 
 
 def _warn(message: Warning | str, category: type[Warning], *_: object) -> None:

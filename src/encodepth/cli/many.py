@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from ..frame import RgbdImage
     from ..io.found import PairBy, Problem
     from ..io.pair import Pair
+    from ..metrics import DepthError
     from ..settings import Settings
 
 _SEQUENCES = 20  # that are described one by one
@@ -64,16 +66,19 @@ def encode_folders(
     if progress.failed and batch.stop:
         return 1
     if not batch.quiet:
-        _describe([pair for _, pair in todo])
+        _describe(todo, batch.folder)
     make_folder(batch.folder)
     journal = Journal(batch.folder)
     job = Job(partial(_start, batch), _encode, batch.jobs)
     total, near, far, notes = 0, 0.0, 0.0, Notes()
+    off: DepthError | None = None
     for (_, pair), outcome in _outcomes(job, todo, journal, batch):
         progress.step(outcome, str(pair.path))
         total += outcome.size
         notes.add(outcome.notes)
         near, far = _wider((near, far), outcome.range_m)
+        if outcome.off is not None:
+            off = outcome.off if off is None else off + outcome.off
         if batch.as_json and outcome.said is not None:
             progress.clear()
             click.echo(outcome.said)
@@ -84,7 +89,8 @@ def encode_folders(
     if not batch.quiet:
         notes.say()
         if far:
-            click.echo(f"depth {near:.4g} to {far:.4g} m", err=True)
+            words = "" if off is None else f", {off.words}"
+            click.echo(f"depth {near:.4g} to {far:.4g} m{words}", err=True)
         click.echo(sum_line(progress, f"{total:,} bytes in {batch.folder}", "pairs"), err=True)
     return 1 if progress.failed else 0
 
@@ -121,6 +127,7 @@ def _find(
             depth_unit=depth_unit,
             intrinsics=intrinsics,
             depth_step=batch.depth_step,
+            far=batch.settings.far,
             pair_by=batch.pair_by,
         )
         problems += found.problems
@@ -134,13 +141,14 @@ def _find(
     return list(todo.items()), problems
 
 
-def _describe(pairs: Iterable[Pair]) -> None:
-    """Say of each sequence where unit and camera come from."""
+def _describe(todo: Iterable[Task], folder: Path) -> None:
+    """Say of each sequence, by where it goes below the folder, whence unit and camera come."""
     from ..io.words import sequence_words
 
     sequences: dict[str, list[Pair]] = {}
-    for pair in pairs:
-        sequences.setdefault(pair.sequence, []).append(pair)
+    for target, pair in todo:
+        name = target.parent.relative_to(folder).as_posix()
+        sequences.setdefault(name, []).append(pair)
     for name, members in list(sequences.items())[:_SEQUENCES]:
         words = sequence_words(members)
         click.echo(f"{name}: {len(members):,} pair{'s' * (len(members) > 1)}, {words}", err=True)
@@ -225,15 +233,16 @@ def _encode(kept: tuple[Codec, Batch], task: tuple[Path, Pair, str]) -> Outcome:
         save(target, data)
         said = None
         if batch.as_json:
-            from ..info import inspect
+            from .info import as_dict
 
-            said = inspect(data, str(target)).json()
+            said = json.dumps(as_dict(str(target), coded))
+        off = coded.depth_error
     except Exception as error:
         reason = explain(error)
         if reason is None:
             raise
         return failed(error, reason)
-    return Outcome(len(data), notes=picture.notes, range_m=_range(picture), said=said)
+    return Outcome(len(data), notes=picture.notes, range_m=_range(picture), off=off, said=said)
 
 
 def _range(picture: RgbdImage) -> tuple[float, float]:

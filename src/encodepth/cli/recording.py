@@ -127,7 +127,10 @@ def encode_recordings(paths: Sequence[str], folder: Path, call: Call) -> int:
         for one in found:
             below = "" if before and one.name == own else one.name
             place = folder / before / below
-            todo[place.with_name(place.name + ".rgbd")] = one
+            target = place.with_name(place.name + ".rgbd")
+            if todo.setdefault(target, one) is not one:
+                fail(f"{path}: {one.name} is left out: {target} is made of {todo[target].path}")
+                failed += 1
     if failed and call.stop:
         return 1
     make_folder(folder)

@@ -144,7 +144,12 @@ def read_bytes(path: str) -> bytes:
 
 
 def head_of(path: str) -> bytes:
-    """Return the first bytes of a file, which say what kind it is; none of what cannot be read."""
+    """Return the first bytes of a file, which say what kind it is; none of what cannot be read.
+
+    A pipe is not touched, for it can be read once.
+    """
+    if not os.path.isfile(path):
+        return b""
     try:
         with open(path, "rb") as file:
             return file.read(16)

@@ -97,7 +97,9 @@ class Kept:
             if plane.shape != was.shape or plane.dtype != was.dtype:
                 broken.append(f"{name} is {_size(plane)}, the original {_size(was)}")
                 continue
-            self.exact[name] = bool(np.array_equal(plane, was)) and self.exact.get(name, True)
+            rounded = name == "depth" and original.rounding > 0
+            same = bool(np.array_equal(plane, was)) and not rounded
+            self.exact[name] = same and self.exact.get(name, True)
             if name == "depth":
                 broken += self._depth(coded, original, bounds.get(name))
                 continue
@@ -124,8 +126,9 @@ class Kept:
             return
         step = coded.depth_unit * 1000
         self.squares += float(np.square(off * step).sum())
+        self.squares += len(off) * (1000 * original.rounding_rmse) ** 2
         self.pixels += len(off)
-        self.largest = max(self.largest, float(off.max() * step))
+        self.largest = max(self.largest, float(off.max() * step) + 1000 * original.rounding)
         if bound is not None and off.max() > bound:
             promised = f"within {bound * step:g} mm" if bound else "exact"
             worse = int(np.count_nonzero(off > bound))

@@ -22,6 +22,7 @@ from ..frame import Intrinsics, RgbdImage
 from .found import Problem
 from .pair import ASSUMED, UNKNOWN, Pair, Source, read_rotated, read_stored
 from .tree import Folder
+from .unread import unread
 
 _JSON = re.compile(
     r"(meta|metadata|info|config|params|calib\w*|.*(camera|intrinsic|cam).*)\.json", re.I
@@ -32,6 +33,7 @@ _PER_METRE = ("depth_units_per_meter", "depth_units_per_metre", "depth_factor", 
 _METRES = ("depth_unit", "depth_units", "depth_unit_scale_factor")
 _FOCAL = (("fx", "fy"), ("fl_x", "fl_y"), ("Camera.fx", "Camera.fy"), ("focal_x", "focal_y"))
 _CENTRE = (("cx", "cy"), ("ppx", "ppy"), ("Camera.cx", "Camera.cy"), ("center_x", "center_y"))
+_SIZE = (("width", "height"), ("w", "h"), ("image_width", "image_height"))
 _MATRICES = (
     *("intrinsic_matrix", "camera_matrix", "cam_K", "K", "intrinsics", "intrinsic"),
     *("m_calibrationDepthIntrinsic", "m_calibrationColorIntrinsic"),
@@ -182,10 +184,11 @@ def _facts_in(folder: Folder, child: str) -> Facts:
             values = _of_child(values, child)
         unit = _unit(path, values)
         camera, key = _find_camera(values)
-        source = Source(f'key "{key}" of {path.name}' if key else path.name)
+        words = f'key "{key}" of {path.name}' if key else path.name
+        source = Source(words, size=size_in(values))
         problems = found.problems
-        if camera is None and "intrinsics" in values and path.name == "meta.json":
-            problems += (Problem(path, "intrinsics lack fx, fy, cx or cy; left out", fatal=False),)
+        if camera is None:
+            problems += unread(path, values)
         problems += _contradiction(path, found, unit, camera)
         fresh = found.unit is None and unit is not None
         found = replace(
@@ -215,8 +218,6 @@ def _read_all(folder: Folder) -> Iterator[tuple[Path, dict[str, Any]]]:
                 continue
             if isinstance(values, dict):
                 yield path, values
-            elif name == "meta.json":
-                _refuse_unit(path, "depth_units_per_meter", None)
         elif _TEXT.fullmatch(name):
             try:
                 text = folder.text(name)
@@ -256,20 +257,20 @@ def _unit(path: Path, values: dict[str, Any]) -> tuple[float, Source] | None:
     for inside in _dicts(values):
         for key in _PER_METRE:
             if inside.get(key) is not None and not _is_rotated(path, inside):
-                return 1 / _number(path, key, inside[key]), _source(path, key)
+                return 1 / unit_number(path, key, inside[key]), _source(path, key)
         for key in _METRES:
             if inside.get(key) is not None:
                 return _metres(path, key, inside[key]), _source(path, key)
         if inside.get("depth_scale") is not None:
             return _depth_scale(path, inside["depth_scale"])
         if path.name == "cam_params.json" and "fx" in inside and "scale" in inside:
-            return 1 / _number(path, "scale", inside["scale"]), _source(path, "scale")
+            return 1 / unit_number(path, "scale", inside["scale"]), _source(path, "scale")
     return (0.001, _source(path, "depth_units_per_meter")) if _is_rotated(path, values) else None
 
 
 def _depth_scale(path: Path, value: object) -> tuple[float, Source]:
     """Read a key that tools use in three ways: metres per step, steps per metre, mm per step."""
-    number = _number(path, "depth_scale", value)
+    number = unit_number(path, "depth_scale", value)
     if number <= 0.02:
         return number, _source(path, "depth_scale")
     if number >= 50:
@@ -281,11 +282,16 @@ def _depth_scale(path: Path, value: object) -> tuple[float, Source]:
 def _metres(path: Path, key: str, value: object) -> float:
     if isinstance(value, str) and value.lower() in _WORDS:
         return _WORDS[value.lower()]
-    number = _number(path, key, value)
+    number = unit_number(path, key, value)
     return 1 / number if number >= 50 else number
 
 
-def _number(path: Path, key: str, value: object) -> float:
+def unit_number(path: Path, key: str, value: object) -> float:
+    """Return the number that a key about depth's unit has.
+
+    Raises:
+        EncodepthError: it makes no sense; a unit is not guessed where one is said.
+    """
     if isinstance(value, str):
         try:
             value = float(value)
@@ -390,6 +396,15 @@ def _frames(path: Path, values: dict[str, Any]) -> dict[str, Facts]:
 
 def _source(path: Path, key: str) -> Source:
     return Source(f'key "{key}" of {path.name}')
+
+
+def size_in(values: Mapping[str, Any]) -> tuple[int, int] | None:
+    """Return width and height of the pictures that a camera is of, where they stand beside it."""
+    for width, height in _SIZE:
+        size = values.get(width), values.get(height)
+        if all(isinstance(side, int) and side > 0 for side in size):
+            return size  # type: ignore[return-value]
+    return None
 
 
 def _camera(fx: Any, fy: Any, cx: Any, cy: Any) -> Intrinsics | None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import EncodepthError
-from .beside import Facts, matrix_camera
+from .beside import Facts, matrix_camera, unit_number
 from .found import Found, How, by_stem, child
 from .pair import Pair, Source
 from .poses import from_world
@@ -55,8 +55,8 @@ def _pair(
 ) -> Pair:
     own = table.get(int(frame), {}) if frame.isdecimal() else {}
     facts = Facts()
-    scale = own.get("depth_scale")
-    if isinstance(scale, int | float) and 1e-6 < scale < 1e4:
+    if own.get("depth_scale") is not None:
+        scale = unit_number(folder.path / _TABLE, "depth_scale", own["depth_scale"])
         facts = facts.or_else(scale / 1000, Source(f'key "depth_scale" of {_TABLE}'))
     camera = matrix_camera(own.get("cam_K"))
     if camera is not None:

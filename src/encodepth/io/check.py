@@ -17,12 +17,13 @@ from ..errors import EncodepthError
 from ..frame import Intrinsics, Note, RgbdImage
 from .dataset import Dataset, open_dataset
 from .found import PairBy, Problem, merged
-from .pair import Pair
+from .pair import Pair, read_rotated
 from .ros.bag import is_bag
 from .words import sequence_words
 
 OnError = Literal["skip", "raise"]
 _NEAR, _FAR = 0.1, 30.0  # metres: a median depth outside makes the unit doubtful
+_ROTATED = 8192  # mm, from which SUN RGB-D's rotation fills the lowest bits too
 _AHEAD = 8  # pairs read ahead per worker
 
 
@@ -214,15 +215,23 @@ def doubts_about(pair: Pair, image: RgbdImage) -> Iterator[Problem]:
     if values.size < 0.05 * depth.size:
         share = values.size / depth.size
         yield Problem(pair.depth, f"only {share:.1%} of depth was measured", fatal=False)
+    if pair.reader is read_rotated and np.median(values) > _ROTATED:
+        message = "most of it is far: are its bits rotated, as those of SUN RGB-D are"
+        yield Problem(pair.depth, message, fatal=False)
     yield from doubts_about_unit(pair.depth, values, image.depth_unit)
 
 
 def _doubts_about_camera(pair: Pair, image: RgbdImage) -> Iterator[Problem]:
-    """Doubt a camera whose centre lies far from the picture's: it is of another size."""
-    camera = image.intrinsics
+    """Doubt a camera of another size, which is said or shows by its centre."""
+    camera, said = image.intrinsics, pair.camera_source.size
     if camera is None:
         return
     planes = [plane for plane in (image.depth, image.color) if plane is not None]
+    if said is not None and said != (planes[0].shape[1], planes[0].shape[0]):
+        size = f"{planes[0].shape[1]}x{planes[0].shape[0]}"
+        message = f"the camera ({pair.camera_source}) is of another size than depth, {size}"
+        yield Problem(pair.depth or pair.path, message, fatal=False)
+        return
     fits = [_centred(camera, plane.shape[1], plane.shape[0]) for plane in planes]
     if fits[0]:
         return

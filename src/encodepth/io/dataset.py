@@ -57,6 +57,7 @@ def open_dataset(
     depth_unit: float | None = None,
     intrinsics: Intrinsics | None = None,
     depth_step: float | None = None,
+    far: float | None = None,
     pair_by: PairBy | None = None,
     alone: bool = False,
 ) -> Dataset:
@@ -72,6 +73,7 @@ def open_dataset(
         depth_unit: metres per step, instead of what the layout says.
         intrinsics: instead of what the layout says.
         depth_step: metres that float depth is rounded to; None for the finest its range allows.
+        far: metres; float depth beyond becomes holes before a step is chosen.
         pair_by: "name", "time" (at most 20 ms apart) or "order", where the layout leaves it open.
         alone: whether a picture whose partner is missing is a pair of one, and no problem.
 
@@ -96,6 +98,8 @@ def open_dataset(
         given |= {"intrinsics": intrinsics, "camera_source": OPTION}
     if depth_step is not None:
         given |= {"depth_step": depth_step}
+    if far is not None:
+        given |= {"far": far}
     if given:
         pairs = tuple(replace(pair, **given) for pair in pairs)  # type: ignore[arg-type]
     layouts = tuple(dict.fromkeys(f.layout for f in found if f.layout))

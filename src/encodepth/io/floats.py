@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import InvalidImageError
-from ..frame import MILLIMETRE, Note
+from ..frame import INVALID, MILLIMETRE, OUTSIDE, Note
 
 FARTHEST = 10_000.0  # metres; beyond it stands for sky (1e10, 65504) and becomes a hole
 MOST = 65534  # steps
@@ -31,12 +31,14 @@ class Steps:
         unit: metres per step.
         rounding: metres that a valid value moved at most; 0 if all floats come back.
         notes: what became a hole, and the step if values moved.
+        rmse: metres, root of the mean square of what valid values moved by.
     """
 
     depth: np.ndarray
     unit: float
     rounding: float
     notes: tuple[Note, ...]
+    rmse: float = 0.0
 
 
 def to_steps(
@@ -46,23 +48,26 @@ def to_steps(
     step: float | None = None,
     *,
     shared: float | None = None,
+    far: float | None = None,
 ) -> Steps:
     """Round floats to steps.
 
     Args:
-        raw: (h, w) floats, in units of `unit` metres; NaN, infinity, 0 and below are holes.
+        raw: (h, w) floats, in units of `unit` metres; NaN, infinity, 65535, 0 and below are holes.
         unit: metres.
         name: the file, for messages.
         step: metres; the caller's own choice of step, which then counts as exact.
         shared: metres; the step of a recording, which `SharedStep` found.
+        far: metres; what is farther becomes a hole, before a step is chosen.
 
     Raises:
         InvalidImageError: `unit` cannot be meant, or values are beyond 65534 of `step`.
     """
     with np.errstate(all="ignore"):  # whatever the process has set
-        metres = raw.astype(np.float64) * unit
-        notes = _holes(metres)
-        valid = (metres > 0) & (metres <= FARTHEST)
+        numbers = raw.astype(np.float64)
+        metres = numbers * unit
+        notes = _holes(numbers == INVALID, metres, far)
+        valid = (metres > 0) & (metres <= _limit(far)) & (numbers != INVALID)
         if not valid.any():
             empty = step or shared or min(unit, MILLIMETRE)
             return Steps(np.zeros(raw.shape, np.uint16), empty, 0.0, notes)
@@ -76,17 +81,20 @@ def to_steps(
         if step is not None and not _fits(top, step):
             raise InvalidImageError(
                 f"depth file {name} reaches {top:.4g} m; 16 bits of {step:g} m hold "
-                f"{MOST * step:.4g} m: choose a larger step, or none"
+                f"{MOST * step:.4g} m: choose a larger step, or none, or leave out what is far "
+                "(--far)"
             )
         chosen = step or shared or _exact_step(own, values, unit, top) or _finest(top)
         whole = np.clip(np.rint(values / chosen), 1, MOST)
-        moved = float(np.abs(whole * chosen - values).max())
+        moved = np.abs(whole * chosen - values)
         exact = step is not None or _comes_back(own, whole * (chosen / unit))
         if not exact:
-            notes += (Note(f"floats were rounded to steps of {chosen * 1000:g} mm"),)
+            notes += (Note(_rounded(chosen)),)
         depth = np.zeros(raw.shape, np.uint16)
         depth[valid] = whole.astype(np.uint16)
-    return Steps(depth, chosen, 0.0 if exact else moved, notes)
+    if exact:
+        return Steps(depth, chosen, 0.0, notes)
+    return Steps(depth, chosen, float(moved.max()), notes, float(np.sqrt(np.mean(moved**2))))
 
 
 class SharedStep:
@@ -94,10 +102,11 @@ class SharedStep:
 
     Args:
         unit: metres per 1 of the maps' numbers.
+        far: metres; what is farther will be holes.
     """
 
-    def __init__(self, unit: float) -> None:
-        self._unit, self._top = unit, 0.0
+    def __init__(self, unit: float, far: float | None = None) -> None:
+        self._unit, self._top, self._limit = unit, 0.0, _limit(far)
         own = (unit,) if unit < MILLIMETRE else ()
         self._left = [*own, *USUAL, *STEPS]
 
@@ -107,7 +116,9 @@ class SharedStep:
         Of most steps a part of the pixels decides; the one that leads is tried on all.
         """
         with np.errstate(all="ignore"):
-            values = raw[(raw > 0) & (raw <= FARTHEST / self._unit)]
+            numbers = raw.astype(np.float64, copy=False)
+            held = (numbers > 0) & (numbers * self._unit <= self._limit) & (numbers != INVALID)
+            values = raw[held]
             if not values.size:
                 return
             self._top = max(self._top, float(values.max()) * self._unit)
@@ -128,12 +139,27 @@ class SharedStep:
         return exact or _finest(self._top)
 
 
-def _holes(metres: np.ndarray) -> tuple[Note, ...]:
+def _limit(far: float | None) -> float:
+    return FARTHEST if far is None else min(far, FARTHEST)
+
+
+def _rounded(step: float) -> str:
+    words = f"floats were rounded to steps of {step * 1000:g} mm"
+    if step <= MILLIMETRE:
+        return words
+    return f"{words}, for they reach beyond {MOST * MILLIMETRE:.1f} m (--far leaves out what does)"
+
+
+def _holes(invalid: np.ndarray, metres: np.ndarray, far: float | None) -> tuple[Note, ...]:
+    beyond = (metres > FARTHEST) & np.isfinite(metres)
+    outside = (metres > _limit(far)) & (metres <= FARTHEST) & ~invalid
     counts = {
         "NaN became holes": np.isnan(metres),
         "infinity became holes": np.isposinf(metres),
         "negative depth became holes": metres < 0,
-        f"more than {FARTHEST / 1000:g} km became holes": (metres > FARTHEST) & np.isfinite(metres),
+        f"{INVALID} became holes": invalid & ~beyond,
+        f"more than {FARTHEST / 1000:g} km became holes": beyond,
+        OUTSIDE: outside,
     }
     found = {what: int(np.count_nonzero(where)) for what, where in counts.items()}
     return tuple(Note(what, count) for what, count in found.items() if count)

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ..errors import EncodepthError
-from .beside import Facts, text_camera
+from .beside import Facts, size_in, text_camera, unit_number
 from .found import Found, How, Problem
 from .pair import Pair, Source
 from .poses import from_opengl
@@ -28,7 +28,7 @@ def read(folder: Folder, how: How) -> Found | None:
     """Return the pairs that the table lists.
 
     Raises:
-        EncodepthError: transforms.json is no JSON.
+        EncodepthError: transforms.json is no JSON, or has a unit that makes no sense.
     """
     if _TABLE not in folder.files:
         return None
@@ -70,14 +70,14 @@ def _pairs(
         if missing or files == [None, None]:
             continue
         color, depth = (None if name is None else folder.path / name for name in files)
-        facts = _facts(own, table)
+        facts = _facts(folder.path / _TABLE, own, table)
         path = PurePosixPath(files[0] or files[1] or "").with_suffix("")
         frame = path.name if stems[path.name] == 1 else "_".join(path.parts)
         pose = from_opengl(own.get("transform_matrix"))
         yield facts.pair(folder.sequence(), frame, color, depth, pose=pose)
 
 
-def _facts(own: Mapping[str, Any], table: Mapping[str, Any]) -> Facts:
+def _facts(path: Path, own: Mapping[str, Any], table: Mapping[str, Any]) -> Facts:
     facts = Facts()
     values = {**table, **own}
     numbers = [values.get(key) for key in ("fl_x", "fl_y", "cx", "cy")]
@@ -85,10 +85,11 @@ def _facts(own: Mapping[str, Any], table: Mapping[str, Any]) -> Facts:
         numbers[1] = numbers[0]  # as nerfstudio does
     camera = text_camera(" ".join(map(str, numbers)))
     if camera is not None:
-        facts = replace(facts, camera=camera, camera_source=Source(f'key "fl_x" of {_TABLE}'))
+        source = Source(f'key "fl_x" of {_TABLE}', size=size_in(values))
+        facts = replace(facts, camera=camera, camera_source=source)
     unit = values.get(_UNIT)
-    if isinstance(unit, int | float) and 1e-7 < unit <= 1e3:
-        return facts.or_else(float(unit), Source(f'key "{_UNIT}" of {_TABLE}'))
+    if unit is not None:
+        return facts.or_else(unit_number(path, _UNIT, unit), Source(f'key "{_UNIT}" of {_TABLE}'))
     return facts.or_else(0.001, Source("nerfstudio's convention"))
 
 

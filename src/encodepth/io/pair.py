@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,14 +16,21 @@ from .tree import read_bytes, size_of, split
 
 
 class Source(NamedTuple):
-    """Where a depth unit or a camera comes from, and whether that is certain."""
+    """Where a depth unit or a camera comes from, and whether that is certain.
+
+    `size` is width and height of the pictures that a camera is said to be of, where that is said.
+    """
 
     words: str
     sure: bool = True
+    size: tuple[int, int] | None = None
 
     def __str__(self) -> str:
+        words = self.words
+        if self.size is not None:
+            words += f", of {self.size[0]}x{self.size[1]}"
         known = self.sure or self in (UNKNOWN, ASSUMED)
-        return self.words if known else f"doubtful: {self.words}"
+        return words if known else f"doubtful: {words}"
 
 
 UNKNOWN = Source("unknown", sure=False)
@@ -34,11 +41,13 @@ OPTION = Source("an option")
 def read_stored(pair: Pair) -> RgbdImage:
     """Read colour and depth as they are; 0 and 65535 are holes."""
     return pictures.read_files(
-        None if pair.color is None else _open(pair.color, "color"),
-        None if pair.depth is None else _open(pair.depth, "depth"),
+        None if pair.color is None else file_of(pair.color, "color"),
+        None if pair.depth is None else file_of(pair.depth, "depth"),
         depth_unit=pair.depth_unit,
         intrinsics=pair.intrinsics,
         depth_step=pair.depth_step,
+        shared_step=pair.shared_step,
+        far=pair.far,
     )
 
 
@@ -48,7 +57,7 @@ def read_rotated(pair: Pair) -> RgbdImage:
     if image.depth is None:
         return image
     depth = (image.depth >> 3) | (image.depth << 13)
-    return RgbdImage(image.color, depth, image.depth_unit, image.intrinsics, notes=image.notes)
+    return replace(image, depth=depth)
 
 
 @dataclass(frozen=True)
@@ -67,6 +76,8 @@ class Pair:
         time: seconds, None if unknown.
         depth_step: metres that float depth is rounded to, None for the finest.
         time_ns: the same time in whole nanoseconds, as exactly as it is written down.
+        shared_step: metres per step of float depth of the whole recording, None for each its own.
+        far: metres; float depth beyond becomes holes before a step is chosen.
     """
 
     sequence: str
@@ -82,6 +93,8 @@ class Pair:
     pose_at: Path | np.ndarray | None = field(default=None, compare=False, repr=False)
     depth_step: float | None = None
     time_ns: int | None = None
+    shared_step: float | None = None
+    far: float | None = None
 
     def load(self) -> RgbdImage:
         """Read both files.
@@ -113,7 +126,8 @@ class Pair:
         return f"{self.sequence}/{self.frame} {sizes} {self.depth_unit}"
 
 
-def _open(path: Path, kind: str) -> File:
+def file_of(path: Path, kind: str) -> File:
+    """Read a file of a pair, which may lie in an archive; see `take`."""
     if split(path)[0] is None:
         return take(path, kind)
     return File(str(path), read_bytes(path))

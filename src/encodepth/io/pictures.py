@@ -32,6 +32,7 @@ def read(
     depth_unit: float = MILLIMETRE,
     intrinsics: Intrinsics | Sequence[float] | np.ndarray | None = None,
     depth_step: float | None = None,
+    far: float | None = None,
     planes: Mapping[str, Given] | None = None,
 ) -> RgbdImage:
     """Read a picture pair from files.
@@ -50,7 +51,8 @@ def read(
         depth_step: metres per step of the result, for floats. Without it, floats that are multiples
             of a usual step (1, 0.5, 0.25, 0.2, 0.125, 0.1 mm ..) keep their values; others are
             rounded to 0.1 mm up to 6.5 m, 1 mm up to 65 m, coarser beyond: `rounding` says how far.
-
+        far: metres; floats that are farther become holes before a step is chosen, so that a far
+            pixel does not make it coarse.
         planes: further planes by name, grey files of 8 or 16 bits; every sample is kept.
 
     An EXIF orientation turns a picture that is read alone, and its camera. In a pair nothing is
@@ -67,6 +69,7 @@ def read(
         depth_unit=depth_unit,
         intrinsics=intrinsics,
         depth_step=depth_step,
+        far=far,
         planes={name: take(file, name) for name, file in (planes or {}).items()},
     )
 
@@ -78,9 +81,14 @@ def read_files(
     depth_unit: float = MILLIMETRE,
     intrinsics: Intrinsics | Sequence[float] | np.ndarray | None = None,
     depth_step: float | None = None,
+    shared_step: float | None = None,
+    far: float | None = None,
     planes: Mapping[str, File] | None = None,
 ) -> RgbdImage:
-    """Read a pair whose bytes are at hand; see `read`."""
+    """Read a pair whose bytes are at hand; see `read`.
+
+    `shared_step` is metres per step of a recording's floats, which `floats.SharedStep` found.
+    """
     check_unit(depth_unit)
     if depth_step is not None:
         check_unit(depth_step)
@@ -97,7 +105,11 @@ def read_files(
     steps = Steps(np.zeros((1, 1), np.uint16), float(depth_unit), 0.0, ())
     if measured is not None and depth is not None:
         notes += measured.notes
-        steps = _to_steps(measured.pixels, float(depth_unit), depth.name, depth_step)
+        raw, unit = measured.pixels, float(depth_unit)
+        if raw.dtype.kind == "f":
+            steps = to_steps(raw, unit, depth.name, depth_step, shared=shared_step, far=far)
+        else:
+            steps = _whole_steps(raw, unit, depth.name, depth_step)
     return RgbdImage(
         None if seen is None else seen.pixels,
         None if measured is None else steps.depth,
@@ -107,7 +119,17 @@ def read_files(
         steps.rounding,
         notes + steps.notes,
         None if seen is None else seen.jpeg,
+        steps.rmse,
     )
+
+
+def raw_depth(file: File) -> np.ndarray:
+    """Return the numbers of a depth file as stored, (h, w), integers or floats.
+
+    Raises:
+        InvalidImageError: it is no such file.
+    """
+    return _read_depth(file).pixels
 
 
 def picture_bytes(image: RgbdImage, kind: str, path: Path) -> bytes:
@@ -270,7 +292,9 @@ def _read_plane(name: str, file: File) -> np.ndarray:
                 "expected grey of 8 or 16 bits"
             )
         samples = np.array(decode(picture, file, name).pixels)
-    return samples if samples.dtype == np.uint8 else samples.astype(np.uint16)
+    if samples.dtype == np.uint8:
+        return samples
+    return _sixteen_bits(samples, f"{name} file {file.name}")
 
 
 def _read_npy(file: File, kind: str = "depth") -> np.ndarray:
@@ -295,19 +319,26 @@ def _read_npy(file: File, kind: str = "depth") -> np.ndarray:
     return array
 
 
-def _to_steps(raw: np.ndarray, unit: float, name: str, step: float | None) -> Steps:
-    """Return whole steps; integers are steps already."""
-    if raw.dtype.kind == "f":
-        return to_steps(raw, unit, name, step)
+def _whole_steps(raw: np.ndarray, unit: float, name: str, step: float | None) -> Steps:
+    """Return integers, which are steps already."""
     if step is not None and abs(step / unit - 1) > 1e-9:
         raise InvalidImageError(
             f"depth file {name} holds whole numbers, which are kept: depth step {step:g} m is for "
             f"floats (the unit is {unit:g} m)"
         )
+    return Steps(_sixteen_bits(raw, f"depth file {name}"), unit, 0.0, ())
+
+
+def _sixteen_bits(raw: np.ndarray, what: str) -> np.ndarray:
+    """Return integers as uint16.
+
+    Raises:
+        InvalidImageError: some do not fit, so that they would become others.
+    """
     low, high = int(raw.min()), int(raw.max())
     if low < 0 or high > 65535:
-        raise InvalidImageError(f"depth file {name} has values {low}..{high}, not 0..65535")
-    return Steps(raw.astype(np.uint16), unit, 0.0, ())
+        raise InvalidImageError(f"{what} has values {low}..{high}, not 0..65535")
+    return raw.astype(np.uint16)
 
 
 def _color_bytes(color: np.ndarray, path: Path) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from .found import PairBy, Problem
 from .lerobot import is_lerobot
 from .pair import OPTION, Pair, Source
 from .ros.bag import is_bag
+from .sharing import with_one_step
 from .words import camera_words, sequence_words, unit_words
 
 RATE = 30.0  # frames a second of what has no time stamps, unless an option says otherwise
@@ -68,6 +70,7 @@ class Given:
         depth_unit: metres per step.
         intrinsics: of the camera.
         depth_step: metres that float depth is rounded to.
+        far: metres; float depth beyond becomes holes before a step is chosen.
         pair_by: how colour and depth are matched.
         rate: frames a second of what has no time stamps.
         topics: of a bag: modality -> topic, or "none".
@@ -78,6 +81,7 @@ class Given:
     depth_unit: float | None = None
     intrinsics: Intrinsics | None = None
     depth_step: float | None = None
+    far: float | None = None
     pair_by: PairBy | None = None
     rate: float | None = None
     topics: Mapping[str, str] = field(default_factory=dict)
@@ -130,6 +134,8 @@ def _is_dataset(path: Path) -> bool:
 
 
 def _is_recording(path: Path) -> bool:
+    if not path.is_file():  # a pipe can be read once
+        return False
     try:
         with open(path, "rb") as file:
             return is_recording(file.read(16))
@@ -197,6 +203,7 @@ def _open_dataset(path: Path, given: Given) -> Opened:
         depth_unit=given.depth_unit,
         intrinsics=given.intrinsics,
         depth_step=given.depth_step,
+        far=given.far,
         pair_by=given.pair_by,
         alone=True,
     )
@@ -227,15 +234,16 @@ def _of_pairs(path: Path, name: str, pairs: Sequence[Pair], given: Given) -> Rec
         words.append(f"times by {rate:g} frames a second (an option)")
     if any(pair.pose_at is not None for pair in pairs):
         words.append("poses")
+    ready = cache(lambda: with_one_step(pairs))
     return Recordable(
         name,
         path,
         len(pairs),
-        lambda which: _from_pairs(pairs, which, rate),
+        lambda which: _from_pairs(ready(), which, rate),
         ", ".join(words),
-        lambda: _first_images(pairs),
+        lambda: _first_images(ready()),
         rate=rate,
-        stamp=lambda: repr([(p.stamp, p.intrinsics, p.depth_step) for p in pairs]),
+        stamp=lambda: repr([(p.stamp, p.intrinsics, p.depth_step, p.far) for p in pairs]),
     )
 
 

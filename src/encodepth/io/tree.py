@@ -78,7 +78,7 @@ class Folder:
         """
         path = self.path / name
         try:
-            return read_bytes(path).decode()
+            return read_bytes(path).decode("utf-8-sig")  # some editors put a mark before
         except UnicodeDecodeError:
             raise EncodepthError(f"{path} is not a text file") from None
 

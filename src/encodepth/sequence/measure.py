@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,37 +11,11 @@ from ..container import chunk
 from ..container.header import Header
 from ..errors import EncodepthError
 from ..frame import Frame
+from ..metrics import DepthError
 from ..modalities import modality
 from .group import DecodedGroup
 
 _DEPTH = modality("depth").number
-
-
-@dataclass(frozen=True)
-class DepthError:
-    """The error of depth over measured pixels; errors of parts add up to that of the whole.
-
-    Attributes:
-        squares: sum of squared errors, mm^2.
-        pixels: how many measured pixels there are.
-        max_mm: the largest error.
-    """
-
-    squares: float
-    pixels: int
-    max_mm: float
-
-    @property
-    def rmse_mm(self) -> float:
-        """Root of the mean squared error, in mm."""
-        return math.sqrt(self.squares / self.pixels) if self.pixels else 0.0
-
-    def __add__(self, other: DepthError) -> DepthError:
-        return DepthError(
-            self.squares + other.squares,
-            self.pixels + other.pixels,
-            max(self.max_mm, other.max_mm),
-        )
 
 
 def error_of(
@@ -61,14 +33,10 @@ def error_of(
         if depth is None:
             continue
         decoded = group.plane(_DEPTH, i)
-        valid = depth > 0
-        if decoded is None or not np.array_equal(decoded > 0, valid):
+        if decoded is None or not np.array_equal(decoded > 0, depth > 0):
             raise EncodepthError(
                 f"frame {frame.number}: a hole of depth was not kept; please report"
             )
-        off = np.subtract(decoded, depth, dtype=np.float64)[valid] * (frame.image.depth_unit * 1000)
-        here = DepthError(
-            float(np.square(off).sum()), off.size, float(np.abs(off).max(initial=0.0))
-        )
+        here = DepthError.between(decoded, frame.image)
         found = here if found is None else found + here
     return found

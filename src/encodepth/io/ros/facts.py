@@ -76,7 +76,9 @@ def unit_of(bag: Bag, pictures: Pictures | None, asked: float | None) -> tuple[f
     return MILLIMETRE, ASSUMED
 
 
-def step_of(bag: Bag, pictures: Pictures | None, unit: float, asked: float | None) -> float | None:
+def step_of(
+    bag: Bag, pictures: Pictures | None, unit: float, asked: float | None, far: float | None = None
+) -> float | None:
     """Return the step that all float depth of a topic can have, None for whole numbers.
 
     Raises:
@@ -93,7 +95,7 @@ def step_of(bag: Bag, pictures: Pictures | None, unit: float, asked: float | Non
     if asked is not None:
         check_unit(asked)
         return asked
-    return _look_through(bag, pictures.name, unit).step
+    return _look_through(bag, pictures.name, unit, far).step
 
 
 def seen_by(bag: Bag, held: Mapping[str, Pictures]) -> Seen:
@@ -114,9 +116,9 @@ def poses_of(bag: Bag, pictures: Pictures, fixed: str, camera: str) -> Transform
     return Transforms(bag, transform_topics(bag), fixed, camera or pictures.frame_id)
 
 
-def _look_through(bag: Bag, topic: str, unit: float) -> SharedStep:
+def _look_through(bag: Bag, topic: str, unit: float, far: float | None) -> SharedStep:
     """Look at all float depth of a topic; what is broken or damaged is named when it is read."""
-    shared, messages = SharedStep(unit), bag.messages([topic])
+    shared, messages = SharedStep(unit, far), bag.messages([topic])
     while True:
         try:
             message = next(messages, None)

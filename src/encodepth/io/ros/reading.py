@@ -16,7 +16,7 @@ import numpy as np
 from ...container.header import Value
 from ...errors import EncodepthError, InvalidImageError
 from ...frame import Frame, Intrinsics, Note, RgbdImage
-from ..floats import to_steps
+from ..floats import Steps, to_steps
 from ..pair import Source
 from .bag import NS, Bag, Message
 from .facts import gap, poses_of, seen_by, step_of, unit_of
@@ -59,6 +59,7 @@ class BagFrames:
         within: seconds that colour may be from depth; half a frame of the faster topic if None.
         depth_unit: metres per 1 of the numbers in depth, instead of what REP 118 says.
         depth_step: metres per step that float depth is rounded to, instead of the finest.
+        far: metres; float depth beyond becomes holes before a step is chosen.
         poses: the fixed frame ("map") that cameras are posed in by /tf, and the frame that is
             posed, which is the one of the pictures if "".
 
@@ -89,6 +90,7 @@ class BagFrames:
         within: float | None = None,
         depth_unit: float | None = None,
         depth_step: float | None = None,
+        far: float | None = None,
         poses: tuple[str, str] | None = None,
     ) -> None:
         self.path, self.choice = bag.path, choice or choose(bag)
@@ -101,7 +103,8 @@ class BagFrames:
         seen, depth = seen_by(bag, self._held), self._held.get("depth")
         self.cameras, self.camera_source, self.doubts = seen.cameras, seen.source, seen.doubts
         self._unit, self.unit_source = unit_of(bag, depth, depth_unit)
-        self._step, self._own_step = step_of(bag, depth, self._unit, depth_step), bool(depth_step)
+        self._step = step_of(bag, depth, self._unit, depth_step, far)
+        self._own_step, self._far = bool(depth_step), far
         self.depth_unit = self._step or self._unit
         if self._step is not None:
             words = f"{self.unit_source}; in steps of {self._step * 1000:g} mm"
@@ -152,12 +155,13 @@ class BagFrames:
         """Yield the frame of messages that belong together, after the errors of broken ones."""
         arrays: dict[str, np.ndarray] = {}
         notes: tuple[Note, ...] = ()
-        rounding, time = 0.0, next(iter(found.values())).stamp
+        steps, time = None, next(iter(found.values())).stamp
         for kind, message in found.items():
             try:
                 pixels = self._pixels(kind, message)
                 if kind == "depth":
-                    arrays[kind], rounding, more = self._depth(pixels, message.topic)
+                    steps = self._depth(pixels, message.topic)
+                    arrays[kind], more = steps.depth, (*pixels.notes, *steps.notes)
                 elif kind == "color":
                     arrays[kind], more = as_color(pixels, message.topic)
                 else:
@@ -167,10 +171,10 @@ class BagFrames:
                 self.counts.broken += 1
                 yield error
         if arrays:
-            yield self._made(arrays, notes, rounding, time)
+            yield self._made(arrays, notes, steps, time)
 
     def _made(
-        self, arrays: dict[str, np.ndarray], notes: tuple[Note, ...], rounding: float, time: int
+        self, arrays: dict[str, np.ndarray], notes: tuple[Note, ...], steps: Steps | None, time: int
     ) -> Frame:
         pose = None if self._poses is None else self._poses.at(time)
         counts = self.counts
@@ -182,7 +186,9 @@ class BagFrames:
             notes += (Note(f"{' and '.join(arrays)} without {' and '.join(missing)}"),)
         color, depth = arrays.pop("color", None), arrays.pop("depth", None)
         image = RgbdImage(
-            color, depth, self.depth_unit, self.intrinsics, arrays, rounding, notes
+            color, depth, self.depth_unit, self.intrinsics, arrays, notes=notes,
+            rounding=0.0 if steps is None else steps.rounding,
+            rounding_rmse=0.0 if steps is None else steps.rmse,
         )  # fmt: skip
         for note in image.notes:
             pictures, pixels = counts.notes.get(note.what, (0, 0))
@@ -211,22 +217,19 @@ class BagFrames:
             )
         return pixels
 
-    def _depth(
-        self, pixels: Pixels, name: str
-    ) -> tuple[np.ndarray, float, tuple[Note, ...]]:  # fmt: skip
-        """Return depth in steps, what it was rounded by in metres, and what was changed."""
+    def _depth(self, pixels: Pixels, name: str) -> Steps:
+        """Return depth in steps, with what it was rounded by and what was changed."""
         raw = pixels.array
         if raw.dtype == np.float32:
             if self._step is None:
                 raise InvalidImageError(f"{name} turns from whole numbers to floats")
             own = {"step": self._step} if self._own_step else {"shared": self._step}
-            steps = to_steps(raw, self._unit, name, **own)
-            return steps.depth, steps.rounding, (*pixels.notes, *steps.notes)
+            return to_steps(raw, self._unit, name, **own, far=self._far)
         if self._step is not None:
             raise InvalidImageError(f"{name} turns from floats to whole numbers")
         if raw.dtype != np.uint16:
             raise InvalidImageError(f"{name} is {pixels.encoding}; expected depth of 16 or 32 bits")
-        return raw, 0.0, pixels.notes
+        return Steps(raw, self.depth_unit, 0.0, ())
 
     def _blank(self, bag: Bag) -> RgbdImage:
         arrays: dict[str, Any] = {}

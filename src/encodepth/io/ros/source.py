@@ -39,6 +39,7 @@ def open_bag(path: Path, given: Given) -> Opened:
                 within=given.within,
                 depth_unit=given.depth_unit,
                 depth_step=given.depth_step,
+                far=given.far,
                 poses=given.poses,
             )
             if given.intrinsics is not None:
