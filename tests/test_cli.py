@@ -246,6 +246,7 @@ def test_unit_camera_and_bound_are_in_the_file(run, pair):
         "--intrinsics", "525,525.5,12,8", "--coding", "color=jpegxl", "--effort", "1", "--json",
     )  # fmt: skip
     found = json.loads(shown.out)
+    assert found.pop("notes") == []
     assert 0 < found.pop("depth_rmse_mm") <= found.pop("depth_max_error_mm") <= 2
     assert found == json.loads(run("info", "--json", "color.rgbd").out)
     assert found["depth_unit_m"] == 0.0002

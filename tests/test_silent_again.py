@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import threading
@@ -196,3 +197,91 @@ def test_a_folder_of_pairs_is_told_its_error_and_each_sequence_by_its_place(run,
     assert all(line["depth_rmse_mm"] > 0 and line["notes"] == [] for line in lines)
     assert "a/s: 1 pair" in shown.err
     assert "mm RMSE, " in shown.err
+
+
+# In a process
+
+
+class Trickle:
+    """A file that gives a little at a time and cannot seek, as a socket does."""
+
+    def __init__(self, data):
+        self._data = io.BytesIO(data)
+
+    def seekable(self):
+        return False
+
+    def read(self, size=-1):
+        return self._data.read(100)
+
+
+def recording(**options):
+    place = io.BytesIO()
+    with encodepth.Writer(place, rate=30, effort=1, **options) as writer:
+        for _ in range(3):
+            writer.append(RgbdImage(COLOR, DEPTH))
+    return place.getvalue()
+
+
+def test_files_that_give_a_little_at_a_time_are_read_to_the_end(tmp_path):
+    trees.save(tmp_path / "d.png", DEPTH)
+    assert np.array_equal(read(depth=Trickle((tmp_path / "d.png").read_bytes())).depth, DEPTH)
+    assert len(encodepth.Reader(Trickle(recording()))) == 3
+
+
+def test_bytes_of_any_shape_have_their_own_length():
+    data = encodepth.encode(RgbdImage(depth=DEPTH), effort=1)
+    for given in (np.void(data), np.frombuffer(data, np.uint8)[None]):
+        assert encodepth.inspect(given) == encodepth.inspect(data)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"target_rmse": "3"}, {"near": True}, {"max_depth_error": [5]}, {"lossless": None},
+     {"coding": 5}, {"coding": None}, {"device": "tpu"}],
+)  # fmt: skip
+def test_settings_of_another_type_are_refused_by_name(wrong):
+    with pytest.raises(EncodepthError, match=next(iter(wrong))):
+        encodepth.encode(RgbdImage(COLOR, DEPTH), **wrong)
+
+
+def test_what_is_no_image_is_refused():
+    with pytest.raises(InvalidImageError, match="got ndarray"):
+        encodepth.encode(DEPTH)
+
+
+def test_one_name_for_two_pictures_is_refused_by_the_library_too(tmp_path):
+    image = RgbdImage(COLOR, DEPTH)
+    (tmp_path / "link.png").symlink_to("same.png")
+    for other in ("same.png", "link.png"):
+        with pytest.raises(InvalidImageError, match="two pictures"):
+            encodepth.write(image, tmp_path / "same.png", tmp_path / other)
+    assert not (tmp_path / "same.png").exists()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"key_interval": 2.5}, {"when_full": "never"}, {"room": -1}, {"rate": "30"}, {"jobs": 0}],
+)
+def test_a_writer_refuses_what_it_cannot_mean(wrong):
+    with pytest.raises(EncodepthError, match=next(iter(wrong))):
+        encodepth.Writer(io.BytesIO(), **{"rate": 30, **wrong})
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"time": 0.0333}, {"pose": np.eye(3)}, {"pose": np.full((4, 4), np.nan)}]
+)
+def test_times_in_seconds_and_broken_poses_are_refused_at_once(wrong):
+    with encodepth.Writer(io.BytesIO(), rate=30, effort=1) as writer:
+        with pytest.raises(EncodepthError, match=next(iter(wrong))):
+            writer.append(RgbdImage(COLOR, DEPTH), **wrong)
+        writer.append(RgbdImage(COLOR, DEPTH), time=np.int64(5), pose=np.eye(4).tolist())
+
+
+def test_frames_are_named_by_whole_numbers():
+    reader = encodepth.Reader(recording())
+    for wrong in (1.5, "a", None):
+        with pytest.raises(TypeError):
+            reader[wrong]
+    with pytest.raises(IndexError, match="frame -4; the recording has 3"):
+        reader[-4]

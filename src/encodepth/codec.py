@@ -112,6 +112,10 @@ class Codec:
 
     def code(self, image: RgbdImage, settings: Settings) -> Encoded:
         """Return the picture as a file, and what the encoder knows of it; see `encode`."""
+        if not isinstance(image, RgbdImage):
+            raise InvalidImageError(
+                f"an image is an RgbdImage(color, depth); got {type(image).__name__}"
+            )
         settings.check(image.held)
         settings.check_still(image.held)
         image = between(image, settings)
@@ -407,7 +411,7 @@ def _wanted(streams: str | Iterable[str] | None) -> tuple[str, ...]:
     for name in named:
         if name not in NAMES or modality(name).of:
             known = " and ".join((*IMAGE, *PLANES))
-            raise ValueError(f'no modality "{name}"; there are {known}')
+            raise InvalidSettingError(f'no modality "{name}"; there are {known}')
     return named
 
 

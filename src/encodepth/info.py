@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 
 from . import codings
-from .codec import facts_of, parse
+from .codec import as_bytes, facts_of, parse
 from .container.still import VERSION, Still
 from .container.stream import Stream
 from .modalities import modality
@@ -72,6 +72,7 @@ def inspect(data: bytes, name: str = "") -> FileInfo:
     Raises:
         CorruptFileError: the bytes are not a whole, valid .rgbd file.
     """
+    data = as_bytes(data)
     file = parse(data)
     width, height = file.size(modality(file.streams[0].modality).name)
     if file.stream("color") is not None:

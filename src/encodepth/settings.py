@@ -8,6 +8,7 @@ the caller writes it.
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -96,8 +97,14 @@ class Settings:
         for f in fields(self):
             option: Option | None = f.metadata.get("option")
             value = getattr(self, f.name)
-            if option is not None and option.kind is int and value is not None:
-                object.__setattr__(self, f.name, _whole(f.name, value, option))
+            if option is not None and value is not None:
+                integer = option.kind is int
+                read = (
+                    whole(f.name, value, option.low, option.high)
+                    if integer
+                    else number(f.name, value)
+                )
+                object.__setattr__(self, f.name, read)
 
     @classmethod
     def of(
@@ -116,6 +123,9 @@ class Settings:
             coder: the same in the words of version 0.1 (learned, avif, jxl, auto).
             **rest: the other attributes.
         """
+        for name, given in (("lossless", lossless), ("coding", coding)):
+            if not isinstance(given, str | Iterable):
+                raise InvalidSettingError(f"{name} is {given!r}; expected a name, or several")
         chosen = split_codings(coding) if coder is None else from_old(coder)
         return cls(lossless=modalities(lossless), coding=chosen, **rest)
 
@@ -295,6 +305,8 @@ def split_codings(value: str | Mapping[str, str]) -> dict[str, str]:
         if not able:
             raise InvalidSettingError(_unknown(value))
         return dict.fromkeys(able, value)
+    if not isinstance(value, Mapping):
+        raise InvalidSettingError(f"coding is {value!r}; expected a name, or one by modality")
     modalities(value)
     for kind, name in value.items():
         if name == "auto":
@@ -311,18 +323,28 @@ def _unknown(name: str) -> str:
     return f'no coding "{name}"; there are auto, {known}'
 
 
-def _whole(name: str, value: Any, option: Option) -> int:
-    """Return a whole number within its range, of whatever type of integer it was.
+def number(name: str, value: Any) -> float:
+    """Return a number, of whatever type of real numbers it was.
 
     Raises:
         InvalidSettingError: it is none.
     """
-    high = math.inf if option.high is None else option.high
-    low = -math.inf if option.low is None else option.low
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise InvalidSettingError(f"{name} {value!r} is not a number")
+    return float(value)
+
+
+def whole(name: str, value: Any, low: int | None = None, high: int | None = None) -> int:
+    """Return a whole number from `low` to `high`, of whatever type of number it was.
+
+    Raises:
+        InvalidSettingError: it is none.
+    """
+    least, most = (-math.inf if low is None else low), (math.inf if high is None else high)
     try:
-        if not isinstance(value, bool) and value == int(value) and low <= value <= high:
+        if not isinstance(value, bool) and value == int(value) and least <= value <= most:
             return int(value)
     except (TypeError, ValueError, OverflowError):
         pass
-    reach = f"within {option.low}..{option.high}" if option.high is not None else "above 0"
-    raise InvalidSettingError(f"{name} {value} is not a whole number {reach}")
+    reach = "" if low is None else f" from {low} on" if high is None else f" within {low}..{high}"
+    raise InvalidSettingError(f"{name} {value} is not a whole number{reach}")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -57,8 +58,24 @@ def take(given: Given, kind: str) -> File:
         return _from_path(Path(given), kind)
     reader = getattr(given, "read", None)
     if callable(reader):
-        return File(_name_of(given), _bytes(reader(), kind))
+        return File(_name_of(given), _all_of(reader, kind))
     return File("in memory", _bytes(given, kind))
+
+
+def _all_of(read: Callable[[], object], kind: str) -> bytes:
+    """Read to the end; a socket or a pipe gives less at a time than there is.
+
+    Raises:
+        InvalidImageError: it is too long.
+        TypeError: it gives no bytes.
+    """
+    parts, size = [], 0
+    while part := _bytes(read(), kind):
+        parts.append(part)
+        size += len(part)
+        if size > MAX_BYTES:
+            raise InvalidImageError(f"{kind} has over {MAX_BYTES >> 30} GiB")
+    return b"".join(parts)
 
 
 def _from_path(path: Path, kind: str) -> File:

@@ -165,9 +165,11 @@ def write(
         planes: further planes by name: `.png`, `.tif` or `.npy`.
 
     Raises:
-        InvalidImageError: the image lacks the part, or the suffix is none of these.
+        InvalidImageError: the image lacks the part, the suffix is none of these, or two pictures
+            have one name.
         OSError: the place cannot be written.
     """
+    _refuse_equal(color, depth, *(planes or {}).values())
     files: list[tuple[PathLike, bytes]] = []
     if color is not None:
         if image.color is None:
@@ -183,6 +185,18 @@ def write(
         files.append((file, picture_bytes(image, name, Path(file))))
     for path, data in files:
         write_file(path, data)
+
+
+def _refuse_equal(*paths: PathLike | None) -> None:
+    """Refuse one name for two pictures, of which only one would be there."""
+    places: set[str] = set()
+    for path in paths:
+        if path is None:
+            continue
+        place = os.path.realpath(path)
+        if place in places:
+            raise InvalidImageError(f"{os.fspath(path)} is named for two pictures")
+        places.add(place)
 
 
 @dataclass(frozen=True)

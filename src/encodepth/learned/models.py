@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 from typing import Any
 
 import numpy as np
 
-from ..errors import EncodepthError, ModelNotFoundError
+from ..errors import EncodepthError, InvalidSettingError, ModelNotFoundError
 from .plane import FORMAT as PLANE
 from .plane import Plane
 from .restore import FORMAT as RESTORE
@@ -18,6 +19,8 @@ from .restore_color import ColorRestorer
 from .runtime import Runtime
 from .weights import find_weights, format_of, list_models, read_weights
 
+DEVICES = ("auto", "cpu", "cuda")
+_CUDA = re.compile(r"cuda:\d+")
 Model = Plane | Restorer | ColorRestorer
 LIGHT: dict[str, type[Any]] = {
     PLANE: Plane,
@@ -85,6 +88,8 @@ class Models(dict[str, Any]):
         device: str = "cpu",
     ) -> None:
         super().__init__()
+        if device not in DEVICES and not _CUDA.fullmatch(device):
+            raise InvalidSettingError(f'no device "{device}"; there are {", ".join(DEVICES)}')
         self._threads, self._device = threads, device
         if isinstance(model, str | os.PathLike):
             self.name = os.fspath(model)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import itertools
+import operator
 import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -80,10 +81,10 @@ class Reader:
     def __getitem__(self, which: int | slice) -> Frame | Iterator[Frame]:
         if isinstance(which, slice):
             return self._walk(range(len(self))[which])
-        number = int(which)
-        if number < 0:
-            number += len(self)
-        return self._frame(number)
+        number = operator.index(which)
+        if not -len(self) <= number < len(self):
+            raise IndexError(f"frame {number}; the recording has {len(self)}")
+        return self._frame(number % len(self))
 
     def __iter__(self) -> Iterator[Frame]:
         return self._walk(range(len(self)))

@@ -13,6 +13,8 @@ from ..packing import view
 
 ReadAt = Callable[[int, int], bytes]
 
+_PART = 1 << 20  # bytes read at a time of what cannot seek
+
 
 @dataclass(frozen=True)
 class Source:
@@ -32,7 +34,9 @@ class Source:
 
 
 def open_source(source: Any) -> Source:
-    """Open a path, a URL of fsspec, bytes of any kind, or a file object that can seek.
+    """Open a path, a URL of fsspec, bytes of any kind, or a file object.
+
+    One that cannot seek, such as a pipe, is read into memory.
 
     Raises:
         EncodepthError: it does not exist or cannot be read.
@@ -42,6 +46,8 @@ def open_source(source: Any) -> Source:
     if whole is not None:
         return Source(lambda at, n: bytes(whole[at : at + n]), len(whole), _nothing, "bytes")
     if hasattr(source, "read"):
+        if not getattr(source, "seekable", lambda: True)():
+            return open_source(b"".join(iter(lambda: source.read(_PART), b"")))
         return _from_file(source, _nothing, getattr(source, "name", "file object"))
     if not isinstance(source, str | os.PathLike):
         raise InvalidSettingError(

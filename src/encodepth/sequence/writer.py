@@ -23,7 +23,7 @@ from ..container.sequence import SequenceWriter
 from ..errors import EncodepthError, InvalidImageError, InvalidSettingError
 from ..frame import Frame, RgbdImage
 from ..learned.models import Models
-from ..settings import Settings
+from ..settings import Settings, number, whole
 from .announce import Announced
 from .coder import Coder
 from .group import GroupEncoder
@@ -91,14 +91,14 @@ class Writer:
         self._settings = Settings.of(**settings)
         if self._settings.target_bytes or self._settings.target_rmse:
             raise InvalidSettingError("recordings have no targets of bytes or error yet")
-        if not 1 <= key_interval <= MAX_INTERVAL:
-            raise InvalidSettingError(
-                f"key_interval {key_interval} is not within 1..{MAX_INTERVAL}"
-            )
-        if rate is not None and not 0.001 <= rate <= 1e6:
+        whole("key_interval", key_interval, 1, MAX_INTERVAL)
+        whole("jobs", jobs, 1)
+        if room is not None:
+            whole("room", room, 0)
+        if rate is not None and not 0.001 <= number("rate", rate) <= 1e6:
             raise InvalidSettingError(f"rate {rate:g} is not within 0.001..1e6 frames a second")
-        if jobs < 1:
-            raise InvalidSettingError(f"jobs {jobs} is not a number from 1 on")
+        if when_full not in ("wait", "drop"):
+            raise InvalidSettingError(f'when_full is "{when_full}"; expected wait or drop')
         self._interval, self._rate, self._live = key_interval, rate, live
         self._cameras, self._metadata = dict(cameras or {}), dict(metadata or {})
         self._models, self._measure = Models(model, device=device), measure
@@ -129,8 +129,8 @@ class Writer:
 
         Raises:
             InvalidImageError: the image does not go with those before; the recording goes on.
-            InvalidSettingError: there is neither a time nor a rate, or floats that were rounded to
-                steps break what was asked of depth.
+            InvalidSettingError: there is neither a time nor a rate; a time is no whole number, or a
+                pose no 4x4 matrix; or floats rounded to steps break what was asked of depth.
             EncodepthError: an earlier frame could not be written.
         """
         self._check_alive()
@@ -138,6 +138,9 @@ class Writer:
             if self._rate is None:
                 raise InvalidSettingError("append needs a time in ns, or the writer a rate")
             time = round((self.frames + self.dropped) * _NS / self._rate)
+        time = whole("time", time)
+        if pose is not None:
+            pose = _as_pose(pose)
         self._begin(image)
         if image.depth is not None:
             self._settings.bound(image.depth_unit, image.rounding)
@@ -147,7 +150,7 @@ class Writer:
             return False
         self._check_alive()
         image = between(image, self._settings)
-        self._pending.append(Frame(image, int(time), pose, self.frames))
+        self._pending.append(Frame(image, time, pose, self.frames))
         self.frames += 1
         if len(self._pending) == self._interval:
             self.flush()
@@ -315,6 +318,15 @@ def _open(target: Any, overwrite: bool) -> tuple[Any, bool]:
         raise EncodepthError(f"{path} exists; use overwrite=True or another name") from None
     except OSError as error:
         raise _cannot_write(path, error) from None
+
+
+def _as_pose(pose: Any) -> np.ndarray:
+    matrix = np.asarray(pose, np.float64)
+    if matrix.shape != (4, 4) or not np.isfinite(matrix).all():
+        raise InvalidSettingError(
+            f"pose is {matrix.shape}; expected a 4x4 matrix of finite numbers, camera to world"
+        )
+    return matrix
 
 
 def _cannot_write(name: object, error: OSError) -> EncodepthError:
