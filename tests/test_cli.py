@@ -161,6 +161,9 @@ USAGE = [
      "encodepth encode: --depth-only goes without COLOR and DEPTH"),
     (["encode", "--depth-only", "depth.png", "--lossless", "both"],
      "encodepth encode: --lossless both, but there is no colour picture"),
+    (["encode", "--depth-only", "depth.png", "--coding", "learned"],
+     "encodepth encode: --coding color=learned, but there is no colour picture; say depth=learned "
+     "for depth"),
     (["encode", "color.png", "--lossless", "depth"],
      "encodepth encode: --lossless depth, but there is no depth map"),
     (["encode", "color.png", "--max-depth-error", "5"],

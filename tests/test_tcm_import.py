@@ -434,7 +434,7 @@ def test_the_command_makes_a_file_that_codes_and_a_card(run, checkpoint):
     assert (status, err) == (0, "")
     first, use = out.splitlines()
     assert first.startswith("rgb.safetensors: rgb-16, N=16, M=20, lambda 0.013, ")
-    assert use == "use it: encodepth encode COLOR --model rgb.safetensors --coding learned"
+    assert use == "use it: encodepth encode COLOR --model rgb.safetensors --coding color=learned"
     mark = first.rsplit(" ", 1)[-1]
     status, card, _ = run("models", "rgb.safetensors")
     assert f"fingerprint: {mark}" in card

@@ -249,15 +249,15 @@ def commands(path: Path) -> dict[str, Any]:
     folder, sample = path.parent, ROOT / "samples" / "livingroom"
     found: dict[str, Any] = {"ok": True}
     for target, words in (
-        ("rgb", [sample / "color.jpg"]),
-        ("depth", ["--depth-only", sample / "depth.png"]),
+        ("rgb", [sample / "color.jpg", "--coding", "color=learned"]),
+        ("depth", ["--depth-only", sample / "depth.png", "--coding", "depth=learned"]),
     ):
         weights, file = folder / f"{target}.safetensors", folder / f"{target}.rgbd"
         model = ("--model", weights)
         made = json.loads(
             _command("models", "import", path, "-o", weights, "--as", target, "-f", "--json")
         )
-        _command("encode", *words, "-o", file, "--coding", "learned", *model)
+        _command("encode", *words, "-o", file, *model)
         streams = json.loads(_command("info", file, "--json"))["streams"]
         verified = _command("verify", "--decode", file, *model)
         checked = _command("models", "--check", weights)

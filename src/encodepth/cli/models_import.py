@@ -84,7 +84,9 @@ def command(
         f"{made.parameters:,} parameters, {made.bytes:,} bytes, weights {made.weights}"
     )
     pictures = "COLOR" if made.codes == "color" else "--depth-only DEPTH"
-    click.echo(f"use it: encodepth encode {pictures} --model {output} --coding learned")
+    click.echo(
+        f"use it: encodepth encode {pictures} --model {output} --coding {made.codes}=learned"
+    )
 
 
 def _reader() -> Any:
