@@ -6,6 +6,7 @@ import io
 import json
 import os
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -285,3 +286,32 @@ def test_frames_are_named_by_whole_numbers():
             reader[wrong]
     with pytest.raises(IndexError, match="frame -4; the recording has 3"):
         reader[-4]
+
+
+def test_what_takes_long_says_what_it_does_and_wipes_its_line(monkeypatch, capsys):
+    from encodepth.cli import waiting
+
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    shown = Terminal()
+    monkeypatch.setattr("sys.stderr", shown)
+    monkeypatch.setattr(waiting, "_PATIENCE", 0.01)
+    monkeypatch.setattr(waiting, "_OFTEN", 0.01)
+    with waiting.Waiting("reading", quiet=False) as under_way:
+        Codec().code(RgbdImage(COLOR, DEPTH), Settings.of(effort=1), under_way.tell)
+        time.sleep(0.1)
+    assert "depth of 32x24 by av1, 0 s so far" in shown.getvalue()
+    assert shown.getvalue().endswith("\r\x1b[K")
+    with waiting.Waiting("reading", quiet=True):
+        time.sleep(0.05)
+
+
+def test_colour_that_a_new_jpeg_file_loses_is_told(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    trees.save(tmp_path / "c.png", COLOR)
+    run("encode", "c.png", "-o", "c.rgbd", "--lossless", "color", "--effort", "1")
+    assert "loses some of the colour" in run("decode", "c.rgbd", "--color", "n.jpg").err
+    assert "none to give back" in run("decode", "c.rgbd", "--jpeg", "-o", "out").err
+    assert run("decode", "c.rgbd", "--color", "n.png").err == "c.rgbd: n.png\n"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -110,8 +110,13 @@ class Codec:
         )
         return self.code(image, settings).data
 
-    def code(self, image: RgbdImage, settings: Settings) -> Encoded:
-        """Return the picture as a file, and what the encoder knows of it; see `encode`."""
+    def code(
+        self, image: RgbdImage, settings: Settings, tell: Callable[[str], None] | None = None
+    ) -> Encoded:
+        """Return the picture as a file, and what the encoder knows of it; see `encode`.
+
+        `tell` is called with each step before it is done, in words for people.
+        """
         if not isinstance(image, RgbdImage):
             raise InvalidImageError(
                 f"an image is an RgbdImage(color, depth); got {type(image).__name__}"
@@ -119,7 +124,7 @@ class Codec:
         settings.check(image.held)
         settings.check_still(image.held)
         image = between(image, settings)
-        job = _Job(image, self._models, settings)
+        job = _Job(image, self._models, settings, tell)
         quality = DEFAULT_QUALITY if settings.quality is None else settings.quality
         given = settings.depth_quality
         fixed = None if given is None else Setting(given)
@@ -192,6 +197,7 @@ class _Job:
     image: RgbdImage
     models: Models
     settings: Settings
+    tell: Callable[[str], None] | None = None  # of each step
     near: int = DEFAULT_QUALITY  # what met an error of depth for another colour
     searched: bool = False  # whether depth's quality is searched for a size
     color: tuple[int, Stream] | None = None  # the last one that was coded, and its quality
@@ -296,6 +302,8 @@ class _Job:
         """Yield the plane by each coding that can serve it, which its `coding` names."""
         ask = replace(ask, effort=self.settings.effort)
         for coding in names:
+            if self.tell is not None:
+                self.tell(f"{name} of {plane.shape[1]}x{plane.shape[0]} by {coding}")
             made = codings.module(codings.find(coding, name)).encode(name, plane, ask, seen)
             if made is not None:
                 yield replace(made, coding=made.coding or coding)

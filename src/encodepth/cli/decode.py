@@ -27,6 +27,7 @@ from .shared import (
     save,
     written,
 )
+from .waiting import Waiting
 
 Targets = dict[str, Path]
 
@@ -154,7 +155,8 @@ def command(
                 raise EncodepthError(f"{target} was just written from {made[target]}")
             check_free(target, force=force, sources=[path])
         pixels = [kind for kind in wanted if kept is None or kind != "color"]
-        picture = codec.decode(data, streams=pixels) if pixels else None
+        with Waiting(f"decoding {path}", quiet):
+            picture = codec.decode(data, streams=pixels) if pixels else None
         for kind, target in targets.items():
             check_free(target, force=force)  # somebody may have made it meanwhile
             if kept is not None and kind == "color":
@@ -165,6 +167,8 @@ def command(
             made[target] = path
         if not quiet:
             click.echo(f"{path}: {', '.join(map(str, targets.values()))}", err=True)
+            if kept is None and "color" in targets and (words := _lost(targets["color"], jpeg)):
+                click.echo(f"{path}: {words}", err=True)
 
     click.get_current_context().exit(attempt_all(files, work))
 
@@ -212,6 +216,13 @@ def _kept_jpeg(data: bytes, targets: Targets, *, asked: bool) -> bytes | None:
     if kept is not None:
         targets["color"] = target if _is_jpeg(target) else target.with_suffix(".jpg")
     return kept
+
+
+def _lost(color: Path, asked: bool) -> str:
+    """Say what colour loses in a JPEG file, or that there is none to give back."""
+    if _is_jpeg(color):
+        return f"{color} is a new JPEG file, which loses some of the colour; .png keeps it"
+    return "colour was not kept as a JPEG file, so there is none to give back" if asked else ""
 
 
 def _is_jpeg(path: Path) -> bool:

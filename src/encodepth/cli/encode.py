@@ -31,6 +31,7 @@ from .shared import (
     read_bytes,
     save,
 )
+from .waiting import Waiting
 
 if TYPE_CHECKING:
     from ..codec import Encoded
@@ -246,8 +247,14 @@ def command(
     target = Path(output) if output else Path(first).parent / f"{Path(first).stem}.rgbd"
     if not piped:
         check_free(target, force=force, sources=(color, depth, *(file for _, file in planes)))
-    picture = _read(color, depth, dict(planes), depth_unit, depth_step, settings.far, intrinsics)
-    coded = open_codec(model, device).code(picture, settings)
+    with Waiting("reading", quiet) as waiting:
+        picture = _read(
+            color, depth, dict(planes), depth_unit, depth_step, settings.far, intrinsics
+        )
+        coded = open_codec(model, device).code(picture, settings, waiting.tell)
+        if not quiet:
+            waiting.tell("decoding, to tell the error of depth")
+            _ = coded.depth_error
     if piped:
         pipe_out(coded.data)
     else:

@@ -1,0 +1,57 @@
+"""What is under way, once it takes longer than people wait without a word.
+
+On a terminal one line is drawn over, elsewhere one is printed a minute; what is quick says nothing.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from types import TracebackType
+
+import click
+
+from .jobs import duration
+
+_PATIENCE, _OFTEN, _SELDOM = 2.0, 0.5, 60.0  # seconds: silent at first; then between lines
+
+
+class Waiting:
+    """Tells what is being done and for how long. Use it in a `with` block.
+
+    Args:
+        what: the first step, in words.
+        quiet: say nothing.
+    """
+
+    def __init__(self, what: str, quiet: bool) -> None:
+        self._what, self._quiet = what, quiet
+        self._over, self._drawn = threading.Event(), False
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def tell(self, what: str) -> None:
+        """Go on with the next step."""
+        self._what = what
+
+    def __enter__(self) -> Waiting:
+        if not self._quiet:
+            self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        self._over.set()
+        if not self._quiet:
+            self._thread.join()
+        if self._drawn:
+            click.echo("\r\x1b[K", err=True, nl=False)
+
+    def _watch(self) -> None:
+        terminal, began = sys.stderr.isatty(), time.monotonic()
+        pause = _PATIENCE if terminal else _SELDOM
+        while not self._over.wait(pause):
+            line = f"{self._what}, {duration(time.monotonic() - began)} so far"
+            click.echo(f"\r{line}\x1b[K" if terminal else line, err=True, nl=not terminal)
+            self._drawn, pause = terminal, _OFTEN if terminal else _SELDOM
