@@ -315,3 +315,9 @@ def test_colour_that_a_new_jpeg_file_loses_is_told(run, tmp_path, monkeypatch):
     assert "loses some of the colour" in run("decode", "c.rgbd", "--color", "n.jpg").err
     assert "none to give back" in run("decode", "c.rgbd", "--jpeg", "-o", "out").err
     assert run("decode", "c.rgbd", "--color", "n.png").err == "c.rgbd: n.png\n"
+
+
+def test_a_file_that_is_no_recording_is_named(run, tmp_path):
+    (tmp_path / "c.rgbd").write_bytes(encodepth.encode(RgbdImage(COLOR), effort=1))
+    shown = run("join", tmp_path / "c.rgbd", "-o", tmp_path / "all.rgbd")
+    assert shown.err.count("c.rgbd: format version 1; expected 2, a recording") == 1

@@ -63,7 +63,12 @@ class Reader:
         self._args = (source, streams, model, device, self._cache, restore)
         self._wanted = (*IMAGE, *PLANES) if streams is None else streams
         self._source = open_source(source)
-        self._file = SequenceReader(self._source.read_at, self._source.size)
+        try:
+            self._file = SequenceReader(self._source.read_at, self._source.size)
+        except CorruptFileError as error:
+            if isinstance(source, str | os.PathLike):
+                raise CorruptFileError(f"{self._source.name}: {error}") from None
+            raise
         models = Models(model, device=device)
         self._models = models if restore else Unrestoring(models)
         self._owner = object()  # of groups in the cache
