@@ -90,6 +90,7 @@ def test_every_verb_has_a_file_and_every_file_a_verb():
         "recording",
         "shared",
         "unroll",
+        "waiting",
         "whole",
     }
     assert files - helpers == set(VERBS)
