@@ -47,6 +47,8 @@ class TcmHalf(nn.Module):
             The CNN half adds its input twice, once inside its residual block and once outside,
             as the published LIC-TCM weights expect; the figure shows one of the two.
         """
+        if torch.is_grad_enabled() and self._adds_nothing():
+            return x
         n = self.width
         near = F.linear(x, self.split.weight[:n], self.split.bias[:n])
         deep = F.leaky_relu(self.conv1(near.permute(0, 3, 1, 2)), SLOPE, inplace=True)
@@ -61,6 +63,11 @@ class TcmHalf(nn.Module):
             return mixed.add_(F.linear(far, self.mix.weight[:, n:])).add_(x)
 
         return self.swin.between((x, near, deep), enter, leave, prompts)
+
+    def _adds_nothing(self) -> bool:
+        """Whether the last layer is zero and frozen: training then need not compute the rest."""
+        last = self.mix
+        return not (last.weight.requires_grad or last.weight.any() or last.bias.any())
 
 
 class TcmStage(nn.Module):

@@ -24,6 +24,7 @@ WIDTHS = (1, 3, 3, 3, 3, 1)
 START_SCALE = 10.0  # width of a fresh density
 TAIL = 1e-9  # mass beyond the outer quantiles
 FLOOR = 1e-9  # smallest likelihood
+_OFF_CENTRE = 1e-3  # logits that sum to exactly zero would have no sign
 _RADIUS_MAX = 2000  # wider tails escape
 
 
@@ -44,6 +45,15 @@ class FactorizedPrior(nn.Module):
                 self.factors.append(nn.Parameter(torch.zeros(channels, outside, 1)))
         start_quantiles = torch.tensor([-START_SCALE, 0.0, START_SCALE]).repeat(channels, 1, 1)
         self.quantiles = nn.Parameter(start_quantiles, requires_grad=False)
+
+    @torch.no_grad()
+    def start(self, spread: Tensor) -> None:
+        """Make each density a logistic round zero of a channel's standard deviation, (C,)."""
+        scale = (spread * (math.sqrt(3) / math.pi)) ** (1 / (len(WIDTHS) - 1))
+        for matrix, bias, outside in zip(self.matrices, self.biases, WIDTHS[1:], strict=True):
+            matrix.copy_(torch.log(torch.expm1(1 / scale / outside))[:, None, None])
+            bias.fill_(_OFF_CENTRE)
+        self.solve_quantiles()
 
     @property
     def medians(self) -> Tensor:

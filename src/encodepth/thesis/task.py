@@ -12,11 +12,13 @@ from torch import Tensor, nn
 from ..train.batches import Batch
 from ..train.config import Recipe
 from ..train.tasks import Costs, Task
+from .linear import start_linear
 from .rows import config_of
 from .start import tcm_model
 from .weights import save_tcm
 
 _TEND = 100  # steps
+_SAMPLES = 256  # crops that a linear start is fitted to
 
 
 class TcmTask(Task):
@@ -32,6 +34,7 @@ class TcmTask(Task):
         for transform in (self.model.g_a, self.model.g_s):
             self._lower(transform)
         self.freeze(tuple(f"model.{prefix}" for prefix in recipe.model.frozen))
+        self.samples = _SAMPLES
 
     def forward(self, batch: Batch) -> Costs:
         x, guide = self._planes(batch)
@@ -40,6 +43,11 @@ class TcmTask(Task):
         lmbda = torch.full((len(x),), self.config.lmbda, device=x.device)
         valid = batch.valid if masked else None
         return self._cost(self._name, out.x_hat, x, out.bits.float(), lmbda, valid)
+
+    def calibrate(self, batch: Batch) -> None:
+        """Start from a linear transform if the recipe says so and there are no weights."""
+        if self.recipe.model.start == "linear" and not self.recipe.model.init:
+            start_linear(self.model, self._planes(batch)[0])
 
     def reconstruct(self, batch: Batch) -> dict[str, tuple[Tensor, Tensor]]:
         """As `compress` would code it, in float32."""

@@ -33,6 +33,8 @@ class Model:
             the public LIC-TCM code, and weights of colour start a row of depth.
         grow: tcm: `init` may be of a plainer row: what it lacks starts at zero where it is input
             channels of a convolution, at weighing nothing where it is gated prompts, else fresh.
+        start: tcm without `init`: "random" weights, or "linear", a transform codec fitted to the
+            first crops (`thesis.linear`).
         frozen: tensors whose name starts with one of these are not trained.
     """
 
@@ -41,6 +43,7 @@ class Model:
     row: str = "rgb"
     init: str = ""
     grow: bool = False
+    start: Literal["random", "linear"] = "random"
     frozen: tuple[str, ...] = ()
 
 

@@ -231,7 +231,7 @@ class Loop:
         if not path.exists():
             # Every process prepares from the same pictures: the first steps of the first one.
             first = Batches(self.recipe, self.batches.sources)
-            numbers = range(max(1, 16 // self.recipe.optimiser.batch))
+            numbers = range(max(1, self.task.samples // self.recipe.optimiser.batch))
             torch.manual_seed(self.recipe.seed)
             self.task.calibrate(_joined([first[n] for n in numbers]).to(self.devices.device))
             return None

@@ -41,6 +41,7 @@ class Task(nn.Module, abc.ABC):
         super().__init__()
         self.recipe = recipe
         self.qualities: tuple[int, ...] = recipe.validation.qualities
+        self.samples = 16  # pictures that `calibrate` sees
 
     @abc.abstractmethod
     def forward(self, batch: Batch) -> Costs:
