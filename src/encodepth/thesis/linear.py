@@ -20,7 +20,7 @@ from .blocks import TcmStage
 from .nets import SCALE_MIN
 from .resample import RBS, RBU, Subpel
 from .swatten import SliceNet
-from .tcm import TCM
+from .tcm import TCM, pad
 
 PREDICTED = 8  # channels of y that z tells
 _GAMMA = 1e-3  # of GDN: all but the identity at unit spread
@@ -59,14 +59,14 @@ class Step:
 def start_linear(model: TCM, x: Tensor) -> None:
     """Make a fresh model a transform codec fitted to pictures, (B, target, H, W) in [0, 1].
 
-    H and W are multiples of 64; 64 crops of 128x128 or more fit every basis. A guide starts
-    unseen. Rows with SWAtten predict nothing from z at first.
+    64 crops of 128x128 or more fit every basis. A guide starts unseen. Rows with SWAtten predict nothing from z at first.
     """
     config, g_a, g_s = model.config, model.g_a, model.g_s
     for part in model.modules():
         if isinstance(part, TcmStage):
             for half in (part.plain, part.shifted):
                 _clear(half.mix)
+    x = pad(x)
     mean = x.mean(dim=(0, 2, 3))
     features, spread = x - mean[:, None, None], torch.ones_like(mean)
     steps = []

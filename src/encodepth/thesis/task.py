@@ -15,6 +15,7 @@ from ..train.tasks import Costs, Task
 from .linear import start_linear
 from .rows import config_of
 from .start import tcm_model
+from .tcm import pad
 from .weights import save_tcm
 
 _TEND = 100  # steps
@@ -35,9 +36,13 @@ class TcmTask(Task):
             self._lower(transform)
         self.freeze(tuple(f"model.{prefix}" for prefix in recipe.model.frozen))
         self.samples = _SAMPLES
+        transforms = (*self.model.g_a.parameters(), *self.model.g_s.parameters())
+        self.rate_alone = not any(p.requires_grad for p in transforms)
 
     def forward(self, batch: Batch) -> Costs:
         x, guide = self._planes(batch)
+        if self.rate_alone:
+            return self._rate(x, guide)
         out = self.model(x, guide)
         masked = self.config.target == 1 and self.recipe.loss.holes == "ignore"
         lmbda = torch.full((len(x),), self.config.lmbda, device=x.device)
@@ -79,6 +84,12 @@ class TcmTask(Task):
                 return full(x, guide)
 
         transform.forward = forward
+
+    def _rate(self, x: Tensor, guide: Tensor | None) -> Costs:
+        """With both transforms frozen the latent stays as it is, and only its rate can fall."""
+        bits = self.model.estimate_bits(self.model.analyse(pad(x), guide))
+        bpp = bits / (x.shape[-1] * x.shape[-2])
+        return {"loss": bpp, f"{self._name}_bpp": bpp}
 
     @property
     def _name(self) -> str:

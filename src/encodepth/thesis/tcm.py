@@ -111,6 +111,12 @@ class TCM(nn.Module):
         x_hat = self.synthesise(y_hat, guide)[..., :height, :width]
         return TcmOutput(x_hat, y_bits, z_bits)
 
+    def estimate_bits(self, y: Tensor) -> Tensor:
+        """Estimated bits of each latent, (B,), of y, (B, M, h, w), as `forward` estimates them."""
+        with _full_precision(y.device):
+            _, y_bits, z_bits = self._estimate(y)
+        return y_bits + z_bits
+
     def _estimate(self, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return (y_hat, bits of y, bits of z) of a latent (B, M, h, w), without coding it."""
         z, medians = self.h_a(y), self.z_prior.medians[:, None, None]
