@@ -27,6 +27,10 @@ _GAMMA = 1e-3  # of GDN: all but the identity at unit spread
 _REACH = 16.0  # spreads below a component's mean down to which LeakyReLU passes it as it is
 _COARSE = 4.0  # step that z is rounded to, in steps of y
 _Z_LEAST = 0.5  # standard deviation that the prior of z starts with; rare large values are dear
+_SHARP = 4.0  # GELU(x) + GELU(-x) is |x| where |x| is large
+_WIDER = 1.25  # standard deviation of a Gaussian of that mean size
+_RIDGE = 1e-6
+_AT_ONCE = 8  # pictures, whose neighbourhoods are in memory together
 _LEAST = 1e-3  # spread of a component, of the strongest one's
 
 
@@ -59,7 +63,8 @@ class Step:
 def start_linear(model: TCM, x: Tensor) -> None:
     """Make a fresh model a transform codec fitted to pictures, (B, target, H, W) in [0, 1].
 
-    64 crops of 128x128 or more fit every basis. A guide starts unseen. Rows with SWAtten predict nothing from z at first.
+    Four million pixels, in crops of 256x256 rather than smaller ones, fit every matrix. A guide
+    starts unseen. Rows with SWAtten predict nothing from z at first.
     """
     config, g_a, g_s = model.config, model.g_a, model.g_s
     for part in model.modules():
@@ -69,12 +74,13 @@ def start_linear(model: TCM, x: Tensor) -> None:
     x = pad(x)
     mean = x.mean(dim=(0, 2, 3))
     features, spread = x - mean[:, None, None], torch.ones_like(mean)
-    steps = []
+    steps, levels = [], [x]
     for down in g_a.down:
         width = cast(RBS, down).skip.out_features
         features, step = _principal(features, spread, width)
         spread = step.spread
         steps.append(step)
+        levels.append(features / spread[:, None, None])
     features, last = _principal(features, spread, config.latent)
     size = _step_size(config.target, config.lmbda)
     centre = mean
@@ -82,12 +88,17 @@ def start_linear(model: TCM, x: Tensor) -> None:
         _halve(cast(RBS, down), step, centre)
         centre = torch.zeros_like(step.spread)
     _put_down(g_a.out, last.down / size)
-    for up, step in zip(g_s.up, (last, *steps[:0:-1]), strict=True):
-        scale = size if step is last else step.spread
-        _double(cast(RBU, up), step.up * scale)
-    _put_up(g_s.out, steps[0].up * steps[0].spread)
-    cast(nn.Conv2d, g_s.out[0]).bias.copy_(mean.repeat_interleave(4))  # type: ignore[union-attr]
-    _start_prior(model, features / size)
+    y_hat = _start_prior(model, features / size)
+    for up, wanted in zip(g_s.up, levels[:0:-1], strict=True):
+        _clear(cast(RBU, up).conv)
+        y_hat = _fit_up(cast(RBU, up).skip, y_hat, wanted)
+    _fit_up(g_s.out, y_hat, x)
+
+
+def _fit_up(layer: Subpel, x: Tensor, wanted: Tensor) -> Tensor:
+    """Let a sub-pixel convolution give what is wanted of x, twice as large; return what it does."""
+    given = _fit(cast(nn.Conv2d, layer[0]), x, F.pixel_unshuffle(wanted, 2))
+    return F.pixel_shuffle(given, 2)
 
 
 def _principal(features: Tensor, before: Tensor, width: int) -> tuple[Tensor, Step]:
@@ -110,12 +121,11 @@ def _step_size(components: int, lmbda: float) -> float:
 
 def _halve(block: RBS, step: Step, centre: Tensor) -> None:
     """Let an RBS give a step's components, of unit spread, of what lies round `centre`."""
-    count, inside = len(step.spread), step.before.shape[0]
+    count = len(step.spread)
     matrix = step.down / step.spread[:, None]
     _clear(block.skip)
     _put_down(block.conv1, matrix)
-    shift = matrix @ centre.repeat_interleave(4) if len(centre) == inside else torch.zeros(count)
-    _bias(block.conv1)[:count] = _REACH - shift
+    _bias(block.conv1)[:count] = _REACH - matrix @ centre.repeat_interleave(4)
     block.conv2.weight[:count] = 0
     block.conv2.weight[:, :count] = 0
     block.conv2.weight[range(count), range(count), 1, 1] = 1
@@ -146,8 +156,8 @@ def _put_up(layer: Subpel, matrix: Tensor) -> None:
     _bias(conv)[:count] = 0
 
 
-def _start_prior(model: TCM, y: Tensor) -> None:
-    """Let z tell the strongest channels of y, and the priors know the spread of the rest."""
+def _start_prior(model: TCM, y: Tensor) -> Tensor:
+    """Let z tell the strongest channels of y, and the priors know the spread; return y rounded."""
     config, nets = model.config, model.slices
     told = 0 if config.attention else min(PREDICTED, config.latent // config.slices)
     for net in (*nets.mean, *nets.lrp, *nets.scale):
@@ -157,14 +167,100 @@ def _start_prior(model: TCM, y: Tensor) -> None:
     z = model.h_a(y)
     model.z_prior.start(z.std(dim=(0, 2, 3)).clamp(min=_Z_LEAST))
     z_hat = z.round()
-    side = model.h_mean_s(z_hat), model.h_scale_s(z_hat)
+    if told:
+        _show_sizes(model.h_scale_s, z.std(dim=(0, 2, 3)).clamp(min=_Z_LEAST))
+    side = torch.cat((model.h_mean_s(z_hat), model.h_scale_s(z_hat)), dim=1)
     part = config.latent // config.slices
-    mean, _, _ = nets.predict(0, torch.cat(side, dim=1), [])
-    for i, net in enumerate(nets.scale):
-        left = y[:, i * part : (i + 1) * part] - (mean if i == 0 else 0)
-        _bias(cast(nn.Conv2d, cast(SliceNet, net)[-1])).copy_(
-            left.square().mean(dim=(0, 2, 3)).sqrt().clamp(min=2 * SCALE_MIN)
-        )
+    done: list[Tensor] = []
+    for i in range(config.slices):
+        mean, _, _ = nets.predict(i, side, done)
+        left = y[:, i * part : (i + 1) * part] - mean
+        net = cast(SliceNet, nets.scale[i])
+        if told:
+            support = torch.cat((side.chunk(2, dim=1)[1], *done), dim=1)
+            _fit_scale(net, support, part if done else 0, left)
+        else:
+            spread = left.square().mean(dim=(0, 2, 3)).sqrt().clamp(min=2 * SCALE_MIN)
+            _bias(cast(nn.Conv2d, net[-1])).copy_(spread)
+        done.append(left.round() + mean)
+    return torch.cat(done, dim=1)
+
+
+def _show_sizes(h_scale_s: nn.Sequential, spread: Tensor) -> None:
+    """Make h_scale_s repeat the first channels of z, of unit spread, over the places they tell."""
+    enter, _, leave = h_scale_s
+    wide = min(cast(RBU, enter).conv.out_channels, len(spread))
+    same = torch.eye(wide).repeat_interleave(4, dim=0)
+    _double(cast(RBU, enter), same / spread[:wide])
+    _put_up(cast(Subpel, leave), same)
+
+
+def _fit_scale(net: SliceNet, support: Tensor, before: int, left: Tensor) -> None:
+    """Let a network of three convolutions tell the size of `left` from sizes in its support.
+
+    Pairs in the first layer and their sums in the second are |x| all but exactly; the last layer
+    is the least-squares fit to them in a neighbourhood of 3x3. Looked at are the last `before`
+    channels, the slice before's, and the first ones, which z tells.
+    """
+    first, second, last = (cast(nn.Conv2d, layer) for layer in list(net)[::2])
+    count = min(first.out_channels // 2, second.out_channels)
+    channels = support.shape[1]
+    seen = [*range(channels - before, channels), *range(channels)][:count]
+    size = support[:, seen].square().mean(dim=(0, 2, 3)).sqrt().clamp(min=SCALE_MIN)
+    for conv in (first, second):
+        _clear_rows(conv, 2 * count if conv is first else count)
+    ordinals = torch.arange(count)
+    first.weight[ordinals, seen, 1, 1] = _SHARP / size
+    first.weight[ordinals + count, seen, 1, 1] = -_SHARP / size
+    second.weight[ordinals, ordinals, 1, 1] = 1.0
+    second.weight[ordinals, ordinals + count, 1, 1] = 1.0
+    sizes = _layers(net, support)[:, :count]
+    _fit(last, sizes, left.abs() * _WIDER)
+
+
+def _fit(conv: nn.Conv2d, x: Tensor, wanted: Tensor) -> Tensor:
+    """Let a 3x3 convolution give, by least squares, its first outputs from its first inputs.
+
+    Args:
+        conv: other inputs weigh nothing in these outputs; other outputs stay as they are.
+        x: (B, C, h, w), the inputs.
+        wanted: (B, n, h, w), the outputs.
+
+    Returns:
+        What it gives of them, (B, n, h, w).
+    """
+    inside, count = x.shape[1], wanted.shape[1]
+    square = torch.zeros(9 * inside + 1, 9 * inside + 1, dtype=torch.float64)
+    product = torch.zeros(9 * inside + 1, count, dtype=torch.float64)
+    for some, target in zip(x.split(_AT_ONCE), wanted.split(_AT_ONCE), strict=True):
+        rows = F.unfold(some, 3, padding=1).transpose(1, 2).flatten(0, 1)
+        rows = F.pad(rows, (0, 1), value=1.0)
+        square += (rows.T @ rows).double()
+        product += (rows.T @ target.permute(0, 2, 3, 1).flatten(0, 2)).double()
+    square += _RIDGE * square.diagonal().mean() * torch.eye(len(square))
+    solved = torch.linalg.solve(square, product).T.float()
+    conv.weight[:count] = 0
+    conv.weight[:count, :inside] = solved[:, :-1].view(count, inside, 3, 3)
+    _bias(conv)[:count] = solved[:, -1]
+    return torch.cat([conv(some)[:, :count] for some in _padded(x, conv).split(_AT_ONCE)])
+
+
+def _padded(x: Tensor, conv: nn.Conv2d) -> Tensor:
+    """Fill up channels with zeros to those of a convolution's input."""
+    return F.pad(x, (0, 0, 0, 0, 0, conv.in_channels - x.shape[1]))
+
+
+def _layers(net: SliceNet, support: Tensor) -> Tensor:
+    """All of a slice's network but its last layer."""
+    x = support
+    for layer in list(net)[:-1]:
+        x = layer(x)
+    return x
+
+
+def _clear_rows(conv: nn.Conv2d, count: int) -> None:
+    conv.weight[:count] = 0
+    _bias(conv)[:count] = 0
 
 
 def _tell(model: TCM, y: Tensor) -> Tensor:

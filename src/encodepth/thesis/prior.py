@@ -24,7 +24,6 @@ WIDTHS = (1, 3, 3, 3, 3, 1)
 START_SCALE = 10.0  # width of a fresh density
 TAIL = 1e-9  # mass beyond the outer quantiles
 FLOOR = 1e-9  # smallest likelihood
-_OFF_CENTRE = 1e-3  # logits that sum to exactly zero would have no sign
 _RADIUS_MAX = 2000  # wider tails escape
 
 
@@ -52,7 +51,7 @@ class FactorizedPrior(nn.Module):
         scale = (spread * (math.sqrt(3) / math.pi)) ** (1 / (len(WIDTHS) - 1))
         for matrix, bias, outside in zip(self.matrices, self.biases, WIDTHS[1:], strict=True):
             matrix.copy_(torch.log(torch.expm1(1 / scale / outside))[:, None, None])
-            bias.fill_(_OFF_CENTRE)
+            bias.zero_()
         self.solve_quantiles()
 
     @property
@@ -64,7 +63,7 @@ class FactorizedPrior(nn.Module):
         """Probability of the unit interval around each value of z, (B, C, h, w), same shape."""
         flat = z.transpose(0, 1).reshape(z.shape[1], 1, -1)
         lower, upper = self._logits(flat - 0.5), self._logits(flat + 0.5)
-        sign = -torch.sign(lower + upper).detach()  # differences are exact on the small side
+        sign = torch.where(lower + upper > 0, -1.0, 1.0)  # differences are exact on the small side
         mass = (torch.sigmoid(sign * upper) - torch.sigmoid(sign * lower)).abs()
         b, c, h, w = z.shape
         return lower_bound(mass, FLOOR).view(c, b, h, w).transpose(0, 1)

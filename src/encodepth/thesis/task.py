@@ -19,7 +19,7 @@ from .tcm import pad
 from .weights import save_tcm
 
 _TEND = 100  # steps
-_SAMPLES = 256  # crops that a linear start is fitted to
+_PIXELS = 2**22  # that a linear start is fitted to
 
 
 class TcmTask(Task):
@@ -35,7 +35,9 @@ class TcmTask(Task):
         for transform in (self.model.g_a, self.model.g_s):
             self._lower(transform)
         self.freeze(tuple(f"model.{prefix}" for prefix in recipe.model.frozen))
-        self.samples = _SAMPLES
+        self.linear = recipe.model.start == "linear" and not recipe.model.init
+        if self.linear:
+            self.samples = max(self.samples, _PIXELS // recipe.data.crop**2)
         transforms = (*self.model.g_a.parameters(), *self.model.g_s.parameters())
         self.rate_alone = not any(p.requires_grad for p in transforms)
 
@@ -51,7 +53,7 @@ class TcmTask(Task):
 
     def calibrate(self, batch: Batch) -> None:
         """Start from a linear transform if the recipe says so and there are no weights."""
-        if self.recipe.model.start == "linear" and not self.recipe.model.init:
+        if self.linear:
             start_linear(self.model, self._planes(batch)[0])
 
     def reconstruct(self, batch: Batch) -> dict[str, tuple[Tensor, Tensor]]:
