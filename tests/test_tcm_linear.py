@@ -6,10 +6,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from encodepth.thesis.linear import PREDICTED, start_linear
+from encodepth.thesis.linear import start_linear
+from encodepth.thesis.linear_prior import PREDICTED
 from encodepth.thesis.prior import FactorizedPrior
 from encodepth.thesis.rows import config_of
 from encodepth.thesis.tcm import TCM
+from encodepth.thesis.weights import load_tcm, save_tcm
 from encodepth.train.checkpoint import NAME
 from train_tools import TCM as RECIPE
 from train_tools import loop_of
@@ -30,10 +32,10 @@ def color():
     return pictures(3)
 
 
-def started(row, x, **changes):
+def started(row, x, lmbda=0.013, **changes):
     torch.manual_seed(1)
     model = TCM(dataclasses.replace(config_of(row), **changes))
-    start_linear(model, x)
+    start_linear(model, x, lmbda)
     return model.eval()
 
 
@@ -46,8 +48,8 @@ def test_an_untrained_model_already_codes(color):
     model = started("rgb-small", color, lmbda=0.05)
     out = model(color[:4])
     whole = model.synthesise(model.analyse(color[:4]))
-    assert psnr(whole, color[:4]) > 45
-    assert psnr(out.x_hat, color[:4]) > 35
+    assert psnr(whole, color[:4]) > 35
+    assert psnr(out.x_hat, color[:4]) > 33
     fresh = TCM(model.config).eval()
     assert psnr(fresh(color[:4]).x_hat, color[:4]) < 15
     payload = model.compress(color[:1])[0]
@@ -56,7 +58,7 @@ def test_an_untrained_model_already_codes(color):
 
 @torch.no_grad()
 def test_a_lower_lambda_spends_fewer_bits(color):
-    bits = [float(started("rgb-small", color, lmbda=v)(color[:2]).bits.sum()) for v in (0.001, 0.1)]
+    bits = [float(started("rgb-small", color, v)(color[:2]).bits.sum()) for v in (0.001, 0.1)]
     assert bits[0] < 0.6 * bits[1]
 
 
@@ -68,9 +70,10 @@ def test_z_tells_the_strongest_channels(color):
     mean, scale, _ = model.slices.predict(0, side, [])
     told = y[:, :PREDICTED]
     left = (told - mean[:, :PREDICTED]).square().mean() / told.square().mean()
-    assert left < 0.1
+    assert left < 0.2
     assert not mean[:, PREDICTED:].any()
-    assert scale.std(dim=(0, 2, 3)).max() < 1e-5  # of a channel, the same everywhere
+    miss = (y[:, PREDICTED : mean.shape[1]] / scale[:, PREDICTED:]).square().mean()
+    assert 0.3 < miss < 3
 
 
 @torch.no_grad()
@@ -83,7 +86,7 @@ def test_every_row_starts_so_whatever_its_guide(row):
         guide = torch.rand(2, config.guide, 128, 128)
         other = model.analyse(x[:2], 1 - guide)
         assert torch.allclose(model.analyse(x[:2], guide), other, atol=1e-4)
-    assert psnr(model.synthesise(model.analyse(x[:2], guide)), x[:2]) > 30
+    assert psnr(model.synthesise(model.analyse(x[:2], guide)), x[:2]) > 28
 
 
 @torch.no_grad()
@@ -131,3 +134,19 @@ def test_with_frozen_transforms_a_step_trains_the_rate_alone(tmp_path):
     loop.run()
     moved = {k.split(".")[1] for k, v in loop.task.state_dict().items() if (v != before[k]).any()}
     assert {"h_a", "h_mean_s", "h_scale_s", "slices", "z_prior"} >= moved > {"slices", "h_scale_s"}
+
+
+@torch.no_grad()
+def test_weights_of_half_precision_are_half_as_large_and_decode(color, tmp_path):
+    model = started("rgb-small", color)
+    model.update_tables()
+    paths = [tmp_path / name for name in ("whole.safetensors", "half.safetensors")]
+    save_tcm(paths[0], model)
+    save_tcm(paths[1], model, half=True)
+    assert paths[1].stat().st_size < 0.6 * paths[0].stat().st_size
+    small = load_tcm(paths[1])
+    (payload,) = small.compress(color[:1])
+    decoded = small.decompress([payload], 128, 128)
+    assert psnr(decoded, color[:1]) == pytest.approx(
+        psnr(model(color[:1]).x_hat, color[:1]), abs=0.3
+    )

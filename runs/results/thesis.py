@@ -2,10 +2,11 @@
 
     python -m runs.results.thesis -o OUT [--until HH:MM] [--smoke]
 
-Time: 83 minutes of one core. `thesis_measure` measures the weights; `runs/results/thesis.sh` does
-both and writes the tables (docs/experiment.md). Training takes one run after the other in the order
-of `plan`, so that a cut leaves a smaller experiment that is whole, and goes on where it was
-stopped. Every run of a modality sees the same crops in the same order.
+Time: about 14 hours of one idle core, from the time of a step; it has not been run to its end yet.
+`thesis_measure` measures the weights; `runs/results/thesis.sh` does both and writes the tables
+(docs/experiment.md). Training takes one run after the other in the order of `plan`, so that a cut
+leaves a smaller experiment that is whole, and goes on where it was stopped. Every run of a modality
+sees the same crops in the same order. Baselines start as transform codecs (`thesis.linear`).
 """
 
 from __future__ import annotations
@@ -36,22 +37,23 @@ class Budget:
     """Steps of every stage, for colour and for depth; equal for all rows of a modality.
 
     Attributes:
-        first: colour's first steps, in batches of 4.
-        start: of the baselines, from which every row goes on.
+        linear: of the baselines with their blocks frozen at adding nothing.
+        start: of the baselines after that, from which every row goes on.
         middle: of each row at the middle lambda.
         outer: of each row at the other two lambdas, from its middle one.
         ranges: of depth by its own range and by 65535, each from the beginning.
     """
 
-    first: int = 200
-    start: tuple[int, int] = (3500, 1000)
-    middle: tuple[int, int] = (300, 120)
-    outer: tuple[int, int] = (200, 80)
-    ranges: int = 250
+    linear: tuple[int, int] = (1200, 1200)
+    start: tuple[int, int] = (12000, 8000)
+    middle: tuple[int, int] = (1500, 1000)
+    outer: tuple[int, int] = (800, 500)
+    ranges: int = 500
 
 
 BUDGET = Budget()
-SMOKE = Budget(2, (2, 2), (2, 2), (2, 2), 2)
+SMOKE = Budget((2, 2), (2, 2), (2, 2), (2, 2), 2)
+FRESH = ("model.start=linear", 'model.frozen=["g_a.tcm", "g_s.tcm"]')
 
 
 @dataclass(frozen=True)
@@ -85,11 +87,13 @@ class Run:
 
 def plan(budget: Budget) -> list[Run]:
     """Every run in the order of its worth."""
-    runs = [Run("rgb-first", "rgb", MIDDLE["rgb"], budget.first, changes=("optimiser.batch=4",))]
-    runs.append(Run("rgb-start", "rgb", MIDDLE["rgb"], budget.start[0], ("rgb-first", 0.013)))
-    runs += of_rows(budget, "rgb", MIDDLE["rgb"])
-    runs.append(Run("depth-start", "depth", MIDDLE["depth"], budget.start[1]))
-    runs += of_rows(budget, "depth", MIDDLE["depth"])
+    runs: list[Run] = []
+    for which, (modality, lmbda) in enumerate(MIDDLE.items()):
+        linear = f"{modality}-linear"
+        runs.append(Run(linear, modality, lmbda, budget.linear[which], changes=FRESH))
+        steps = budget.start[which]
+        runs.append(Run(f"{modality}-start", modality, lmbda, steps, (linear, lmbda)))
+        runs += of_rows(budget, modality, lmbda)
     for modality in ROWS:
         for lmbda in OUTER[modality]:
             runs += of_rows(budget, modality, lmbda)
@@ -101,10 +105,10 @@ def plan(budget: Budget) -> list[Run]:
     steps, start = budget.middle[0], ("rgb-start", MIDDLE["rgb"])
     runs.append(Run("rgb-ps", "rgb", MIDDLE["rgb"], steps, start, ("model.grow=true",),
                     shape="-small-ps"))  # fmt: skip
-    structural = ('loss.distortion="ms-ssim"', "data.crop=256", "optimiser.batch=1")
+    structural = ('loss.distortion="ms-ssim"',)
     runs.append(Run("rgb-ms-ssim", "rgb", 8, steps, start, structural))
     for divisor in ("frame", "65535"):
-        changes = (f'data.depth_range="{divisor}"',)
+        changes = (f'data.depth_range="{divisor}"', *FRESH)
         runs.append(Run(f"depth-{divisor}", "depth", 0.005, budget.ranges, changes=changes))
     return runs + [again(run) for m in ROWS for run in of_rows(budget, m, MIDDLE[m])]
 
@@ -138,8 +142,10 @@ def settings_of(run: Run, options: argparse.Namespace) -> list[str]:
     """What a run changes in its row's recipe."""
     scenes, every = (4, 40) if options.smoke else (300, 2)
     textures = "" if options.smoke else 'path="cid22/training_*",'
-    late = not run.name.endswith(("-first", "-start"))
-    crop, batch = (128, 2) if run.modality == "rgb" else (256, 1)
+    late = not run.name.endswith(("-linear", "-start"))
+    factor = 0.1 if run.init is None else 0.3  # what starts as a codec bears small steps only
+    photos = '{kind="photos",path="cid22/training_*",share=0.5},'
+    alone = not late and run.modality == "rgb"  # rows must see what has depth
     pairs = f'{{kind="pairs",path="train/*",every={every},share=0.5}}'
     rooms = (
         f'{{kind="generated",{textures}count={scenes},seed=5,'
@@ -152,15 +158,17 @@ def settings_of(run: Run, options: argparse.Namespace) -> list[str]:
         f"model.row={run.row}{run.shape}", f"loss.lambdas=[{run.lmbda:g}]",
         f"model.init={init!r}",
         f"data.root={str(options.shared / 'data')!r}", f"data.packs={options.packs!r}",
-        "data.workers=0", "data.validation=[]", f"data.crop={crop}",
-        f"data.train=[{pairs},{rooms}]",
+        "data.workers=0", "data.validation=[]", "data.crop=256",
+        f"data.train=[{photos if alone else ''}{pairs},{rooms}]", "augment.rescale=0.5",
         "augment.flip_x=0.5", "augment.flip_y=0.3", "augment.transpose=0.3",
-        "optimiser.precision=fp32", f"optimiser.lr={4e-4 if late else 6e-4}", "optimiser.threads=1",
-        f"optimiser.batch={batch}", f"optimiser.ema={0.99 if late else 0}",
+        "optimiser.kind=soap", "optimiser.soap_largest=256", "optimiser.lr=6e-4",
+        f'optimiser.rates=[{{match="model.g_?.*",factor={factor}}}]',
+        "optimiser.precision=fp32", "optimiser.threads=1",
+        f"optimiser.batch={2 if run.modality == 'rgb' else 1}", "optimiser.ema=0.99",
         "optimiser.nan_patience=20",
         "schedule.epochs=0", "schedule.milestones=[]", f"schedule.steps={run.steps}",
-        f"schedule.warmup={10 if run.init else 50}",
-        f"schedule.decay={run.steps if late else 0}", f"seed={2 if late else 1}",
+        "schedule.warmup=20", f"schedule.decay={run.steps if late else run.steps // 3}",
+        f"seed={2 if late else 1}",
         "log.every=25", "log.checkpoint=50", "log.tensorboard=false",
         *run.changes,
     ]  # fmt: skip

@@ -1,4 +1,7 @@
-"""Weights of the thesis's family on disk: safetensors in float32, tables included, and the row."""
+"""Weights of the thesis's family on disk: safetensors, tables included, and the row.
+
+Parameters are float32, or float16 where a file is to be small; a model computes in float32.
+"""
 
 from __future__ import annotations
 
@@ -18,12 +21,21 @@ from .tcm import TCM
 FORMAT = "encodepth-tcm-1"
 
 
-def save_tcm(path: str | Path, model: TCM, *, origin: str = "") -> None:
-    """Write a model with the tables it has, atomically; `origin` says where weights come from."""
+def save_tcm(path: str | Path, model: TCM, *, origin: str = "", half: bool = False) -> None:
+    """Write a model with the tables it has, atomically.
+
+    Args:
+        path: of the file.
+        model: what it holds.
+        origin: where the weights come from.
+        half: round parameters to float16, which halves the file; tables stay as they are.
+    """
     metadata = {"format": FORMAT, "config": json.dumps(dataclasses.asdict(model.config))}
     if origin:
         metadata["origin"] = origin
     state = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
+    if half:
+        state |= {k: state[k].half() for k, _ in model.named_parameters()}
     write_file(path, safetensors.torch.save(state, metadata))
 
 
