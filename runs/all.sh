@@ -1,6 +1,6 @@
 #!/bin/sh
 # Measure every number in README.md and docs/ again, in order: what later lines read comes first.
-# Time: about 10 hours on two idle cores; each line says its own. Needs ../shared (or SHARED=DIR).
+# Time: about 24 hours on two idle cores, 14 of them the thesis's rows; each line says its own. Needs ../shared (or SHARED=DIR).
 # Not here: runs.results.restore_curve, which reads what a training run left.
 #     sh runs/all.sh                  everything
 #     sh runs/all.sh default price    only the lines with one of these words
@@ -52,7 +52,8 @@ line 60 "docs/depth-quality.md"                  runs.results.depth_quality --fr
 line 40 "docs/depth.md"                          runs.results.depth_over_time
 line  7 "docs/evaluation.md"                     runs.results.colormap
 line  1 "docs/data.md"                           runs.results.scenes
-line 95 "docs/experiment.md"                     runs/results/thesis.sh
+line 10 "docs/experiment.md"                     runs.results.thesis_start
+line 850 "docs/experiment.md"                    runs/results/thesis.sh
 line 10 "docs/lerobot.md"                        runs.results.lerobot
 line 10 "README.md, docs/depth.md"               runs.gates.check_promises
 line 10 "docs/format.md"                         runs.gates.check_machines
