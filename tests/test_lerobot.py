@@ -14,7 +14,9 @@ from encodepth import Reader, open_dataset
 from encodepth.errors import EncodepthError, InvalidSettingError
 from encodepth.io import lerobot_planes
 from encodepth.io.lerobot import is_lerobot, open_lerobot
+from encodepth.io.lerobot_back import restore
 from encodepth.io.lerobot_planes import Codes
+from encodepth.io.lerobot_video import to_codes
 from encodepth.io.lerobot_write import convert
 from lerobot_trees import (
     COLOR,
@@ -177,6 +179,47 @@ def test_an_episode_is_something_that_can_be_recorded(tree):
         open_recordable(tree, Given(rate=5))
 
 
+@pytest.mark.parametrize("make", [video_tree, image_tree])
+def test_recordings_go_back_to_the_dataset(packages, tmp_path, make):
+    import pyarrow.parquet as pq
+
+    tree, small, back = make(tmp_path / "data"), tmp_path / "small", tmp_path / "back"
+    convert(open_lerobot(tree), small, effort=1, quality=90)
+    said = run("decode", small, "-o", back)
+    ours, theirs = open_lerobot(back), open_lerobot(tree)
+    assert f"{len(theirs.episodes)} episodes of" in said
+    assert ours.info == theirs.info
+    for episode in range(len(theirs.episodes)):
+        pairs = zip(
+            ours.frames(episode, ours.views[0]),
+            theirs.frames(episode, theirs.views[0]),
+            strict=True,
+        )
+        for a, b in pairs:
+            assert (a.time, a.image.depth_unit) == (b.time, b.image.depth_unit)
+            assert np.array_equal(a.image.depth, b.image.depth)
+            assert abs(a.image.color.astype(int) - b.image.color).max() <= 8
+    rows = "data/chunk-000/file-000.parquet"
+    a, b = (pq.read_table(root / rows) for root in (back, tree))
+    numbers = [name for name in b.column_names if "images" not in name]
+    assert set(a.column_names) == set(b.column_names)
+    assert a.select(numbers).equals(b.select(numbers))
+    with pytest.raises(EncodepthError, match="is a LeRobot dataset; use -f"):
+        restore(small, back)
+    (next(small.rglob("*.rgbd"))).unlink()
+    with pytest.raises(EncodepthError, match="does not exist"):
+        restore(small, tmp_path / "other")
+
+
+def test_every_code_of_depth_comes_back_as_itself():
+    for codes in (Codes(), Codes(far=2.0, log=False), Codes(far=100.0)):
+        every = np.arange(4096, dtype=np.uint16).reshape(64, 64)
+        image = codes.image(every)
+        again = to_codes(image, codes)
+        assert np.array_equal(codes.steps[again], image.depth)
+        assert np.array_equal(again == 0, every == 0)
+
+
 def test_parquet_is_copied_without_its_pictures(packages, tmp_path):
     import pyarrow.parquet as pq
 
@@ -239,6 +282,28 @@ def test_what_the_package_wrote_is_the_cameras_depth_within_its_own_step(package
         assert off.max() <= 3
         assert np.array_equal(frame.image.depth == 0, own < 11)
         assert (frame.image.depth[own > 10000] == 10000).all()
+
+
+@pytest.mark.skipif(not WRITTEN.is_dir(), reason="needs ../shared/data/lerobot")
+@pytest.mark.parametrize("name", ["office_video", "office_tiff"])
+def test_the_package_opens_what_goes_back(packages, tmp_path, name):
+    sets = pytest.importorskip("lerobot.datasets.lerobot_dataset", reason="needs lerobot")
+    torch = pytest.importorskip("torch")
+    convert(open_lerobot(WRITTEN / name), tmp_path / "small", effort=1)
+    restore(tmp_path / "small", tmp_path / "back")
+    ours, theirs = (
+        sets.LeRobotDataset("a/b", root=root, video_backend="pyav")
+        for root in (tmp_path / "back", WRITTEN / name)
+    )
+    assert len(ours) == len(theirs)
+    for i in range(len(theirs)):
+        a, b = ours[i], theirs[i]
+        assert a.keys() == b.keys()
+        for key in (k for k in b if k != "task"):
+            assert (a[key].dtype, a[key].shape) == (b[key].dtype, b[key].shape)
+            assert key == "observation.images.cam" or torch.equal(a[key], b[key]), key
+        off = a["observation.images.cam"] - b["observation.images.cam"]
+        assert off.square().mean() < 0.002  # coded twice, once at our default
 
 
 @pytest.mark.skipif(not WRITTEN.is_dir(), reason="needs ../shared/data/lerobot")

@@ -91,7 +91,8 @@ def command(
     names a .jpg. "-" is stdin. A folder goes back to a tree of pictures below -o:
     DIR/SEQUENCE/color/FRAME.png, depth/FRAME.png and meta.json. A recording becomes such a folder
     of its name, with trajectory.json, which says when and from where each frame was seen; or a ROS
-    bag, where -o ends in .mcap, .bag or .db3.
+    bag, where -o ends in .mcap, .bag or .db3. What encode --out-dir made of a LeRobot dataset goes
+    back to one.
     """
     given = (("color", color), ("depth", depth), *planes)
     named = {kind: Path(name) for kind, name in given if name}
@@ -109,6 +110,14 @@ def command(
         click.get_current_context().exit(status)
     if bag_depth != "raw":
         raise click.UsageError("--bag-depth is for a ROS bag, with -o NAME.mcap")
+    if any(map(_was_lerobot, files)):
+        if len(files) != 1 or output is None:
+            raise click.UsageError(f"{files[0]} was a LeRobot dataset; say with -o where it goes")
+        _refuse_for_lerobot(files[0], ("only", only), ("jpeg", jpeg), ("frames", frames))
+        from .lerobot import decode
+
+        status = decode(files[0], Path(output), force=force, quiet=quiet)
+        click.get_current_context().exit(status)
     if any(Path(name).is_dir() for name in files):
         from .back import Return, decode_folders
 
@@ -171,6 +180,26 @@ def command(
                 click.echo(f"{path}: {words}", err=True)
 
     click.get_current_context().exit(attempt_all(files, work))
+
+
+def _was_lerobot(name: str) -> bool:
+    """Whether a name is a folder that encode made of a LeRobot dataset."""
+    if not Path(name).is_dir():
+        return False
+    from ..io.lerobot_write import is_converted
+
+    return is_converted(name)
+
+
+def _refuse_for_lerobot(name: str, *given: tuple[str, object]) -> None:
+    """Refuse what would be ignored.
+
+    Raises:
+        click.UsageError: names an option.
+    """
+    for flag, value in given:
+        if value:
+            raise click.UsageError(f"--{flag} has no meaning for {name}, which goes back whole")
 
 
 def _unroll(

@@ -16,7 +16,7 @@ from ..modalities import IMAGE, PLANES
 from .bags import bag_options, bag_planes, refuse_bag_options, topics_of
 from .info import as_dict, line
 from .options import check, settings_of, settings_options
-from .recording import Call, FrameRange, encode_recording, encode_recordings, refuse_targets
+from .recording import Call, FrameRange, encode_recording, refuse_targets
 from .shared import (
     NAMED_PLANE,
     PIPE,
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from ..io.found import PairBy
     from ..io.recordings import Given
     from ..settings import Settings
+    from .whole import Kind
 
 
 class _Camera(click.ParamType):
@@ -86,6 +87,12 @@ class _Camera(click.ParamType):
     "--recordings",
     is_flag=True,
     help="With --out-dir: each sequence becomes one recording, DIR/SEQUENCE.rgbd.",
+)
+@click.option(
+    "--ray",
+    metavar="ADDRESS|local",
+    help="With --out-dir: make recordings on a Ray cluster, or on all cores here; -j is then how "
+    "many cores each gets.",
 )
 @click.option(
     "--frames", type=FrameRange(), metavar="A:B", help="Of a recording: from A on and before B."
@@ -160,6 +167,7 @@ def command(
     pair_by: PairBy | None,
     stop: bool,
     recordings: bool,
+    ray: str | None,
     frames: slice | None,
     rate: float | None,
     target_bitrate: float | None,
@@ -194,7 +202,11 @@ def command(
     settings = settings_of(given, quiet=quiet)
     context = click.get_current_context()
     unit = None if _defaulted("depth_unit") else depth_unit
-    if recordings or (out_dir is None and _is_recording(pictures)):
+    whole = None if out_dir is None or recordings else _kind_of(pictures)
+    if ray is not None and out_dir is None:
+        raise click.UsageError("--ray goes with --out-dir")
+    each = recordings or (ray is not None and whole is None)
+    if each or (out_dir is None and _is_recording(pictures)):
         if depth_only is not None or (planes and not bag_planes(pictures)):
             raise click.UsageError("a recording goes without --depth-only and --plane")
         call = Call(
@@ -207,9 +219,9 @@ def command(
             ),
             key_interval,
             frames or slice(None), live, target_bitrate, model, device, force, jobs, as_json, quiet,
-            stop,
+            stop, ray,
         )  # fmt: skip
-        context.exit(_record(pictures, output, out_dir, call, each=recordings))
+        context.exit(_record(pictures, output, out_dir, call, each=each))
     if out_dir is None and pictures and pictures[0] != PIPE and not Path(pictures[0]).suffix:
         _refuse_missing(pictures[0])
     _refuse_recordings(frames, rate, live, target_bitrate)
@@ -221,14 +233,14 @@ def command(
             raise click.UsageError("nothing to encode; name folders of pairs")
         check(settings, IMAGE)
         from .many import Batch, encode_folders
-        from .whole import encode_whole, kind_of
 
         batch = Batch(
             Path(out_dir), settings, model, device, force, jobs, as_json, quiet, stop,
-            depth_step, pair_by,
+            depth_step, pair_by, ray,
         )  # fmt: skip
-        whole = kind_of(pictures)
         if whole is not None:
+            from .whole import encode_whole
+
             context.exit(encode_whole(whole, pictures, batch, depth_unit=unit, camera=intrinsics))
         context.exit(encode_folders(pictures, batch, depth_unit=unit, camera=intrinsics))
     for flag, value in (("-j", jobs > 1), ("--stop", stop), ("--pair-by", pair_by)):
@@ -293,6 +305,8 @@ def _record(
             raise click.UsageError("--out-dir goes without -o")
         if not pictures:
             raise click.UsageError("nothing to encode; name folders of pairs")
+        from .recordings import encode_recordings
+
         return encode_recordings(pictures, Path(out_dir), call)
     if len(pictures) > 1:
         raise click.UsageError(
@@ -302,6 +316,13 @@ def _record(
     if output == PIPE and call.as_json:
         raise click.UsageError("-o - and --json would both write to stdout")
     return encode_recording(pictures[0], output, call)
+
+
+def _kind_of(pictures: tuple[str, ...]) -> Kind | None:
+    """Return the kind of dataset that is taken whole with --out-dir, if what is named is one."""
+    from .whole import kind_of
+
+    return kind_of(pictures) if pictures else None
 
 
 def _is_recording(pictures: tuple[str, ...]) -> bool:

@@ -34,6 +34,7 @@ SHOWN = 20  # failures that are named; the rest are counted
 _AHEAD = 4  # items handed out per worker
 _OFTEN, _SELDOM = 0.2, 60.0  # seconds between progress lines on a terminal, and elsewhere
 _BEGUN = -1  # in place of a size: the file is not finished
+_SEVERAL = -2  # what several files were made of
 _FATAL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 
 
@@ -67,19 +68,26 @@ class Job(Generic[Item]):
     Attributes:
         start: makes what a worker keeps between items, once per process.
         work: (what `start` made, item) -> its outcome. Both travel to other processes.
-        jobs: processes.
+        jobs: processes; on Ray, cores that an item gets.
+        ray: the address of a Ray cluster that does the work, or "local"; None for processes here.
     """
 
     start: Callable[[], Any]
     work: Callable[[Any, Item], Outcome]
     jobs: int = 1
+    ray: str | None = None
 
     def run(self, items: Iterable[Item]) -> Iterator[tuple[Item, Outcome]]:
         """Yield items with their outcomes as they are done.
 
         Raises:
-            EncodepthError: a process died.
+            EncodepthError: a process died, or there is no such cluster.
         """
+        if self.ray is not None:
+            from .cluster import run_on_ray
+
+            yield from run_on_ray(self, self.ray, items)
+            return
         if self.jobs == 1:
             kept = self.start()
             for item in items:
@@ -148,7 +156,7 @@ class Journal:
     """What was made in a folder: (file, key of all that went into it, size and last bytes).
 
     A line is written before a file gets its name, so a file that is there has its line, whenever
-    the process was ended.
+    the process was ended. What several files were made of has a line of its own, with all of them.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -156,6 +164,7 @@ class Journal:
         self._made: set[int] = set()
         self._files: set[int] = set()
         self._begun: set[int] = set()
+        self._of: dict[int, list[Any]] = {}
         try:
             with open(folder / JOURNAL, encoding="utf-8", errors="replace") as lines:
                 for line in lines:
@@ -177,11 +186,22 @@ class Journal:
         name = hash(_name(target, self._folder))
         return name in self._begun and name not in self._files
 
+    def made_of(self, origin: Path, key: str) -> list[Path]:
+        """Return the files that were made of something, none unless all are as they were made."""
+        rows = self._of.get(hash((_name(origin, self._folder), key)), [])
+        found = [self._folder / name for name, _, _ in rows]
+        whole = all(ending(p) == (size, end) for p, (_, size, end) in zip(found, rows, strict=True))
+        return found if whole else []
+
     def _take(self, line: str) -> None:
         try:
             name, key, size, end = json.loads(line)
         except (ValueError, TypeError):
             return  # the process was killed while it wrote this line
+        if size == _SEVERAL:
+            self._of[hash((name, key))] = end
+            self._files.add(hash(name))
+            return
         if size == _BEGUN:
             self._begun.add(hash(name))
             return
@@ -215,6 +235,16 @@ def write_down_made(folder: Path, target: Path, key: str) -> None:
     """
     size, end = ending(target) or (0, "")
     _add(folder, [_name(target, folder), key, size, end])
+
+
+def write_down_of(folder: Path, origin: Path, key: str, made: Iterable[Path]) -> None:
+    """Add to a folder's journal all files that were made of something, and that these are all.
+
+    Raises:
+        EncodepthError: the folder takes no more.
+    """
+    rows = [[_name(path, folder), *(ending(path) or (0, ""))] for path in made]
+    _add(folder, [_name(origin, folder), key, _SEVERAL, rows])
 
 
 def _add(folder: Path, record: list[Any]) -> None:

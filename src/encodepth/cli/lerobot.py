@@ -1,4 +1,4 @@
-"""LeRobot datasets for `encodepth encode DATASET --out-dir OUT`: each episode a recording."""
+"""LeRobot datasets for `encode DATASET --out-dir OUT`, each episode a recording, and back."""
 
 from __future__ import annotations
 
@@ -38,11 +38,14 @@ def encode(path: Path, folder: Path, batch: Batch, camera: Any) -> int:
 
     Raises:
         EncodepthError: it cannot be read, or the folder cannot be written.
+        click.UsageError: cores are asked for where an episode has one.
     """
     from ..frame import Intrinsics
     from ..io.lerobot import open_lerobot
     from ..io.lerobot_write import prepare
 
+    if batch.ray is not None and batch.jobs > 1:
+        raise click.UsageError("-j goes without --ray for LeRobot: an episode has one core there")
     data = open_lerobot(path, intrinsics=None if camera is None else Intrinsics(*camera))
     if not batch.quiet:
         _describe(data)
@@ -50,7 +53,7 @@ def encode(path: Path, folder: Path, batch: Batch, camera: Any) -> int:
     prepare(data, folder, batch.settings, force=batch.force)
     tasks = [_Task(e, v) for e in range(len(data.episodes)) for v in range(len(data.views))]
     progress, notes, size = Progress(len(tasks), batch.quiet), Notes(), 0
-    job = Job(partial(_Kept, data, folder, batch), _record, batch.jobs)
+    job = Job(partial(_Kept, data, folder, batch), _record, batch.jobs, batch.ray)
     for task, outcome in job.run(tasks):
         name = f"{path}: episode {task.episode} of {data.views[task.view].name}"
         progress.step(outcome, name)
@@ -68,6 +71,31 @@ def encode(path: Path, folder: Path, batch: Batch, camera: Any) -> int:
         notes.say()
         click.echo(sum_line(progress, f"{size:,} bytes in {folder}", "recordings"), err=True)
     return 1 if progress.failed else 0
+
+
+def decode(path: str, folder: Path, *, force: bool, quiet: bool) -> int:
+    """Write the dataset that a folder of recordings was made of; return the exit status.
+
+    Raises:
+        EncodepthError: a recording is missing or damaged, or the folder cannot be written.
+    """
+    from ..io.lerobot import open_lerobot
+    from ..io.lerobot_back import restore
+
+    data = open_lerobot(path)
+    frames = sum(int(row["length"]) for row in data.episodes)
+    progress = Progress(frames * sum(len(view.planes) for view in data.views), quiet)
+    restore(path, folder, tell=lambda _: progress.step(Outcome()), force=force)
+    progress.clear()
+    if not quiet:
+        for view in data.views:
+            for plane in view.planes.values():
+                how = "pictures, as recorded" if not plane.video else (
+                    "video of 12-bit codes" if plane.is_depth else "video, coded again"
+                )  # fmt: skip
+                click.echo(f"{plane.key}: {how}", err=True)
+        click.echo(f"{len(data.episodes):,} episodes of {frames:,} frames in {folder}", err=True)
+    return 0
 
 
 def _describe(data: LeRobot) -> None:

@@ -44,6 +44,7 @@ class Batch:
     stop: bool  # at the first failure
     depth_step: float | None = None
     pair_by: PairBy | None = None
+    ray: str | None = None  # the cluster that recordings of a dataset are made on
 
 
 def encode_folders(

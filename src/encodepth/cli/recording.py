@@ -1,4 +1,4 @@
-"""Folders, archives and recordings into recordings, for `encodepth encode RECORDING`."""
+"""A folder, an archive or a recording into one recording, for `encodepth encode RECORDING`."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import EncodepthError
-from .jobs import Journal, Progress, duration, write_down_begun, write_down_made
-from .many import make_folder, named_apart
+from .jobs import Progress, duration
 from .options import check, flag
-from .shared import PIPE, check_free, explain, fail
+from .shared import PIPE, check_free, fail
 
 if TYPE_CHECKING:
     from ..io.recordings import Given, Read, Recordable
@@ -44,6 +43,7 @@ class Call:
     as_json: bool
     quiet: bool
     stop: bool  # at the first failure
+    ray: str | None = None  # the cluster that many recordings are made on
 
 
 class FrameRange(click.ParamType):
@@ -101,66 +101,11 @@ def encode_recording(path: str, output: str | None, call: Call) -> int:
             f"{path} holds {len(found):,} sequences: {names}{more}; {how}, or "
             "make a recording of each with --out-dir DIR --recordings"
         )
-    failed = _tell(problems, call)
+    failed = tell_problems(problems, call)
     if failed and (call.stop or not found):
         return 1
     (one,) = found
-    return 1 if _record(one, PIPE if output == PIPE else target, call) or failed else 0
-
-
-def encode_recordings(paths: Sequence[str], folder: Path, call: Call) -> int:
-    """Code every sequence below `paths` to FOLDER/SEQUENCE.rgbd; return the exit status.
-
-    What an earlier call made of the same data with the same settings is left as it is.
-
-    Raises:
-        EncodepthError: a path holds nothing to record, or the folder cannot be written.
-    """
-    from ..io.recordings import open_recordable
-
-    todo: dict[Path, Recordable] = {}
-    failed = 0
-    for path, before in zip(paths, named_apart(paths), strict=True):
-        found, problems = open_recordable(path, call.given)
-        failed += _tell(problems, call)
-        own = Path(os.path.abspath(path)).name.removesuffix(".zip")
-        for one in found:
-            below = "" if before and one.name == own else one.name
-            place = folder / before / below
-            target = place.with_name(place.name + ".rgbd")
-            if todo.setdefault(target, one) is not one:
-                fail(f"{path}: {one.name} is left out: {target} is made of {todo[target].path}")
-                failed += 1
-    if failed and call.stop:
-        return 1
-    make_folder(folder)
-    journal, left = Journal(folder), 0
-    for target, one in todo.items():
-        key = _key(one, call)
-        if not call.force and journal.holds(target, key):
-            left += 1
-            continue
-        begun = journal.unfinished(target)
-        try:
-            if target.is_file() and not (call.force or begun):
-                raise EncodepthError(f"{target} exists and was made otherwise; use -f")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            write_down_begun(folder, target)
-            bad = _record(one, target, replace(call, force=call.force or begun))
-            write_down_made(folder, target, key)
-        except Exception as error:
-            reason = explain(error)
-            if reason is None:
-                raise
-            fail(reason)
-            bad = 1
-        failed += bad
-        if bad and call.stop:
-            break
-    if not call.quiet:
-        before = f", {left:,} made before and left" if left else ""
-        click.echo(f"{len(todo):,} recordings{before} in {folder}", err=True)
-    return 1 if failed else 0
+    return 1 if record_here(one, PIPE if output == PIPE else target, call) or failed else 0
 
 
 @dataclass
@@ -178,7 +123,36 @@ class _Progress(Progress):
         return f"{line}, {speed:.3g} a second, {duration((self.total - self.done) / speed)} left"
 
 
-def _record(one: Recordable, target: Path | str, call: Call) -> int:
+def record_options(one: Recordable, call: Call) -> tuple[range, dict[str, Any]]:
+    """Return which frames of a sequence are recorded, and the options of `record` for it.
+
+    Raises:
+        EncodepthError: there are none, or settings do not go with what it holds.
+    """
+    which = chosen(call.frames, one.count)
+    like = one.like()
+    if like is not None:
+        check(call.settings, like.held)
+    settings = call.settings
+    if call.bitrate is not None:
+        settings = _for_bitrate(one, which, call, call.bitrate)
+    return which, {
+        "cameras": one.cameras,
+        "metadata": one.metadata,
+        "rate": one.rate,
+        "jobs": call.jobs,
+        "key_interval": call.key_interval,
+        "like": like,
+        "overwrite": call.force,
+        "live": call.live,
+        "measure": True,
+        "model": call.model,
+        "device": call.device,
+        **vars(settings),
+    }
+
+
+def record_here(one: Recordable, target: Path | str, call: Call) -> int:
     """Code one sequence; return how many frames were left out.
 
     Raises:
@@ -188,15 +162,10 @@ def _record(one: Recordable, target: Path | str, call: Call) -> int:
     from ..io.check import note_words
     from ..sequence.recording import Recorded, record
 
-    which = chosen(call.frames, one.count)
     if not call.quiet:
-        click.echo(f"{one.name}: {len(which):,} frames, {one.words}", err=True)
-    like = one.like()
-    if like is not None:
-        check(call.settings, like.held)
-    settings = call.settings
-    if call.bitrate is not None:
-        settings = _for_bitrate(one, which, call, call.bitrate)
+        count = len(chosen(call.frames, one.count))
+        click.echo(f"{one.name}: {count:,} frames, {one.words}", err=True)
+    which, options = record_options(one, call)
     progress = _Progress(len(which), call.quiet)
     seen, found = _Range(), Recorded()
 
@@ -209,22 +178,12 @@ def _record(one: Recordable, target: Path | str, call: Call) -> int:
         progress.done, progress.written = now.frames + now.failed, now.frames
         progress.draw()
 
-    options: dict[str, Any] = {"cameras": one.cameras, "metadata": one.metadata, "rate": one.rate}
     try:
         made = record(
             seen.of(one.read(which)),
             _sink() if target == PIPE else target,
             progress=step,
             tell=None if call.stop else lambda error: progress.fail(str(error)),
-            jobs=call.jobs,
-            key_interval=call.key_interval,
-            like=like,
-            overwrite=call.force,
-            live=call.live,
-            measure=True,
-            model=call.model,
-            device=call.device,
-            **vars(settings),
             **options,
         )
     except BaseException:
@@ -335,7 +294,7 @@ def _say_kept(target: Path | str, found: Recorded, count: int) -> None:
         fail(f"{target} was not written")
 
 
-def _tell(problems: Sequence[Any], call: Call) -> int:
+def tell_problems(problems: Sequence[Any], call: Call) -> int:
     """Name what is wrong with the data, and return how much of it costs frames."""
     progress = Progress(0, call.quiet)
     for problem in problems:
@@ -352,12 +311,12 @@ def _sink() -> Any:
     return sys.stdout.buffer
 
 
-def _key(one: Recordable, call: Call) -> str:
-    """Return a hash over all that goes into a recording."""
+def key_of(one: Recordable, call: Call, stamp: str) -> str:
+    """Return a hash over all that goes into a recording, of which `stamp` is its data's."""
     from .. import __version__
 
     facts = (
-        (one.stamp(), one.words, one.rate, dict(one.cameras), dict(one.metadata)),
+        (stamp, one.words, one.rate, dict(one.cameras), dict(one.metadata)),
         (repr(call.settings), call.key_interval, repr(call.frames), call.live, call.bitrate),
         (call.model, __version__),
     )

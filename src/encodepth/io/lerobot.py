@@ -153,7 +153,7 @@ class LeRobot:
         if not plane.video:
             own = (row[plane.key] for row in self._rows(episode, (plane.key,)))
             return pictures_of(own, self.path, depth_unit=plane.unit)
-        start, file = self._video(episode, plane.key)
+        start, file = self.video_of(episode, plane.key)
         times = [start + row["timestamp"] for row in rows]
         if any(b < a for a, b in pairwise(times)):
             raise EncodepthError(f"{self.path}: timestamps of episode {episode} go back")
@@ -163,8 +163,12 @@ class LeRobot:
             return (RgbdImage(frame) for frame in frames)
         return (plane.codes.image(frame) for frame in frames)
 
-    def _video(self, episode: int, key: str) -> tuple[float, Path]:
-        """Return where an episode begins in a video file, in seconds, and the file."""
+    def video_of(self, episode: int, key: str) -> tuple[float, Path]:
+        """Return where an episode begins in a video file, in seconds, and the file.
+
+        Raises:
+            EncodepthError: nothing says it.
+        """
         row = self.episodes[episode]
         try:
             chunk, file = row[f"videos/{key}/chunk_index"], row[f"videos/{key}/file_index"]

@@ -53,6 +53,28 @@ def place_of(folder: Path, view: str, episode: int) -> Path:
     return folder / _PLACE.format(view=view, episode=episode)
 
 
+def read_plan(root: Path) -> dict[str, Any]:
+    """Return which keys of a dataset lie in which recordings.
+
+    Raises:
+        EncodepthError: the folder is none that was made here.
+    """
+    try:
+        found: dict[str, Any] = json.loads((root / PLAN).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise EncodepthError(
+            f"{root} has no {PLAN}; expected what encodepth encode DATASET --out-dir wrote"
+        ) from None
+    if found.get("format") != FORMAT:
+        raise EncodepthError(f"{root / PLAN} is of format {found.get('format')!r}, not {FORMAT!r}")
+    return found
+
+
+def is_converted(path: str | os.PathLike[str]) -> bool:
+    """Whether a folder is a LeRobot dataset with recordings in place of its pictures."""
+    return (Path(path) / PLAN).is_file() and is_lerobot(path)
+
+
 def prepare(data: LeRobot, folder: Path, settings: Settings, *, force: bool = False) -> None:
     """Copy what is no picture, and write down what recordings will hold; may be repeated.
 

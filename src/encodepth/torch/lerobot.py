@@ -6,7 +6,6 @@ LeRobot's in one thing: a hole is known as a hole, and given as `hole`, where Le
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,7 +20,7 @@ from ..errors import EncodepthError, InvalidImageError, InvalidSettingError
 from ..frame import RgbdImage
 from ..io.lerobot import episodes_of, info_of
 from ..io.lerobot_planes import need
-from ..io.lerobot_write import FORMAT, PLAN, place_of
+from ..io.lerobot_write import place_of, read_plan
 from ..sequence.cache import CACHE_BYTES
 from .recordings import Recordings
 from .samples import UNITS, Sample, color_tensor, depth_tensor
@@ -69,7 +68,7 @@ class LeRobot(Dataset[Sample]):
             raise InvalidSettingError(f'depth_output_unit "{depth_output_unit}"; there are m, mm')
         self.depth_output_unit, self.hole = depth_output_unit, hole
         self._color = "uint8" if return_uint8 else "float32"
-        self.plan, self.info = _plan(self.root), info_of(self.root)
+        self.plan, self.info = read_plan(self.root), info_of(self.root)
         self.fps = float(self.info["fps"])
         self._list(episodes)
         self._deltas = self._frames_of(delta_timestamps or {})
@@ -186,18 +185,6 @@ class LeRobot(Dataset[Sample]):
                 self._places[view, which] = len(files)
                 files.append(path)
         self._recordings = Recordings(files, keys=(), cache=cache, device=device)
-
-
-def _plan(root: Path) -> dict[str, Any]:
-    try:
-        found: dict[str, Any] = json.loads((root / PLAN).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        raise EncodepthError(
-            f"{root} has no {PLAN}; expected what encodepth encode DATASET --out-dir wrote"
-        ) from None
-    if found.get("format") != FORMAT:
-        raise EncodepthError(f"{root / PLAN} is of format {found.get('format')!r}, not {FORMAT!r}")
-    return found
 
 
 def _rows(table: Any, episode: int) -> dict[str, np.ndarray]:
