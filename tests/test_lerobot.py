@@ -179,6 +179,44 @@ def test_an_episode_is_something_that_can_be_recorded(tree):
         open_recordable(tree, Given(rate=5))
 
 
+INFO_LACKS = [
+    (lambda info: info.pop("fps"), "says no usable fps"),
+    (lambda info: info.pop("features"), "says no usable features"),
+    (lambda info: info.pop("data_path"), "says no usable data_path"),
+    (lambda info: info["features"][DEPTH].pop("shape"), "has shape None"),
+    (lambda info: info["features"][DEPTH]["info"].update(depth_unit="cm"), "expected m or mm"),
+]
+
+
+@pytest.mark.parametrize(("edit", "message"), INFO_LACKS, ids=lambda x: x if x is str else "")
+def test_what_info_lacks_is_named(packages, tmp_path, edit, message):
+    tree = image_tree(tmp_path / "data")
+    info = json.loads((tree / "meta/info.json").read_text())
+    edit(info)
+    (tree / "meta/info.json").write_text(json.dumps(info))
+    with pytest.raises(EncodepthError, match=message):
+        open_lerobot(tree)
+
+
+def test_a_dataset_without_its_info_is_one_all_the_same(packages, tmp_path):
+    tree = image_tree(tmp_path / "data")
+    for left in ("{", None):
+        (tree / "meta/info.json").write_text(left) if left else (tree / "meta/info.json").unlink()
+        assert is_lerobot(tree)
+        with pytest.raises(EncodepthError, match=r"without meta/info\.json that can be read"):
+            open_lerobot(tree)
+
+
+def test_whole_numbers_are_not_metres(packages, tmp_path):
+    tree = image_tree(tmp_path / "data")
+    info = json.loads((tree / "meta/info.json").read_text())
+    info["features"][DEPTH]["info"]["depth_unit"] = "m"
+    (tree / "meta/info.json").write_text(json.dumps(info))
+    data = open_lerobot(tree)
+    with pytest.raises(EncodepthError, match=r"holds whole numbers, and info\.json says metres"):
+        list(data.frames(0, data.views[0]))
+
+
 @pytest.mark.parametrize("make", [video_tree, image_tree])
 def test_recordings_go_back_to_the_dataset(packages, tmp_path, make):
     import pyarrow.parquet as pq

@@ -193,11 +193,11 @@ class LeRobot:
 
 
 def is_lerobot(path: str | os.PathLike[str]) -> bool:
-    """Whether a folder is a LeRobot dataset, of whatever version."""
+    """Whether a folder is a LeRobot dataset, of whatever version, or what is left of one."""
     try:
         return "codebase_version" in json.loads((Path(path) / INFO).read_text(encoding="utf-8"))
     except (OSError, ValueError, TypeError):
-        return False
+        return (Path(path) / "meta" / "episodes").is_dir()
 
 
 def open_lerobot(path: str | os.PathLike[str], *, intrinsics: Intrinsics | None = None) -> LeRobot:
@@ -224,13 +224,21 @@ def info_of(root: Path) -> dict[str, Any]:
     """
     if not is_lerobot(root):
         raise EncodepthError(f"{root} is no LeRobot dataset: no {INFO} with codebase_version")
-    info: dict[str, Any] = json.loads((root / INFO).read_text(encoding="utf-8"))
-    version = str(info["codebase_version"])
+    try:
+        info: dict[str, Any] = json.loads((root / INFO).read_text(encoding="utf-8"))
+        version = str(info["codebase_version"])
+    except (OSError, ValueError, TypeError, KeyError):
+        raise EncodepthError(
+            f"{root} is a LeRobot dataset without {INFO} that can be read, which says fps and units"
+        ) from None
     if not version.startswith("v3."):
         raise EncodepthError(
             f"{root} is of LeRobot's version {version}; this build reads v3.x (the package "
             "lerobot converts older ones)"
         )
+    for key, kind in (("fps", (int, float)), ("features", dict), ("data_path", str)):
+        if not info.get(key) or not isinstance(info[key], kind):
+            raise EncodepthError(f"{root / INFO} says no usable {key} ({info.get(key)!r})")
     return info
 
 
@@ -240,6 +248,8 @@ def _planes(root: Path, info: dict[str, Any]) -> tuple[list[Plane], list[Problem
     for key, feature in info.get("features", {}).items():
         if feature.get("dtype") not in ("video", "image"):
             continue
+        if len(feature.get("shape") or ()) != 3:
+            raise EncodepthError(f'{root / INFO}: "{key}" has shape {feature.get("shape")!r}')
         facts = {**(feature.get("video_info") or {}), **(feature.get("info") or {})}
         size = _size(feature)
         channels = feature["shape"][-1] if size == (feature["shape"][1], feature["shape"][0]) else 3
@@ -378,4 +388,6 @@ def _may_hold(file: Any, group: int, episode: int) -> bool:
 
 
 def _one_line(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "it does not exist"
     return " ".join(str(error).split()) or type(error).__name__

@@ -133,7 +133,13 @@ def pictures_of(
         if depth_unit is None:
             yield read_files(file, None)
         else:
-            yield read_files(None, file, depth_unit=depth_unit)
+            image = read_files(None, file, depth_unit=depth_unit)
+            if image.depth_unit >= 1:
+                raise InvalidImageError(
+                    f"{file.name} holds whole numbers, and info.json says metres; say "
+                    '"depth_unit": "mm" there'
+                )
+            yield image
 
 
 def video_frames(path: Path, times: Sequence[float], fps: float, layout: str) -> Iterator[Any]:
@@ -166,7 +172,8 @@ def video_frames(path: Path, times: Sequence[float], fps: float, layout: str) ->
                     raise EncodepthError(f"{path} has no frame at {time:.4f} s")
                 yield frame.to_ndarray(format=layout)
     except (OSError, IndexError, av.error.FFmpegError) as error:
-        words = " ".join(str(error).split()) or type(error).__name__
+        words = getattr(error, "strerror", None) or " ".join(str(error).split())
+        words = (words or type(error).__name__).lower()
         raise EncodepthError(f"{path} cannot be read: {words}") from None
 
 

@@ -24,6 +24,7 @@ _SENSOR = re.compile(r"^(/device_\d+/sensor_\d+)/")
 _UNITS = re.compile(r"/option/Depth[ _]Units/value$")
 _USUAL = 1 / 30  # seconds between frames, where there is but one message
 _FLOAT = "32FC1"
+_FAR = 50.0  # metres: a scene without anything nearer is not what such cameras see
 
 
 @dataclass
@@ -41,12 +42,30 @@ class Seen:
     doubts: list[str] = field(default_factory=list)
 
 
-def gap(bag: Bag, pictures: Pictures) -> float:
+def stamps_of(bag: Bag, pictures: Pictures) -> np.ndarray:
+    """Return the first stamps of a topic, int64 nanoseconds."""
+    return np.array([message.stamp for message in bag.first(pictures.name, _PEEK)], np.int64)
+
+
+def gap(stamps: np.ndarray) -> float:
     """Return the seconds from one picture of a topic to the next, as most are apart."""
-    stamps = np.array([message.stamp for message in bag.first(pictures.name, _PEEK)], np.int64)
     apart = np.diff(stamps)
     apart = apart[apart > 0]
     return float(np.median(apart)) / NS if apart.size else _USUAL
+
+
+def doubts_of(held: Mapping[str, Pictures], stamps: list[np.ndarray], within: float) -> list[str]:
+    """Say it where no picture of the first of a topic has a partner: two clocks, perhaps."""
+    said = []
+    (first, ours), *others = zip(held.values(), stamps, strict=True)
+    for pictures, theirs in others:
+        nearest = np.abs(ours[:, None] - theirs[None]).min() / NS
+        if nearest > within:
+            said.append(
+                f"the first pictures of {first.name} and {pictures.name} are {nearest:.3g} s apart "
+                f"and more, so none belong together; one clock, or --pair-within"
+            )
+    return said
 
 
 def unit_of(bag: Bag, pictures: Pictures | None, asked: float | None) -> tuple[float, Source]:
@@ -74,6 +93,33 @@ def unit_of(bag: Bag, pictures: Pictures | None, asked: float | None) -> tuple[f
     if row is not None and row.kind == "depth":
         return MILLIMETRE, Source("REP 118: 16UC1 is millimetres")
     return MILLIMETRE, ASSUMED
+
+
+def unit_doubts(pictures: Pictures | None, source: Source, first: np.ndarray | None) -> list[str]:
+    """Say it where nothing says a unit, or floats that should be metres cannot well be.
+
+    Args:
+        pictures: depth.
+        source: of its unit.
+        first: the first map.
+    """
+    if pictures is None:
+        return []
+    if source == ASSUMED:
+        return [
+            f"nothing says the depth unit of {pictures.name}; taken as {MILLIMETRE:g} m a step "
+            "(--depth-unit)"
+        ]
+    if first is None or first.dtype != np.float32 or source == OPTION:
+        return []
+    valid = first[np.isfinite(first) & (first > 0)]
+    near = float(valid.min()) if valid.size else 0.0
+    if near < _FAR:
+        return []
+    return [
+        f"depth of {pictures.name} begins at {near:.4g} m if its floats are metres; if they are "
+        "millimetres, --depth-unit 0.001"
+    ]
 
 
 def step_of(

@@ -19,7 +19,16 @@ from ...frame import Frame, Intrinsics, Note, RgbdImage
 from ..floats import Steps, to_steps
 from ..pair import Source
 from .bag import NS, Bag, Message
-from .facts import gap, poses_of, seen_by, step_of, unit_of
+from .facts import (
+    doubts_of,
+    gap,
+    poses_of,
+    seen_by,
+    stamps_of,
+    step_of,
+    unit_doubts,
+    unit_of,
+)
 from .images import Pixels, as_color
 from .together import Set, Together
 from .topics import Choice, choose, pixels_of
@@ -97,20 +106,24 @@ class BagFrames:
         self._held = self.choice.by_modality
         self.said, self.counts = self.choice.said, Counts()
         self.total = sum(p.topic.count for p in self._held.values())
-        gaps = [gap(bag, pictures) for pictures in self._held.values()]
+        stamps = [stamps_of(bag, pictures) for pictures in self._held.values()]
+        gaps = [gap(one) for one in stamps]
         self.within = min(gaps) / 2 if within is None else within
         self.rate = 1 / gaps[0]
         seen, depth = seen_by(bag, self._held), self._held.get("depth")
         self.cameras, self.camera_source, self.doubts = seen.cameras, seen.source, seen.doubts
+        self.doubts += [*self.choice.doubts, *doubts_of(self._held, stamps, self.within)]
         self._unit, self.unit_source = unit_of(bag, depth, depth_unit)
+        first = None if depth is None else pixels_of(bag.first(depth.name)[0]).array
+        self.doubts += unit_doubts(depth, self.unit_source, first)
         self._step = step_of(bag, depth, self._unit, depth_step, far)
         self._own_step, self._far = bool(depth_step), far
         self.depth_unit = self._step or self._unit
         if self._step is not None:
             words = f"{self.unit_source}; in steps of {self._step * 1000:g} mm"
             self.unit_source = Source(words, self.unit_source.sure)
-        first = next(iter(self._held.values()))
-        self._poses = None if poses is None else poses_of(bag, first, *poses)
+        posed = next(iter(self._held.values()))
+        self._poses = None if poses is None else poses_of(bag, posed, *poses)
         self.like = self._blank(bag)
         self.metadata = self._facts(poses)
 

@@ -21,6 +21,7 @@ _REALSENSE = re.compile(r"^/device_\d+/sensor_\d+/([A-Za-z]+)_\d+/image/data$")
 _NO_DEPTH = re.compile(
     r"infra|confidence|disparity|intensity|amplitude|(^|[/_])ir\d?([/_]|$)", re.I
 )
+_DEEP = ("mono16", "16UC1", "32FC1")
 _ALIGNED = ("aligned_depth_to_color", "depth_registered", "depth_to_rgb")
 
 
@@ -57,10 +58,13 @@ class Choice:
     Attributes:
         by_modality: "color", "depth" or a further plane -> its pictures; at least one.
         said: how it came to be, a line each.
+        doubts: what else may have been meant: topics that cannot be read, or are no depth by their
+            encoding.
     """
 
     by_modality: Mapping[str, Pictures]
     said: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
 
 def survey(bag: Bag) -> list[Pictures]:
@@ -103,19 +107,28 @@ def choose(
         EncodepthError: several fit, none does, or one that is named is not there.
     """
     named = {"depth": depth, "color": color, **(planes or {})}
-    chosen = {kind: _named(bag, name) for kind, name in named.items() if name not in (None, NONE)}
+    chosen = {
+        kind: _named(bag, name, kind) for kind, name in named.items() if name not in (None, NONE)
+    }
     said: list[str] = []
+    doubts: list[str] = []
     if None in (color, depth):
         taken = {base_of(pictures.name) for pictures in chosen.values()}
-        found = _one_transport([p for p in survey(bag) if base_of(p.name) not in taken], said)
+        seen = survey(bag)
+        found = _one_transport([p for p in seen if base_of(p.name) not in taken], said)
+        doubts += _unread(seen)
         for kind in ("depth", "color"):
             if named[kind] is None:
                 one = _only(kind, found, chosen.get("color" if kind == "depth" else "depth"), said)
                 if one is not None:
                     chosen[kind] = one
+                elif kind == "depth":
+                    doubts += _no_depth(found)
     if not chosen:
-        raise EncodepthError(f"{bag.path} has no topic of colour or depth that can be read")
-    return Choice({kind: chosen[kind] for kind in named if kind in chosen}, tuple(said))
+        why = "".join(f"; {doubt}" for doubt in doubts)
+        raise EncodepthError(f"{bag.path} has no topic of colour or depth that can be read{why}")
+    held = {kind: chosen[kind] for kind in named if kind in chosen}
+    return Choice(held, tuple(said), tuple(doubts))
 
 
 def cameras(bag: Bag) -> dict[str, Choice]:
@@ -127,7 +140,8 @@ def cameras(bag: Bag) -> dict[str, Choice]:
         EncodepthError: a camera's topics are ambiguous, or there are none.
     """
     said: list[str] = []
-    found = _one_transport(survey(bag), said)
+    seen = survey(bag)
+    found, doubts = _one_transport(seen, said), tuple(_unread(seen))
     groups: dict[str, list[Pictures]] = {}
     for depth in found:
         if depth.kind == "depth":
@@ -142,7 +156,8 @@ def cameras(bag: Bag) -> dict[str, Choice]:
         depth_one = _only("depth", depths, None, words)
         rest = [p for p in found if p.kind != "depth"]
         both = {"depth": depth_one, "color": _only("color", rest, depth_one, words)}
-        made[name] = Choice({k: p for k, p in both.items() if p is not None}, tuple(words))
+        held = {kind: one for kind, one in both.items() if one is not None}
+        made[name] = Choice(held, tuple(words), doubts)
     return made
 
 
@@ -165,7 +180,18 @@ def _kind(name: str, kind: str) -> str:
     return "grey" if kind == "depth" and _NO_DEPTH.search(name) else kind
 
 
-def _named(bag: Bag, name: str | None) -> Pictures:
+def _unread(found: Sequence[Pictures]) -> list[str]:
+    return [f"{one.name} is left out: {one.problem}" for one in found if one.problem]
+
+
+def _no_depth(found: Sequence[Pictures]) -> list[str]:
+    """Say that there is no depth, and which topics of 16 bits may be."""
+    deep = [p.name for p in found if p.kind == "grey" and p.encoding.split(";")[0] in _DEEP]
+    may = f"; {', '.join(deep)} has 16 bits (--depth-topic takes it)" if deep else ""
+    return [f"no topic of depth{may}"]
+
+
+def _named(bag: Bag, name: str | None, kind: str) -> Pictures:
     assert name is not None
     topic = bag.topic(name)
     if topic.type not in PICTURES:
@@ -176,6 +202,11 @@ def _named(bag: Bag, name: str | None) -> Pictures:
     found = _look_at(topic, first[0])
     if found.problem:
         raise EncodepthError(found.problem)
+    row = ENCODINGS.get(found.encoding.split(";")[0].strip())
+    if kind == "depth" and (found.kind == "color" or (row is not None and row.sample == "u1")):
+        raise EncodepthError(f"{name} is {found.encoding}; expected depth of 16 or 32 bits")
+    if kind == "color" and row is not None and row.sample != "u1":
+        raise EncodepthError(f"{name} is {found.encoding}, which is no colour")
     return found
 
 
@@ -184,8 +215,7 @@ def _one_transport(found: Sequence[Pictures], said: list[str]) -> list[Pictures]
     kept: dict[tuple[str, str], Pictures] = {}
     for one in sorted(found, key=lambda p: (p.topic.type != IMAGE, "Depth" not in p.name, p.name)):
         if not one.kind:
-            said.append(f"left out: {one.problem}")
-            continue
+            continue  # told by `_unread`
         first = kept.setdefault((base_of(one.name), one.kind), one)
         if first is not one:
             said.append(f"{one.name} left out: {first.name} has the same pictures")
