@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import re
 import shlex
 import shutil
@@ -114,3 +115,29 @@ def test_the_commands_on_a_page_run(page, at_hand, run):
     for command in commands:
         done = run(*command, *(["-f"] if command[0] == "encode" else []))
         assert done.status == 0, done.err
+
+
+def test_the_array_job_makes_what_is_missing(tmp_path, samples):
+    command = tmp_path / "bin" / "encodepth"
+    command.parent.mkdir()
+    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m encodepth.cli.main "$@"\n')
+    command.chmod(0o755)
+    for name in ("a", "b"):
+        for kind in ("color.jpg", "depth.png"):
+            place = tmp_path / name / kind.partition(".")[0]
+            place.mkdir(parents=True)
+            shutil.copy(samples / "livingroom" / kind, place / f"0.{kind.partition('.')[2]}")
+    (tmp_path / "list.txt").write_text(f"{tmp_path / 'a'}\n{tmp_path / 'b'}\n")
+    path = f"{command.parent}:{os.environ['PATH']}"
+    job = [EXAMPLES / "slurm_recordings.sh", tmp_path / "list.txt", tmp_path / "out"]
+
+    def run(task: int) -> None:
+        own = {**os.environ, "PATH": path, "SLURM_ARRAY_TASK_ID": str(task)}
+        subprocess.run(["bash", *job, "--effort", "1"], env=own, check=True)
+
+    run(2)
+    assert [file.name for file in (tmp_path / "out").iterdir()] == ["b.rgbd"]
+    assert len(encodepth.Reader(tmp_path / "out" / "b.rgbd")) == 1
+    (tmp_path / "out" / "b.rgbd").write_bytes(b"left as it is")
+    run(2)
+    assert (tmp_path / "out" / "b.rgbd").read_bytes() == b"left as it is"

@@ -14,6 +14,8 @@ from encodepth.io.check import check
 from encodepth.io.ros.reading import read_bag
 from ros_bags import BagMaker, add_camera, camera_bag, scene
 
+ROOT = Path(__file__).parents[1]
+
 
 @pytest.fixture
 def run(capsys):
@@ -109,10 +111,15 @@ def test_options_of_bags_are_refused_elsewhere(run, tmp_path):
     assert status != 0
 
 
-BLOCKS = (Path(__file__).parents[1] / "docs" / "ros.md").read_text("utf-8").split("```")[1::2]
+PAGES = ("ros.md", "many.md")
+BLOCKS = [
+    (page, block)
+    for page in PAGES
+    for block in (ROOT / "docs" / page).read_text("utf-8").split("```")[1::2]
+]
 
 
-@pytest.mark.parametrize("block", [b for b in BLOCKS if b.startswith("python\n")])
+@pytest.mark.parametrize("block", [b for _, b in BLOCKS if b.startswith("python\n")])
 def test_the_documented_lines_work_when_pasted(tmp_path, monkeypatch, block):
     bag = BagMaker()
     add_camera(bag, "camera", 3)
@@ -121,14 +128,16 @@ def test_the_documented_lines_work_when_pasted(tmp_path, monkeypatch, block):
     exec(compile(block.removeprefix("python\n"), "docs/ros.md", "exec"), {})
 
 
-@pytest.mark.parametrize("block", [b for b in BLOCKS if b.startswith("sh\n")])
+@pytest.mark.parametrize("block", [b for _, b in BLOCKS if b.startswith("sh\n")])
 def test_the_documented_commands_work_when_pasted(tmp_path, monkeypatch, run, block):
     bag = BagMaker()
     add_camera(bag, "left", 3)
     add_camera(bag, "right", 3)
     bag.transform("/tf_static", 1, "map", "left_depth", (1.0, 2.0, 3.0))
     bag.write(tmp_path / "two.mcap")
-    camera_bag(tmp_path / "run.mcap", count=3)
+    (tmp_path / "bags").mkdir()
+    for name in ("run.mcap", "bags/a.mcap"):
+        camera_bag(tmp_path / name, count=3)
     monkeypatch.chdir(tmp_path)
     for line in block.splitlines():
         words = line.split("#")[0].split()

@@ -267,6 +267,19 @@ def test_bytes_from_hdf5_and_lmdb_are_read(folder, tmp_path):
             assert np.array_equal(Reader(look.get(b"a"))[5].image.depth, image(5).depth)
 
 
+def test_bytes_from_tfrecord_are_read(folder, tmp_path):
+    records = pytest.importorskip("tfrecord", reason="needs tfrecord")
+    writer = records.writer.TFRecordWriter(str(tmp_path / "a.tfrecord"))
+    for name in ("a.rgbd", "more/b.rgbd"):
+        writer.write({"run": ((folder / name).read_bytes(), "byte")})
+    writer.close()
+    found = [*records.tfrecord_loader(str(tmp_path / "a.tfrecord"), None, {"run": "byte"})]
+    assert [len(Reader(entry["run"])) for entry in found] == [
+        len(Reader(folder / name)) for name in ("a.rgbd", "more/b.rgbd")
+    ]
+    assert np.array_equal(Reader(found[0]["run"])[5].image.depth, image(5).depth)
+
+
 def test_the_decoder_serves_pictures_and_recordings(folder):
     from encodepth import encode
 
