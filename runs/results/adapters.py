@@ -70,15 +70,16 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=["read", "record", "write"])
     args = parser.parse_args()
     steps, count = {*args.only}, round(args.seconds * RATE)
-    rows: list[dict[str, Any]] = []
+    before = json.loads(args.output.read_text())["rows"] if args.output.exists() else []
+    rows = {(row["bag"], row["step"]): row for row in before}  # what is not measured again stays
     with tempfile.TemporaryDirectory(prefix="bags.") as place:
         for row in measured(Path(place), count, steps, {*args.skip}):
-            rows.append(row)
+            rows[row["bag"], row["step"]] = row
             progress(row)
-            facts = machine_header(seconds=args.seconds, rate=RATE, size=[640, 480], rows=rows)
-            keep(args.output, facts)
-    names = list(dict.fromkeys(key for row in rows for key in row))
-    show([{key: row.get(key, "") for key in names} for row in rows])
+            held = [*rows.values()]
+            keep(args.output, machine_header(rate=RATE, size=[640, 480], rows=held))
+    names = list(dict.fromkeys(key for row in rows.values() for key in row))
+    show([{key: row.get(key, "") for key in names} for row in rows.values()])
 
 
 def measured(place: Path, count: int, steps: set[str], skip: set[str]) -> Iterator[dict[str, Any]]:
