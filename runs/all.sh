@@ -44,7 +44,7 @@ line 30 "docs/depth-quality.md"                  runs.choices.depth_groups
 line 90 "README.md"                              runs.results.over_time --efforts 7 1 --with-test
 line 12 "docs/evaluation.md"                     runs.results.anchors
 line 20 "README.md"                              runs.results.auto_color
-line 10 "docs/ros.md"                            runs.results.adapters
+line 20 "docs/ros.md, docs/lerobot.md"           runs.results.adapters
 line  8 "README.md, docs/evaluation.md"          runs.results.default color
 line 15 "README.md, docs/depth.md"               runs.results.default depth
 line 20 "docs/log.md, the card of restore-color" runs.results.restored_color --sets val cid22
@@ -55,12 +55,14 @@ line  1 "docs/data.md"                           runs.results.scenes
 line 10 "docs/experiment.md"                     runs.results.thesis_start
 line 850 "docs/experiment.md"                    runs/results/thesis.sh
 line 10 "docs/lerobot.md"                        runs.results.lerobot
+line  5 "docs/many.md"                           runs.results.moving
 line 10 "README.md, docs/depth.md"               runs.gates.check_promises
 line 10 "docs/format.md"                         runs.gates.check_machines
 line  1 "docs/models.md"                         runs.gates.check_rates
 line 15 "docs/cli.md"                            runs.gates.check_targets
 line 45 "SECURITY.md"                            runs.gates.damage --count 100000 --model base
 line 45 "SECURITY.md"                            runs.gates.fuzz all
+line  3 "docs/loaders.md, docs/lerobot.md"       runs.gates.round_trips
 line  8 "docs/cli.md"                            runs.gates.kill
 line  5 "README.md"                              runs.gates.large
 line 40 "docs/cli.md"                            runs.gates.long_recording
