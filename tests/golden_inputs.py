@@ -93,3 +93,41 @@ def golden() -> dict[str, Callable[[], bytes]]:
         "v1-further-planes": lambda: encode(RgbdImage(planes=further())),
         "v1-two-sizes": lambda: encode(sizes, coding="av1", effort=5),
     }
+
+
+FOCUS = 90.0  # pixels, of the camera in the room
+
+
+def turned(half: np.ndarray) -> np.ndarray:
+    """Return the rotation whose axis has the length of the tangent of half its angle."""
+    x, y, z = half
+    across = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+    return np.linalg.solve(np.eye(3) - across, np.eye(3) + across)
+
+
+def room(count: int, height: int = 72, width: int = 96) -> list[np.ndarray]:
+    """Return what a turning and walking camera sees of walls, a floor and a ball, in mm."""
+    y, x = np.mgrid[:height, :width]
+    ray = np.stack([(x - (width - 1) / 2) / FOCUS, (y - (height - 1) / 2) / FOCUS, x * 0 + 1.0], -1)
+    planes = []
+    for k in range(count):
+        turn = turned(np.array([0.002, -0.004, 0.003]) * k)
+        shift = np.array([12.0, -7.0, 15.0]) * k
+        way = ray @ turn  # the camera's rays in the world; it stands at shift
+        depth = np.full(x.shape, np.inf)
+        for normal, far in (
+            ((0.1, 0.2, 1.0), 2500.0),
+            ((1.0, 0.0, 0.3), 1500.0),
+            ((0.1, 1.0, 0.1), 900.0),
+            ((-1.0, 0.1, 0.4), 1900.0),
+        ):
+            across = way @ np.array(normal)
+            away = (far - shift @ np.array(normal)) / np.where(across > 0, across, np.nan)
+            depth = np.fmin(depth, np.where(away > 0, away, np.inf))
+        centre = np.array([100.0, 50.0, 1300.0]) - shift
+        along = way @ centre
+        square = (way * way).sum(-1)
+        inside = along**2 - square * (centre @ centre - 350.0**2)
+        ball = (along - np.sqrt(np.maximum(inside, 0))) / square
+        planes.append(np.rint(np.where(inside > 0, np.fmin(ball, depth), depth)).astype(np.uint16))
+    return planes

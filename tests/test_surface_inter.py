@@ -157,7 +157,7 @@ def test_damage_in_a_recording_is_an_error_for_every_picture_of_its_group():
 def test_an_unknown_way_and_a_missing_one_are_reported():
     planes = flicker(3)
     coded = together(planes)
-    for payload in (b"", b"\2" + coded[2].payload[1:]):
+    for payload in (b"", b"\4" + coded[2].payload[1:]):
         with pytest.raises(CorruptFileError, match="way"):
             decoded([*coded[:2], Coded(payload)], planes[0].shape)
 

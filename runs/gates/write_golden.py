@@ -24,7 +24,7 @@ from encodepth.codings.mask import encode_mask
 from encodepth.container.still import Still
 from encodepth.container.stream import Stream
 from encodepth.errors import CorruptFileError
-from golden_inputs import golden, scene
+from golden_inputs import golden, room, scene
 
 TESTS = Path(__file__).parents[2] / "tests"
 
@@ -61,14 +61,15 @@ def recording() -> dict[str, bytes]:
 def depth_recordings() -> dict[str, bytes]:
     """Return name -> depth alone: exact before a moving camera, bounded before a still one."""
     rng = np.random.default_rng(0)
-    room = scene(48 + 8, 32 + 8).depth
-    assert room is not None
-    moving = [room[i : 48 + i, 2 * i : 32 + 2 * i].copy() for i in range(4)]
-    flat = np.where(room > 0, room // 40 * 40 + 20, room)[:48, :32].astype(np.uint16)
+    seen = scene(48 + 8, 32 + 8).depth
+    assert seen is not None
+    moving = [seen[i : 48 + i, 2 * i : 32 + 2 * i].copy() for i in range(4)]
+    flat = np.where(seen > 0, seen // 40 * 40 + 20, seen)[:48, :32].astype(np.uint16)
     still = [np.where(flat > 0, flat + rng.integers(0, 4, flat.shape), 0) for _ in range(4)]
     return {
         "v2-surface-inter": depth_recording(moving, lossless=("depth",)),
         "v2-surface-inter-5mm": depth_recording(still, max_depth_error=5),
+        "v2-surface-inter-moved": depth_recording(room(4, 54, 72), lossless=("depth",)),
     }
 
 

@@ -45,8 +45,9 @@ NAMES = {  # folder, metres a step
 TEST = ("icl",)
 HOLE = 65535  # as RealSense has it
 QUALITIES = {"color": (25, 50, 75), "depth": (30, 55, 80)}
-CRF = (48, 38, 28)  # of SVT-AV1
+CRF = (48, 38, 28, 18, 8)  # of SVT-AV1
 GROUP = 30
+EVERY = 3  # pictures, of which one is coded alone, too
 
 Point = dict[str, float]
 Way = Callable[[list[RgbdImage], int], Point]
@@ -93,7 +94,7 @@ def ways(what: str, effort: int) -> dict[str, Way]:
     """Return how pictures are coded, what the others are compared with first."""
 
     def stills(images: list[RgbdImage], quality: int) -> Point:
-        return code_stills(images, quality, effort)
+        return code_stills(images[::EVERY], quality, effort)
 
     def recording(images: list[RgbdImage], quality: int) -> Point:
         return code_recording(images, quality, effort)

@@ -32,6 +32,7 @@ class Ask:
         stretch: of lossy codings of depth, a factor on the error that the quality stands for.
         unit: metres per step of depth.
         live: of codings over time, whether a picture's bytes are wanted as soon as it is there.
+        camera: fx, fy, cx, cy in pixels of the camera that sees depth, None if unknown.
     """
 
     quality: int = 50
@@ -40,6 +41,7 @@ class Ask:
     stretch: float = 1.0
     unit: float = 0.001
     live: bool = False
+    camera: tuple[float, float, float, float] | None = None
 
 
 @dataclass(frozen=True)

@@ -102,7 +102,7 @@ def _next_plane(s: Inter, coder: np.ndarray, data: np.ndarray) -> Inter:
 
 
 def encode_next(
-    known: Inter | None, plane: np.ndarray, top: int, asking: bool
+    known: Inter | None, plane: np.ndarray, top: int, asking: bool, moved: bool = False
 ) -> tuple[bytes | None, Inter]:
     """Code the next plane of a group.
 
@@ -111,20 +111,26 @@ def encode_next(
         plane: int32 (h, w) of 0..top, 0 = hole.
         top: the largest value of the group.
         asking: whether pixels may say that they stayed.
+        moved: whether what was known has been moved with the camera (`inter_moved.py`).
 
     Returns:
         The bytes, None where the plane is noise of over six bytes a pixel; what is known
         now.
     """
     coder, data = encoder(), np.zeros(plane.size * CHUNK + 64, np.uint8)
-    done, s = _code(known, plane, top, asking, False, coder, data)
+    done, s = _code(known, plane, top, (asking, moved), False, coder, data)
     if not done or coder[AT] + SLACK > len(data):
         return None, s
     return data[: finish(coder, data)].tobytes(), s
 
 
 def decode_next(
-    known: Inter | None, payload: bytes, shape: tuple[int, int], top: int, asking: bool
+    known: Inter | None,
+    payload: bytes,
+    shape: tuple[int, int],
+    top: int,
+    asking: bool,
+    moved: bool = False,
 ) -> tuple[np.ndarray, Inter]:
     """Decode what `encode_next` coded: int32 (h, w), and what is known now.
 
@@ -133,7 +139,7 @@ def decode_next(
     """
     data = np.frombuffer(bytearray(payload), np.uint8)
     plane, coder = np.zeros(shape, np.int32), decoder(data)
-    done, s = _code(known, plane, top, asking, True, coder, data)
+    done, s = _code(known, plane, top, (asking, moved), True, coder, data)
     if not done:
         raise CorruptFileError("exact depth ends too early or holds an impossible value")
     check_end(coder, data)
@@ -144,7 +150,7 @@ def _code(
     known: Inter | None,
     plane: np.ndarray,
     top: int,
-    asking: bool,
+    way: tuple[bool, bool],  # asking, moved
     decode: bool,
     coder: np.ndarray,
     data: np.ndarray,
@@ -157,8 +163,8 @@ def _code(
         s = s._replace(before=before(*plane.shape))  # a damaged size has not come so far
     else:
         s = _next_plane(known, coder, data)
-        done = code_after(plane, top, asking, decode, s)
-    learn_plane(plane, s.before)
+        done = code_after(plane, top, way[0], decode, s)
+    learn_plane(plane, way[1], s.before)
     return done, s
 
 

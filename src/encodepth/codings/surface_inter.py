@@ -5,7 +5,9 @@ Within a bound the list holds merged values. Those of a still camera's pixels fl
 where noise crosses an interval's end, so some of the bound may be kept from merging: a pixel holds
 the value that it had while that stays within the bound. That costs a longer list, so it is tried on
 the first pictures. A group whose pictures are smaller alone is coded so; none exceeds its stills.
-Depth that repeats costs one decision a pixel (`inter.py`). docs/format-v2.md defines the bytes.
+Depth that repeats costs one decision a pixel (`inter.py`). Where a camera's motion explains how
+clean depth changed, it is sent, and the picture before is looked at from where the camera is now
+(`motion.py`, `inter_moved.py`). docs/format-v2.md defines the bytes.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import numpy as np
 
 from ..errors import CorruptFileError
 from ..packing import Fields, blob, varint
-from . import exact
+from . import exact, motion
 from .base import Ask, Coded, References
 from .exact import facts, merged_values, prove, values_of
 
@@ -32,6 +34,7 @@ _SHORT = 4  # pictures of a group of which all are coded alone, too, to compare,
 _ALL_EFFORT = 8  # as from this effort on; else
 _CLEAR = 0.985  # of the bytes of a few stills is clear enough
 _CHAIN = 8  # bytes that references cost a group
+_ASKING, _MOVED = 1, 2  # bits of the way of a picture
 
 
 def encode_group(
@@ -45,7 +48,7 @@ def encode_group(
     Raises:
         EncodepthError: the bytes decode to something else than was promised.
     """
-    payloads = _encode(planes, ask.error) if len(planes) > 1 else None
+    payloads = _encode(planes, ask.error, ask.camera) if len(planes) > 1 else None
     parameters = varint(ask.error)
     if payloads is None or _stills_are_smaller(payloads, planes, ask):
         alone = [exact.encode_depth(plane, ask.error, ask.effort) for plane in planes]
@@ -88,11 +91,18 @@ class _Way(NamedTuple):
 
     asking: bool  # whether pixels may say that they stayed, in pictures where many did
     slack: int = 0  # steps of the bound that are kept from merging, for values to be held in
+    path: motion.Path | None = None  # how the camera moved
 
 
-def _encode(planes: Sequence[np.ndarray], error: int) -> list[bytes] | None:
+def _encode(
+    planes: Sequence[np.ndarray],
+    error: int,
+    camera: tuple[float, float, float, float] | None = None,
+) -> list[bytes] | None:
     """Code a group, which is decoded while it is coded; return None where it is noise."""
     ways = _ways(planes, error)
+    if len(planes) > 1 and (path := motion.path(planes, camera)) is not None:
+        ways.append(_Way(False, path=path))
     if len(ways) > 1:
         costs = [_cost(planes, error, way) for way in ways]
         ways = [ways[int(np.argmin(costs))]]
@@ -176,25 +186,48 @@ class _Encoder:
         self._place[self._values] = np.arange(1, len(self._values) + 1)
         self._last: np.ndarray | None = None
         self._known: Any = None  # inter.Inter
+        self._count = 0
+        self._course: Any = None  # inter_moved.Course
 
     def encode(self, plane: np.ndarray) -> bytes | None:
         """Code the next picture; return None where it is noise."""
         from .inter import encode_next  # numba
         from .value_list import encode_values
 
-        merged, head, asking = self._levels[plane], b"", False
+        merged, head, asking, moved = self._levels[plane], b"", False, b""
         if self._last is None:
             head = blob(encode_values(self._values) if len(self._values) else b"")
         elif len(self._values):
-            merged = _held(plane, merged, self._last, self._error)
+            moved = self._move(plane.shape)
+            if not moved:
+                merged = _held(plane, merged, self._last, self._error)
             asking = self._way.asking and bool(np.mean(merged == self._last) >= _STILL)
-            head = bytes([asking])
+            head = bytes([_ASKING * asking + _MOVED * bool(moved)]) + moved
         self._last = merged
+        self._count += 1
         if not len(self._values):
             return head
         places, top = self._place[merged], len(self._values)
-        coded, self._known = encode_next(self._known, places, top, asking)
+        coded, self._known = encode_next(self._known, places, top, asking, bool(moved))
         return None if coded is None else head + coded
+
+    def _move(self, shape: tuple[int, int]) -> bytes:
+        """Move what is known with the camera; return the bytes that say how, none if it stays."""
+        if self._way.path is None:
+            return b""
+        if (found := self._way.path.motion(self._count)) is None:
+            if self._course is not None:
+                self._course.stay()
+            return b""
+        from .inter_moved import Course  # numba
+        from .warp import pack_motion, pack_view
+
+        head = b""
+        if self._course is None:
+            view = self._way.path.view
+            self._course, head = Course(np.append(0, self._values), view), pack_view(view)
+        self._course.move(self._known.before, shape, found)
+        return head + pack_motion(found)
 
 
 class _Decoder:
@@ -204,6 +237,7 @@ class _Decoder:
         self.shape = shape
         self._table: np.ndarray | None = None  # the value of each place, 0 first
         self._known: Any = None
+        self._course: Any = None  # inter_moved.Course
 
     def decode(self, payload: bytes) -> np.ndarray:
         """Decode the next picture.
@@ -212,13 +246,14 @@ class _Decoder:
             CorruptFileError: the payload is not such a picture.
         """
         fields = Fields(payload)
-        asking = 0
+        way = 0
         if self._table is None:
             self._table = _values(fields)
         elif len(self._table) > 1:
-            asking = fields.byte("way of a picture over time")
-            if asking > 1:
-                raise CorruptFileError(f"depth over time is coded in the unknown way {asking}")
+            way = fields.byte("way of a picture over time")
+            if way > _ASKING + _MOVED:
+                raise CorruptFileError(f"depth over time is coded in the unknown way {way}")
+            self._move(fields, bool(way & _MOVED))
         if len(self._table) == 1:
             fields.end("depth that has no value")
             return np.zeros(self.shape, np.uint16)
@@ -226,8 +261,22 @@ class _Decoder:
 
         top = len(self._table) - 1
         rest = payload[fields.at :]
-        places, self._known = decode_next(self._known, rest, self.shape, top, asking == 1)
+        asking, moved = bool(way & _ASKING), bool(way & _MOVED)
+        places, self._known = decode_next(self._known, rest, self.shape, top, asking, moved)
         return self._table[places]
+
+    def _move(self, fields: Fields, moved: bool) -> None:
+        """Move what is known with the camera, if it did."""
+        if not moved:
+            if self._course is not None:
+                self._course.stay()
+            return
+        from .inter_moved import Course  # numba
+        from .warp import take_motion, take_view
+
+        if self._course is None:
+            self._course = Course(self._table, take_view(fields, self.shape))
+        self._course.move(self._known.before, self.shape, take_motion(fields))
 
 
 def _values(fields: Fields) -> np.ndarray:

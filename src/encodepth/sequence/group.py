@@ -79,10 +79,14 @@ class GroupEncoder:
 
     def _track(self, name: str, frames: Sequence[Frame], seen: list[Seen]) -> dict[int, Coded]:
         planes = {i: a for i, f in enumerate(frames) if (a := f.image.arrays.get(name)) is not None}
-        return self._track_of(name, planes, seen)
+        return self._track_of(name, planes, seen, _camera(frames))
 
     def _track_of(
-        self, name: str, planes: dict[int, np.ndarray], seen: list[Seen]
+        self,
+        name: str,
+        planes: dict[int, np.ndarray],
+        seen: list[Seen],
+        camera: tuple[float, float, float, float] | None = None,
     ) -> dict[int, Coded]:
         """Return the coded planes of a modality by their places in the group."""
         if not planes:
@@ -91,7 +95,14 @@ class GroupEncoder:
         quality = DEFAULT_QUALITY if settings.quality is None else settings.quality
         if name == "depth" and settings.depth_quality is not None:
             quality = settings.depth_quality
-        ask = Ask(quality, self._bound(name), settings.effort, unit=self.unit, live=self.live)
+        ask = Ask(
+            quality,
+            self._bound(name),
+            settings.effort,
+            unit=self.unit,
+            live=self.live,
+            camera=camera,
+        )
         asked = settings.ask(name)
         chosen = settings.coding.get(name, "auto")
         way = plan(name, asked, settings.effort, chosen, over_time=True)
@@ -238,6 +249,13 @@ class _Place:
 
     def file(self, name: str) -> None:
         return None
+
+
+def _camera(frames: Sequence[Frame]) -> tuple[float, float, float, float] | None:
+    """Return fx, fy, cx, cy of the first picture that knows its camera."""
+    known = (frame.image.intrinsics for frame in frames)
+    found = next((camera for camera in known if camera is not None), None)
+    return None if found is None else (found.fx, found.fy, found.cx, found.cy)
 
 
 def _code(
