@@ -101,7 +101,7 @@ class Path:
             before, now = self._planes[len(self._motions) - 1 :][:2]
             found = estimate(before, now, self.view, self._pose)
             self._pose = found or self._pose
-            self._motions.append(found and found.whole())
+            self._motions.append(None if found is None else found.whole())
         return self._motions[i]
 
 
@@ -185,7 +185,7 @@ def estimate(before: np.ndarray, now: np.ndarray, view: View, start: Pose = STIL
 
 
 def missed(before: np.ndarray, now: np.ndarray, view: View, pose: Pose) -> float:
-    """Return by how much of its depth a pixel lies off after a motion, in the mean, at most 0.02."""
+    """Return by how much of its depth a pixel lies off after a motion, 0 .. 0.02, in the mean."""
     eye = Eye(view)
     return _missed(before, eye, eye.points(now, _judges(now)), pose)
 

@@ -235,7 +235,7 @@ class _Decoder:
 
     def __init__(self, shape: tuple[int, int]) -> None:
         self.shape = shape
-        self._table: np.ndarray | None = None  # the value of each place, 0 first
+        self._table: Any = None  # ndarray: the value of each place, 0 first
         self._known: Any = None
         self._course: Any = None  # inter_moved.Course
 

@@ -1,7 +1,7 @@
 """Depth as a camera that has moved sees it: a pinhole camera, and six small integers of motion.
 
 Everything is integers below 2^63, so every machine computes the same. Depth is in 1/64 steps,
-places are in 1/64 or 1/256 pixel, rays in 2^-16, rotations in 2^-20. docs/format-v2.md defines the rest.
+places are in 1/64 or 1/256 pixel, rays in 2^-16, rotations in 2^-20 (docs/format-v2.md).
 """
 
 from __future__ import annotations
