@@ -1,20 +1,23 @@
 """What LeRobot's own codec and encodepth make of the same episodes. Ten minutes, one core.
 
-    python -m runs.results.lerobot [--sequences office static rendered] [--frames 24]
+    python -m runs.results.lerobot [--sequences office static rendered] [--frames 24] [--again]
 
-Needs the package lerobot (0.6.1; Python 3.12 or later) beside encodepth[lerobot]. Every sequence of
-data/sequences is recorded as one episode by the package itself, at its default and with groups of
-30 frames, and read back by it; and by encodepth with colour at the PSNR of LeRobot's default (the
-lowest quality that reaches it) and depth within 1 mm or exact. Errors are against the camera's own
-frames, over pixels that it measured, beyond 10 m included; a hole is kept if it is known as one.
-Times are CPU time of the process and all its threads, a frame; LeRobot's encoding is its
-`save_episode`, which reads the pictures that it had put on disk. Writes results/lerobot.json and
-the table of docs/lerobot.md.
+Needs the package lerobot (0.6.1; Python 3.12 or later) beside encodepth[lerobot]; --again does not:
+it measures encodepth anew, at the qualities found before, beside the package's rows in the record.
+Every sequence of data/sequences is recorded as one episode by the package itself, at its default
+and with groups of 30 frames, and read back by it; and by encodepth with colour at the PSNR of
+LeRobot's default (the lowest quality that reaches it) and depth within 1 mm or exact. Errors are
+against the camera's own frames, over pixels that it measured, beyond 10 m included; a hole is kept
+if it is known as one. Times are CPU time of the process and all its threads, a frame; LeRobot's
+encoding is its `save_episode`, which reads the pictures that it had put on disk. Writes
+results/lerobot.json and the table of docs/lerobot.md.
 """
 
 from __future__ import annotations
 
 import io
+import json
+import re
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -103,11 +106,18 @@ def main() -> None:
     parser = options(__doc__, output=RESULTS / "lerobot.json")
     parser.add_argument("--frames", type=int, default=24, help="of each sequence")
     parser.add_argument("--sequences", nargs="+", choices=SEQUENCES, default=[*SEQUENCES])
+    parser.add_argument("--again", action="store_true", help="only what encodepth makes of them")
     args = parser.parse_args()
-    rows: list[Row] = []
+    rows: list[Row] = json.loads(args.output.read_text())["rows"] if args.again else []
     for name in args.sequences:
         pairs = frames_of(DATA / "sequences" / SEQUENCES[name])[: args.frames]
         frames = [pair.load() for pair in pairs]
+        if args.again:
+            for row in rows:
+                if row["sequence"] == name and row["codec"] == "encodepth":
+                    row |= again(frames, row, next(r for r in rows if r["sequence"] == name))
+                    progress(row)
+            continue
         for row in measured(frames):
             rows.append({"sequence": name, "frames": len(frames), **row})
             progress(rows[-1])
@@ -145,6 +155,16 @@ def measured(frames: Frames) -> Iterator[Row]:
             found = of_encodepth(frames, quality=quality, effort=effort, **more)
             setting = f"effort {effort}, quality {quality}, depth {words}"
             yield {"codec": "encodepth", "setting": setting, **found, **ratio(found, whole)}
+
+
+def again(frames: Frames, row: Row, first: Row) -> Row:
+    """Return what encodepth makes of a sequence now, at the setting of a row."""
+    effort, quality, depth = re.findall(r"effort (\d+), quality (\d+), depth (.+)", row["setting"])[
+        0
+    ]
+    more: Row = {"lossless": "depth"} if depth == "exact" else {"max_depth_error": 1}
+    found = of_encodepth(frames, quality=int(quality), effort=int(effort), **more)
+    return {**found, **ratio(found, first["bytes_a_frame"])}
 
 
 def ratio(row: Row, whole: float) -> Row:

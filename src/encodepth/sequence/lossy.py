@@ -30,6 +30,7 @@ _LOOKED_AT = 3  # pictures coded alone, and by a rival
 _PART = 6  # pictures in a row on which the error is set
 _STRAY = 2.0  # times the error of all that no picture may have
 _PLANE, _APART = 1.2, 0.25  # powers of one over the error with which bytes grow
+_SOME = 1.15  # times its bytes that a rival may take on pictures that are far apart
 _MERGE_FROM = 1 / 32  # bytes per pixel of lossy depth from which a rival may be smaller
 
 
@@ -181,9 +182,9 @@ class Lossy:
         steps = lossy.error / 1000 / self.ask.unit
         bound = bound_of_rmse(np.concatenate(list(some.values())), steps)
         ask = replace(self.ask, error=bound)
-        for part in (some, planes):
+        for part, slack in ((some, _SOME), (planes, 1.0)):
             made = self.code(self.chosen.rival, part, ask)
-            most = sum(len(lossy.coded[i].payload) for i in part)
+            most = sum(len(lossy.coded[i].payload) for i in part) * slack
             if made is None or sum(len(c.payload) for c in made.values()) >= most:
                 return None
         return made
