@@ -9,7 +9,8 @@ import pytest
 from encodepth import Intrinsics, Reader, RgbdImage, Writer
 from encodepth.codings import motion, surface_inter
 from encodepth.codings.base import Coded
-from encodepth.codings.warp import ONE, Motion, View, fits, pack_motion, rotation, warp
+from encodepth.codings.pose import ONE, Motion, View, fits, pack_motion
+from encodepth.codings.warp import rotation, warp
 from encodepth.errors import CorruptFileError
 from golden_inputs import FOCUS, room, turned
 

@@ -9,6 +9,7 @@
 | `restored.py`, `restored_inter.py`, `learned.py` | the codings' side of `learned/` |
 | `exact.py`, `surface*.py`, `mixing.py`, `lanes.py`, `value_list.py` | exact depth, small |
 | `surface_inter.py`, `inter*.py` | the same over time |
+| `motion.py`, `pose.py`, `warp.py` | how a camera moved, for it |
 | `quick.py`, `mixed.py`, `bands.py`, `values.py`, `range56.py` | the same in milliseconds |
 | `jpegxl.py` | exact colour and further planes by JPEG XL |
 | `jpeg.py` | exact colour as the JPEG file that it came from |

@@ -11,8 +11,9 @@ import numpy as np
 
 from .arithmetic import inlined, int64, jit
 from .inter_predict import PAD, ROUNDED, Before, smooth_plane
+from .pose import FINE, Motion, View
 from .surface_predict import UNIT
-from .warp import FINE, Motion, View, warp
+from .warp import warp
 
 FIRST, LATER = 8, 2  # times that a picture is smoothed: one that was coded without motion, others
 

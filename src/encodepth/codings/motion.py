@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .warp import FINE, ONE, PIXEL, Motion, View, fits, holds
+from .pose import FINE, ONE, PIXEL, Motion, View, fits, holds
 
 _USUAL = 0.8  # a focal length over the longer side, where it is unknown; then by these factors
 _FOCUSES = (1.15, 1.07, 1.035, 1.017)

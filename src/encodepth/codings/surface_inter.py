@@ -23,6 +23,7 @@ from ..packing import Fields, blob, varint
 from . import exact, motion
 from .base import Ask, Coded, References
 from .exact import facts, merged_values, prove, values_of
+from .pose import pack_motion, pack_view, take_motion, take_view
 
 __all__ = ["decode_group", "encode_group", "facts"]
 
@@ -220,7 +221,6 @@ class _Encoder:
                 self._course.stay()
             return b""
         from .inter_moved import Course  # numba
-        from .warp import pack_motion, pack_view
 
         head = b""
         if self._course is None:
@@ -272,7 +272,6 @@ class _Decoder:
                 self._course.stay()
             return
         from .inter_moved import Course  # numba
-        from .warp import take_motion, take_view
 
         if self._course is None:
             self._course = Course(self._table, take_view(fields, self.shape))

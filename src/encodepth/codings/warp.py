@@ -6,101 +6,15 @@ places are in 1/64 or 1/256 pixel, rays in 2^-16, rotations in 2^-20 (docs/forma
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
-from ..errors import CorruptFileError
-from ..packing import Fields, signed_varint, varint
 from .arithmetic import inlined, int64, jit
-
-FINE = 64  # parts of a step
-PIXEL = 16  # parts of a pixel in which cameras are given
-ONE = 1 << 20  # of a rotation matrix, and of the tangent of half an angle
+from .pose import LIMIT, ONE, PIXEL, Motion, View
 
 _RAY = 16  # bits behind the point of a ray
 _FRACTION = 14  # of a coordinate of a point, beyond 1/64 steps
 _SMOOTH = 5  # pixels of one surface differ by less than 2^-5 of their depth
-_LIMIT = 1 << 22  # of depth and of translations
 _EMPTY = 1 << 30
-_LONGEST_FOCUS = 1 << 18
-_WIDEST = 8  # the coordinates of rays are below this
-
-
-class View(NamedTuple):
-    """A pinhole camera in 1/16 pixel: focal lengths and the principal point."""
-
-    fx: int
-    fy: int
-    cx: int
-    cy: int
-
-
-class Motion(NamedTuple):
-    """What takes points from the picture before to this one.
-
-    Attributes:
-        a, b, c: axis of rotation times the tangent of half the angle, in 2^-20.
-        x, y, z: translation in 1/64 steps.
-    """
-
-    a: int = 0
-    b: int = 0
-    c: int = 0
-    x: int = 0
-    y: int = 0
-    z: int = 0
-
-
-def fits(view: View, shape: tuple[int, int]) -> bool:
-    """Say whether a camera that sees (height, width) pixels lies within what integers can hold."""
-    height, width = shape
-    sides = ((view.fx, view.cx, width), (view.fy, view.cy, height))
-    return all(
-        0 < focus <= _LONGEST_FOCUS
-        and 0 <= centre < PIXEL * side
-        and max(centre, PIXEL * (side - 1) - centre) < _WIDEST * focus
-        for focus, centre, side in sides
-    )
-
-
-def holds(motion: Motion) -> bool:
-    """Say whether a motion lies within what integers can hold."""
-    return max(map(abs, motion[:3])) < ONE and max(map(abs, motion[3:])) < _LIMIT
-
-
-def pack_view(view: View) -> bytes:
-    """Return a camera as four varints."""
-    return b"".join(map(varint, view))
-
-
-def take_view(fields: Fields, shape: tuple[int, int]) -> View:
-    """Read what `pack_view` packed.
-
-    Raises:
-        CorruptFileError: no such camera can see (height, width) pixels.
-    """
-    view = View(*(fields.varint("camera") for _ in View._fields))
-    if not fits(view, shape):
-        raise CorruptFileError(f"camera {tuple(view)} cannot see {shape[1]}x{shape[0]} pixels")
-    return view
-
-
-def pack_motion(motion: Motion) -> bytes:
-    """Return a motion as six signed varints."""
-    return b"".join(map(signed_varint, motion))
-
-
-def take_motion(fields: Fields) -> Motion:
-    """Read what `pack_motion` packed.
-
-    Raises:
-        CorruptFileError: it is too far.
-    """
-    motion = Motion(*(fields.signed_varint("motion of the camera") for _ in Motion._fields))
-    if not holds(motion):
-        raise CorruptFileError(f"the camera moved by {tuple(motion)}, which is too far")
-    return motion
 
 
 def rotation(motion: Motion) -> np.ndarray:
@@ -178,7 +92,7 @@ def _splat(
             v = (camera[1] * 4 * py // pz + camera[3] * 4 + 32) >> 6
             if 0 <= u < width and 0 <= v < height:
                 near = pz >> _FRACTION
-                if 0 < near < min(int64(seen[v, u]), _LIMIT):
+                if 0 < near < min(int64(seen[v, u]), LIMIT):
                     seen[v, u] = near
 
 
@@ -220,7 +134,7 @@ def _refine(
                 if abs(found - guess) > guess >> 4:
                     break
                 value = found
-            made[y, x] = min(max(value, 1), _LIMIT - 1)
+            made[y, x] = min(max(value, 1), LIMIT - 1)
 
 
 @inlined
