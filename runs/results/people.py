@@ -4,10 +4,11 @@
 
 The middle 640x480 of consecutive frames of data/sequences. Depth exactly: PNG, FFV1 and JPEG XL
 picture by picture, RVL where its package is, and recordings of one group at efforts 1 and 7, whole
-files; within 5 mm beside them. Colour at the PSNR of SVT-AV1 (preset 12, crf 38, 4:2:0, group of
+files; within 5 mm beside them. Colour at the PSNR of SVT-AV1 (preset 12, crf 28, 4:2:0, group of
 30): bytes are read off the curves of results/over_time.json (run that first, with 30 frames), x264
-(veryfast, 4:2:0, group of 30) is measured here. CPU ms of the process, as good as the machine is
-idle. Goes on where it stopped, writes results/people.json and the table of README.md.
+(veryfast, 4:2:0, group of 30) is measured here. CPU ms of the process, of the middle sequence, as
+good as the machine is idle. Goes on where it stopped, writes results/people.json and the table of
+README.md.
 """
 
 from __future__ import annotations
@@ -37,8 +38,8 @@ WORDS = {
     "icl": "living room, rendered",
 }
 MARK = "<!-- runs/results/people.py -->"
-CRF = (40, 34, 28, 22)  # of x264
-ANCHOR = 1  # which of SVT-AV1's points, crf 38
+CRF = (36, 30, 24, 18)  # of x264
+ANCHOR = 2  # which of SVT-AV1's points, crf 28
 Row = dict[str, Any]
 Made = tuple[float, float, float]  # bytes, ms encode, ms decode, a frame
 
@@ -218,7 +219,7 @@ def table(rows: Sequence[Row], names: Sequence[str], page: Path) -> None:
                 continue
             sizes = [f"{held[name]['bytes'] / 1000:.1f}" for name in names]
             times = [
-                f"{np.mean([held[name][k] for name in names]):.0f}"
+                f"{np.median([held[name][k] for name in names]):.0f}"
                 for k in ("encode ms", "decode ms")
             ]
             label = "colour" if what == "color" else what
