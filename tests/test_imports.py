@@ -45,8 +45,9 @@ WITHIN: dict[str, tuple[tuple[str, ...], ...]] = {  # the same direction inside 
         ("blocks", "fusion", "swatten"),
         ("nets",),
         ("tcm",),
-        ("weights", "random", "openvino", "public"),
-        ("model", "start", "painted"),
+        ("weights", "random", "openvino", "public", "linear_parts"),
+        ("model", "start", "painted", "linear_prior"),
+        ("linear",),
         ("task", "cost", "sections", "maps", "importing"),
     ),
     "evaluate": (
