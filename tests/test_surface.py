@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from encodepth.codings import along
 from encodepth.codings import exact as lossless
-from encodepth.codings import surface
 from encodepth.codings.jpegxl import encode_frame
 from encodepth.codings.mixing import RATE, SQUASH, STRETCH
 from encodepth.codings.surface import decode_surface, encode_surface
@@ -75,14 +75,14 @@ def test_the_bytes_of_version_1_stay(name):
 
 
 def test_bytes_that_decode_to_another_plane_are_never_returned(monkeypatch):
-    decode = surface._decode_along
+    decode = along._decode_along
 
     def wrong(*args):
         plane = decode(*args)
         plane[3, 4] += 1
         return plane
 
-    monkeypatch.setattr(surface, "_decode_along", wrong)
+    monkeypatch.setattr(along, "_decode_along", wrong)
     with pytest.raises(EncodepthError, match="decodes to another plane"):
         encode_surface(planes()["scene"])
 
@@ -122,7 +122,7 @@ def test_noise_is_coded_too():
 
 def test_a_plane_beyond_the_room_set_aside_goes_to_jpeg_xl(monkeypatch):
     depth = np.random.default_rng(0).integers(1, 9, (300, 300)).astype(np.uint16)
-    monkeypatch.setattr(surface, "CHUNK", 0)
+    monkeypatch.setattr(along, "CHUNK", 0)
     assert encode_surface(depth) is None
     payload = lossless.encode_depth(depth)
     assert payload[0] == 1

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import CorruptFileError
+from .along import CHUNK, SLACK
 from .arithmetic import (
     AT,
     bit_length,
@@ -30,7 +31,7 @@ from .inter_mixing import code_wide, wide_mixer
 from .inter_predict import CHANGE, MEAN, Before, before, foretell, learn_plane, remember_late
 from .lanes import load8, store
 from .mixing import Mixer, code
-from .surface import CHUNK, SLACK, State, calm, code_rows, holes_around, other, slot, trust
+from .surface import State, calm, code_rows, holes_around, other, slot, trust
 from .surface_contexts import NODES, TABLE, VALUES, coarse, compare, hashed, look
 from .surface_decisions import IMPOSSIBLE, OF_VALUES, ROWS, SET, SLOTS, decisions
 from .surface_predict import (

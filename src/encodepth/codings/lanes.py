@@ -175,14 +175,31 @@ def high_half(typing: Any, lanes: Any) -> Any:
 
 @intrinsic
 def total(typing: Any, lanes: Any) -> Any:
-    """Return the sum of int64 lanes."""
+    """Return the sum of lanes, which their type holds."""
 
     def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        kind = ir.FunctionType(_INT64, [lanes.vector])
-        add = f"llvm.vector.reduce.add.v{lanes.count}i64"
-        return builder.call(cgutils.get_or_insert_function(builder.module, kind, add), args)
+        one = ir.IntType(lanes.bits)
+        kind = ir.FunctionType(one, [lanes.vector])
+        add = f"llvm.vector.reduce.add.v{lanes.count}i{lanes.bits}"
+        found = builder.call(cgutils.get_or_insert_function(builder.module, kind, add), args)
+        return found if lanes.bits == 64 else builder.sext(found, _INT64)
 
     return types.int64(lanes), build
+
+
+@intrinsic
+def prefetch(typing: Any, array: Any, place: Any) -> Any:
+    """Ask for the memory of array[place], which is used soon; this changes nothing but time."""
+
+    def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        data = context.make_array(sig.args[0])(context, builder, args[0]).data
+        pointer = builder.bitcast(builder.gep(data, [args[1]]), ir.IntType(8).as_pointer())
+        kind = ir.FunctionType(ir.VoidType(), [pointer.type, _INT32, _INT32, _INT32])
+        ask = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+        builder.call(ask, [pointer, *(ir.Constant(_INT32, n) for n in (1, 3, 1))])
+        return context.get_dummy_value()
+
+    return types.void(array, place), build
 
 
 def _pointer(context: Any, builder: Any, sig: Any, args: Any, lanes: Lanes) -> Any:

@@ -12,15 +12,12 @@ closed loop, correcting predictions in steps of twice the bound, was larger on e
 
 from __future__ import annotations
 
-from collections import deque
-from concurrent.futures import ThreadPoolExecutor
-from queue import Queue
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import CorruptFileError, EncodepthError
-from .arithmetic import AT, bit_length, decoder, encoder, finish, inlined, inner, int64, jit
+from .along import SLACK, Rows, decode_rows, encode_rows
+from .arithmetic import AT, bit_length, inlined, inner, int64, jit
 from .mixing import Mixer, code, mixer
 from .surface_contexts import (
     NODES,
@@ -60,11 +57,6 @@ from .surface_predict import (
     trail,
 )
 
-CHUNK = 6  # bytes per pixel no encoding needs in practice
-SLACK = 8  # bytes beyond the end that a decoder may read
-_AHEAD = 4  # bytes that a decoder has read where an encoder has written none
-_BAND = 16  # rows after which an encoder tells how far it is
-
 _BITS = np.array([k.bit_length() for k in range(512)], np.int64)
 
 
@@ -85,7 +77,7 @@ class Calm(NamedTuple):
 
 
 def encode_surface(plane: np.ndarray) -> bytes | None:
-    """Code a plane exactly, and prove it: the bytes are decoded while they are written.
+    """Code a plane exactly, as `along.encode_rows` does.
 
     Args:
         plane: (h, w) of integers 0..65535, 0 = hole.
@@ -96,21 +88,7 @@ def encode_surface(plane: np.ndarray) -> bytes | None:
     Raises:
         EncodepthError: the bytes decode to another plane.
     """
-    plane = np.ascontiguousarray(plane, np.int32)
-    data = np.zeros(plane.size * CHUNK + 64, np.uint8)
-    written: Queue[_Written | None] = Queue()
-    with ThreadPoolExecutor(1) as pool:
-        proof = pool.submit(_decode_along, plane.shape, int(plane.max()), data, written)
-        try:
-            size = _encode(plane, data, written)
-        finally:
-            written.put(None)
-        if size is None:
-            return None
-        decoded = proof.result()
-        if decoded is None or not np.array_equal(decoded, plane):
-            raise EncodepthError("exact depth decodes to another plane than was encoded")
-    return data[:size].tobytes()
+    return encode_rows(plane, Rows(_fresh, code_rows))
 
 
 def decode_surface(payload: bytes, height: int, width: int, top: int) -> np.ndarray:
@@ -124,64 +102,7 @@ def decode_surface(payload: bytes, height: int, width: int, top: int) -> np.ndar
     Raises:
         CorruptFileError: the bytes are not such a plane.
     """
-    plane = np.zeros((height, width), np.int32)
-    data = np.frombuffer(payload, np.uint8).copy()
-    coder = decoder(data)
-    whole = code_rows(plane, 0, height, top, True, _fresh(width, coder, data))
-    if not whole or coder[AT] > len(data) + SLACK:
-        raise CorruptFileError("exact depth ends too early or holds an impossible value")
-    return plane
-
-
-class _Written(NamedTuple):
-    """How far an encoder is: the bytes before `size` will not change."""
-
-    rows: int
-    size: int
-    end: bool
-
-
-def _encode(plane: np.ndarray, data: np.ndarray, written: Queue[_Written | None]) -> int | None:
-    """Code a plane into `data`, telling every few rows; return the size, None if too large."""
-    height, width = plane.shape
-    coder = encoder()
-    state, top = _fresh(width, coder, data), int(plane.max())
-    for first in range(0, height, _BAND):
-        end = min(first + _BAND, height)
-        if not code_rows(plane, first, end, top, False, state):
-            return None
-        written.put(_Written(end, int(coder[AT]), False))
-    if coder[AT] + SLACK > len(data):
-        return None
-    size = finish(coder, data)
-    written.put(_Written(height, size, True))
-    return size
-
-
-def _decode_along(
-    shape: tuple[int, int], top: int, data: np.ndarray, written: Queue[_Written | None]
-) -> np.ndarray | None:
-    """Decode what an encoder writes into `data`, as far as it is; return None if that fails.
-
-    The decoder sees no bytes that may still change. At the end of a row it has read four more than
-    the encoder had written there, so it waits until those are there too.
-    """
-    plane, first = np.zeros(shape, np.int32), 0
-    state: State | None = None
-    waiting: deque[_Written] = deque()
-    while (step := written.get()) is not None:
-        waiting.append(step)
-        known = data[: step.size]
-        while waiting and (step.end or waiting[0].size + _AHEAD <= step.size):
-            state = state or _fresh(shape[1], decoder(known), known)
-            state = state._replace(mixer=state.mixer._replace(data=known))
-            end, read = waiting.popleft().rows, state.mixer.coder
-            if not code_rows(plane, first, end, top, True, state):
-                return None
-            if read[AT] > step.size + (SLACK if step.end else 0):
-                return None
-            first = end
-    return plane
+    return decode_rows(payload, height, width, top, Rows(_fresh, code_rows))[0]
 
 
 def _fresh(width: int, coder: np.ndarray, data: np.ndarray) -> State:
@@ -200,7 +121,7 @@ def code_rows(plane: np.ndarray, first: int, end: int, top: int, decode: bool, s
             at = place(x, y, width)
             near, wide = holes_around(at, s.trail)
             value = int64(plane[y, x])
-            if _hole(value == 0, decode, at, near, wide, s):
+            if code_hole(value == 0, decode, at, near, wide, s):
                 remember_hole(at, s.trail)
                 value = 0
             else:
@@ -223,7 +144,7 @@ def holes_around(at: Place, t: Trail) -> tuple[int, int]:
 
 
 @inlined
-def _hole(bit: int, decode: bool, at: Place, near: int, wide: int, s: State) -> int:
+def code_hole(bit: int, decode: bool, at: Place, near: int, wide: int, s: Any) -> int:
     """Code whether the pixel is a hole."""
     seen, slots, rows = s.trail.seen, s.mixer.slots, int64(HOLE_ROWS)
     north = int64(seen[at.u])
@@ -238,7 +159,7 @@ def _hole(bit: int, decode: bool, at: Place, near: int, wide: int, s: State) -> 
 
 @inner
 def hole_at_edge(
-    bit: int, decode: bool, at: Place, near: int, wide: int, steps: int, s: State
+    bit: int, decode: bool, at: Place, near: int, wide: int, steps: int, s: Any
 ) -> int:
     """Code whether the pixel is a hole where there are others nearby."""
     h, i, u, a, slots = s.trail.hole, at.i, at.u, at.a, s.mixer.slots

@@ -87,12 +87,15 @@ _SPREAD = 0x9E5B  # decisions about a pixel ask at hash ^ node * _SPREAD
 _TOGETHER = (2, 4, 5, 6)  # these nodes and 0 are asked most
 
 
-def _relabel() -> tuple[np.ndarray, np.ndarray]:
+def relabel(table: int) -> tuple[np.ndarray, np.ndarray]:
     """Return how slots are renamed, so that what one pixel asks lies in one cache line.
 
     The new name is a linear map of the old over GF(2), one to one, so nothing but speed depends on
     it: nodes of `_TOGETHER` come to differ in the low four bits only. It XORs a slot with a change
     that depends on its own low four bits.
+
+    Args:
+        table: slots of a context, a power of two from 2^16 on.
 
     Returns:
         The change of each of the four bits, int64 (4,); what to XOR for each node, int32 (64,).
@@ -101,13 +104,13 @@ def _relabel() -> tuple[np.ndarray, np.ndarray]:
     for chosen in range(16):
         old = 0
         for j, node in enumerate(_TOGETHER):
-            old ^= (node * _SPREAD & TABLE - 1) * (chosen >> j & 1)
+            old ^= (node * _SPREAD & table - 1) * (chosen >> j & 1)
         change[old & 15] = old ^ chosen
-    nodes = np.arange(64) * _SPREAD & TABLE - 1
+    nodes = np.arange(64) * _SPREAD & table - 1
     return change[[1, 2, 4, 8]], (nodes ^ change[nodes & 15]).astype(np.int32)
 
 
-_CHANGE, NODES = _relabel()
+_CHANGE, NODES = relabel(TABLE)
 
 
 @inlined
@@ -148,15 +151,6 @@ def compare(g: Any, best: int, middle: int, q: np.ndarray) -> None:
 
 
 @inlined
-def hashed(q: np.ndarray, slots: np.ndarray, first: int) -> None:
-    """Write the slot of each context to `slots`, int32 (16,), tables counted from `first`."""
-    one = numbers(q, _USED_1, _LIMIT_1, _WORTH_1, load8(_ZERO_1, 0))
-    two = numbers(q, _USED_2, _LIMIT_2, _WORTH_2, load8(_ZERO_2, 0))
-    store(slots, 0, slots_of(one, load8(_ORDER_1, 0)) + first)
-    store(slots, VALUES // 2, slots_of(two, load8(_ORDER_2, 0)) + first)
-
-
-@inlined
 def numbers(
     q: np.ndarray, used: np.ndarray, limit: np.ndarray, worth: np.ndarray, number: Any
 ) -> Any:
@@ -167,13 +161,36 @@ def numbers(
     return number
 
 
-@inlined
-def slots_of(number: Any, order: Any) -> Any:
-    """Hash the numbers of eight contexts to slots."""
-    z = (wide(number) + 1) * 0x9E3779B1 + wide(order) * 0x61C88647
-    z = narrow(z ^ z >> 16) * 0x45D9F3B
-    z = (z ^ z >> 16) & TABLE - 1
-    h = z
-    for j in range(4):
-        h ^= (z >> j & 1) * _CHANGE[j]
-    return order * TABLE + h
+def hashing(table: int, change: np.ndarray) -> tuple[Any, Any]:
+    """Return what writes the slots of all contexts, and what hashes eight numbers to slots.
+
+    Args:
+        table: slots of a context.
+        change: as `relabel` returns it.
+
+    Returns:
+        A compiled (quantities, slots, first), which writes to `slots`, int32 (16,), tables counted
+        from `first`; and (numbers, the contexts' numbers) -> slots, all lanes.
+    """
+
+    @inlined
+    def slots_of(number: Any, order: Any) -> Any:
+        z = (wide(number) + 1) * 0x9E3779B1 + wide(order) * 0x61C88647
+        z = narrow(z ^ z >> 16) * 0x45D9F3B
+        z = (z ^ z >> 16) & table - 1
+        h = z
+        for j in range(4):
+            h ^= (z >> j & 1) * change[j]
+        return order * table + h
+
+    @inlined
+    def hashed(q: np.ndarray, slots: np.ndarray, first: int) -> None:
+        one = numbers(q, _USED_1, _LIMIT_1, _WORTH_1, load8(_ZERO_1, 0))
+        two = numbers(q, _USED_2, _LIMIT_2, _WORTH_2, load8(_ZERO_2, 0))
+        store(slots, 0, slots_of(one, load8(_ORDER_1, 0)) + first)
+        store(slots, VALUES // 2, slots_of(two, load8(_ORDER_2, 0)) + first)
+
+    return hashed, slots_of
+
+
+hashed, slots_of = hashing(TABLE, _CHANGE)

@@ -28,23 +28,26 @@ ROWS = _ESCAPE_ROWS + 64
 _LONGEST = 12  # corrections above this are escaped,
 _MAX_LENGTH = 16  # in up to so many bits below the leading one
 _NEAR = 8  # values from the other surface that still belong to it
-_FAR = 16  # values between two surfaces
+FAR = 16  # values between two surfaces
 
 # Nodes of the tree.
 _ZERO, _OTHER, _SIGN, _MORE, _LAST = 0, 1, 2, 4, 28
 _ANOTHER = 32  # more, about the other surface
 
 
-def decisions(ask: Any) -> Any:
+def decisions(ask: Any, escape: Any = None) -> Any:
     """Return what codes a value, made of what codes one decision.
 
     Args:
         ask: (bit, decode, node, what chooses the weights, mixer) -> bit.
+        escape: (number >= 1, decode, minus, calm, mixer) -> number, what codes the rest of large
+            corrections; None for Elias gamma code under this module's contexts.
 
     Returns:
         A compiled (value, decode, prediction, other neighbour, what chooses the weights, mixer)
         -> value, or `IMPOSSIBLE`. What chooses the weights says `calm`, 0..9.
     """
+    escaped = _escaped if escape is None else escape
 
     @inlined
     def sized(size: int, decode: bool, minus: int, tree: int, c: Any, m: Mixer) -> int:
@@ -54,7 +57,7 @@ def decisions(ask: Any) -> Any:
             if ask(size == counted, decode, node, c, m):
                 return counted
             node = min(node + 2, _LAST + tree + minus)
-        return _LONGEST + _escaped(size - _LONGEST, decode, minus, c.calm, m)
+        return _LONGEST + escaped(size - _LONGEST, decode, minus, c.calm, m)
 
     @inlined
     def decide(value: int, decode: bool, middle: int, other: int, c: Any, m: Mixer) -> int:
@@ -62,7 +65,7 @@ def decisions(ask: Any) -> Any:
         base, tree = middle, int64(0)
         if ask(value == base, decode, _ZERO + tree, c, m):
             return base
-        beside = abs(other - middle) > _FAR
+        beside = abs(other - middle) > FAR
         if beside and ask(abs(value - other) <= _NEAR, decode, _OTHER + tree, c, m):
             base, tree = other, tree + _ANOTHER
             if ask(value == base, decode, _ZERO + tree, c, m):

@@ -17,7 +17,7 @@ UNIT = 64  # predictions are in 1/64 of a value
 PAD = 8  # pixels around the picture
 PLANE, LINE, COLUMN, RISE, TRACK_W, TRACK_N = 2, 3, 4, 5, 6, 7  # predictors; 0 and 1 are w and n
 
-_PREDICTORS = 8
+PREDICTORS = 8
 _MOST_MISSED = UNIT * 64
 _MOST_MOVED = 4000
 _FINE = 10  # bits of a value's fraction in the tracker
@@ -66,7 +66,7 @@ def trail(width: int) -> Trail:
     """Return the trail before the first row: everything around the picture is a hole."""
     size = 4 * (width + 2 * PAD)
     n = np.zeros((7, size), np.int32)
-    missed = np.zeros((size, _PREDICTORS), np.int32)
+    missed = np.zeros((size, PREDICTORS), np.int32)
     return Trail(np.ones(size, np.int32), n[0], n[1], n[2], n[3], n[4], n[5], n[6], missed)
 
 
@@ -129,7 +129,7 @@ def blend(g: Any, at: Place, t: Trail) -> int:
     bad = load8(m, at.i - 1) + load8(m, at.u) + load8(m, at.u - 1) + load8(m, at.u + 1) + half
     bad = at_most(bad >> 2, same8(len(FALLOFF) - 1))
     share = same8(0)
-    for k in range(_PREDICTORS):
+    for k in range(PREDICTORS):
         share = put_lane(share, k, FALLOFF[np.uint64(get_lane(bad, k))])
     first = get_lane(g, 0)
     up, down = total(wide(share) * wide(g - first)), total(wide(share))
