@@ -41,6 +41,13 @@ def far_away(depth: np.ndarray) -> np.ndarray:
     return out
 
 
+def rough(depth: np.ndarray) -> np.ndarray:
+    """Return a depth map as a sensor with some noise would see it."""
+    y, x = np.mgrid[: depth.shape[0], : depth.shape[1]]
+    noise = (x * 7919 + y * 104729 + x * y * 31 ^ x * y) % 8191 % 7
+    return np.where(depth > 0, depth + noise, 0).astype(np.uint16)
+
+
 def further() -> dict[str, np.ndarray]:
     """Return a further plane of every kind, of several sizes and bits."""
     y, x = np.mgrid[:30, :40]
@@ -89,6 +96,12 @@ def golden() -> dict[str, Callable[[], bytes]]:
         "v1-jpeg": lambda: encode(photograph(), lossless="color"),
         "v1-jpeg-as-it-is": lambda: encode(photograph(3, 2), lossless="color"),
         "v1-mixed-exact": lambda: encode(RgbdImage(depth=depth), coding={"depth": "mixed"}),
+        "v1-surface-learned": lambda: encode(
+            RgbdImage(depth=rough(scene(120, 160).depth)), coding={"depth": "surface-learned"}
+        ),
+        "v1-surface-learned-5mm": lambda: encode(
+            RgbdImage(depth=rough(depth)), max_depth_error=5, coding={"depth": "surface-learned"}
+        ),
         "v1-far-pixels": lambda: encode(RgbdImage(depth=far_away(depth)), coding="av1", quality=70),
         "v1-further-planes": lambda: encode(RgbdImage(planes=further())),
         "v1-two-sizes": lambda: encode(sizes, coding="av1", effort=5),

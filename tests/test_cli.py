@@ -152,7 +152,7 @@ USAGE = [
      "'--coder': no modality \"\"; there are color and depth"),
     (["encode", "color.png", "--coding", "foo"], "encodepth encode: invalid value for '--coding': "
      'no coding "foo"; there are auto, learned, av1, jpegxl, surface, restored, jpeg, quick, '
-     "mixed"),
+     "mixed, surface-learned"),
     (["encode", "color.png", "--coding", "av1", "--coder", "avif", "--quiet"],
      "encodepth encode: --coder is what --coding was called before; give one of them"),
     (["encode", "color.png", "--plane", "heat=x.png"],

@@ -40,7 +40,8 @@ def toy() -> types.ModuleType:
 @pytest.fixture
 def registered(monkeypatch):
     row = codings.Row(6, "toy", ("depth",), ".toy", "zlib", exact=True)
-    monkeypatch.setattr(codings, "CODINGS", [*codings.CODINGS, row])
+    others = [known for known in codings.CODINGS if known.number != row.number]
+    monkeypatch.setattr(codings, "CODINGS", [*others, row])
     monkeypatch.setitem(sys.modules, "encodepth.codings.toy", toy())
 
 

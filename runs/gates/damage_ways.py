@@ -72,6 +72,7 @@ def whole_files(codec: Codec | None) -> list[bytes]:
         encode(image, coding={"color": "av1", "depth": "quick"}),
         encode(small, coding={"color": "av1", "depth": "mixed"}, max_depth_error=3),
         encode(RgbdImage(depth=far(image).depth), quality=80),
+        encode(RgbdImage(depth=image.depth), coding={"depth": "surface-learned"}),
         encode(further(small), effort=1),
         encode(further(small), effort=5),
         encode(further(small), effort=9),

@@ -42,6 +42,7 @@ class Plan:
 
 _CHOICE = "runs/choices/choose_coder.py"
 _EXACT = "runs/machines/bench_exact.py"
+_LEARNED = "runs/results/exact_depth.py"
 
 PLANS = (
     Plan("color", LOSSY, (1, 7), ("av1",), _CHOICE),
@@ -50,10 +51,11 @@ PLANS = (
     Plan("depth", LOSSY, (1, 3), ("av1", "quick"), _CHOICE),
     Plan("depth", LOSSY, (4, 5), ("av1", "mixed"), _CHOICE, rival="mixed"),
     Plan("depth", LOSSY, (6, 7), ("av1", "surface"), _CHOICE, rival="surface"),
-    Plan("depth", LOSSY, (8, 9), ("restored", "surface"), _CHOICE, rival="surface"),
+    Plan("depth", LOSSY, (8, 9), ("restored", "surface-learned"), _CHOICE, rival="surface-learned"),
     Plan("depth", EXACT, (1, 2), ("quick",), _EXACT),
     Plan("depth", EXACT, (3, 5), ("mixed",), _EXACT),
-    Plan("depth", EXACT, (6, 9), ("surface",), _EXACT),
+    Plan("depth", EXACT, (6, 7), ("surface",), _EXACT),
+    Plan("depth", EXACT, (8, 9), ("surface-learned",), _LEARNED),
     Plan("mask", EXACT, (1, 9), ("contexts",), _EXACT),
     *(Plan(name, EXACT, (1, 2), ("quick",), _EXACT) for name in PLANES),
     *(Plan(name, EXACT, (3, 5), ("mixed",), _EXACT) for name in PLANES),

@@ -7,10 +7,12 @@
 | `av1_inter.py`, `av1_groups.py`, `libaom.py`, `dav1d.py` | the same over time |
 | `av1_units.py`, `av1_boxes.py`, `carried.py` | what both stand on |
 | `restored.py`, `restored_inter.py`, `learned.py` | the codings' side of `learned/` |
-| `exact.py`, `surface*.py`, `mixing.py`, `lanes.py`, `value_list.py` | exact depth, small |
-| `surface_inter.py`, `inter*.py` | the same over time |
+| `exact.py`, `surface*.py`, `mixing.py`, `along.py`, `value_list.py` | exact depth, small |
+| `surface_learned.py`, `learning*.py` | the same, smaller, by a network too |
+| `surface_inter.py`, `inter*.py` | exact depth over time |
 | `motion.py`, `pose.py`, `warp.py` | how a camera moved, for it |
 | `quick.py`, `mixed.py`, `bands.py`, `values.py`, `range56.py` | the same in milliseconds |
+| `lanes.py`, `compiled.py` | what compiled code stands on |
 | `jpegxl.py` | exact colour and further planes by JPEG XL |
 | `jpeg.py` | exact colour as the JPEG file that it came from |
 | `mask.py`, `mask_pixels.py`, `arithmetic.py` | which depth pixels were measured |
@@ -77,6 +79,14 @@ CODINGS: list[Row] = [
     Row(4, "jpeg", ("color",), ".jpeg", "its JPEG file", exact=True, keeps_file=True),
     Row(4, "quick", ("depth", *_PLANES), ".quick", "median prediction, one context", exact=True),
     Row(5, "mixed", ("depth", *_PLANES), ".mixed", "median prediction, contexts mixed", exact=True),
+    Row(
+        6,
+        "surface-learned",
+        ("depth",),
+        ".surface_learned",
+        "values in place, by contexts and a network that learns there",
+        exact=True,
+    ),
     Row(8, "av1-inter", ("color",), ".av1_inter", "AV1 over time", groups=True),
     Row(8, "av1-inter", ("depth",), ".av1_inter", "AV1 over time", masked=True, groups=True),
     Row(
