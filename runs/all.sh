@@ -78,6 +78,7 @@ line 10 "docs/tcm.md"                            runs.machines.bench_tcm --openv
 line  2 "docs/training.md"                       runs.machines.bench_train recipes/base-color.toml -o results/train_speed.jsonl
 line 10 "README.md, docs/depth.md"               runs.machines.bench_exact ../shared/data results/bench_exact.json --slow
 line  5 "docs/loaders.md"                        runs.machines.bench_loader
+line  5 "docs/depth.md"                          runs.results.exact_depth ../shared/data results/exact_depth.json
 line  1 "README.md"                              runs.machines.time_main
 line  1 "docs/architecture.md"                   runs.results.house 78b6c1c
 line  2 "the page of measurements"               runs/results/report.sh
