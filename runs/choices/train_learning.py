@@ -268,7 +268,9 @@ def main() -> None:
     torch.set_num_threads(1)
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
-    features, bits, some = [], [], []
+    features: list[np.ndarray] = []
+    bits: list[np.ndarray] = []
+    some: list[np.ndarray] = []
     for k, (give, count) in enumerate(pictures(asked.data, asked.rooms)):
         if k % SOME == 0:
             some.append(give())

@@ -66,7 +66,7 @@ def read(folder: Path, path: Path) -> RgbdImage:
     per_metre = json.loads((folder / "meta.json").read_text())["depth_units_per_meter"]
     depth = np.array(Image.open(path)).astype(np.uint16)
     if isinstance(per_metre, str):  # SUN's: millimetres rotated by three bits
-        depth, per_metre = depth >> 3 | depth << 13, 1000
+        depth, per_metre = (depth >> 3 | depth << 13).astype(np.uint16), 1000
     return RgbdImage(depth=depth, depth_unit=1 / per_metre)
 
 
