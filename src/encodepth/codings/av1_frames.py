@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import CorruptFileError, EncodepthError, InvalidImageError
 from ..modalities import TOP_CODE
 from . import av1_boxes
-from .av1_units import DELIMITER, FRAME, SEQUENCE, bits, units
+from .av1_units import DELIMITER, FRAME, SEQUENCE, announced, units
 from .base import DEFAULT_EFFORT
 from .libavif import encode_grey
 
@@ -126,25 +126,18 @@ def media(avif: bytes) -> bytes:
 
 
 def check(sequence: bytes, shape: tuple[int, ...]) -> int:
-    """Return how many bits a still picture's sequence header announces (AV1 specification, 5.5.1).
+    """Return how many bits a still picture's sequence header announces.
 
     Its reduced form has no way to say another size in the frame.
 
     Raises:
         CorruptFileError: it is of another kind, or its size is not that of `shape`.
     """
-    take = bits(sequence)
-    profile, still, reduced = take(3), take(1), take(1)
-    if not (still and reduced):
+    said = announced(sequence)
+    if said is None or not said.still:
         raise CorruptFileError("AV1 payload is not a reduced still picture")
-    take(5)  # level
-    sides = take(4) + 1, take(4) + 1
-    width, height = take(sides[0]) + 1, take(sides[1]) + 1
-    if (height, width) != shape[:2]:
+    if (said.height, said.width) != shape[:2]:
         raise CorruptFileError(
-            f"AV1 payload announces {(width, height)}; expected {(shape[1], shape[0])}"
+            f"AV1 payload announces {(said.width, said.height)}; expected {(shape[1], shape[0])}"
         )
-    take(6)  # which tools there are
-    if not take(1):
-        return 8
-    return 12 if profile == 2 and take(1) else 10
+    return said.depth

@@ -9,15 +9,16 @@ returns: no payload can ask for another one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import imagecodecs
 import numpy as np
 
 from ..errors import CorruptFileError, EncodepthError
 from ..modalities import TOP_CODE
-from . import av1_boxes, dav1d, libavif, ycbcr_fine
-from .av1_units import DELIMITER, FRAME, FRAME_HEADER, SEQUENCE, bits, units
+from . import av1_boxes, av1_units, dav1d, libavif, ycbcr_fine
+from .av1_frames import BEST
+from .av1_units import DELIMITER, FRAME, FRAME_HEADER, SEQUENCE, units
 from .base import DEFAULT_EFFORT
 from .libaom import Encoder, Options, Usage
 
@@ -28,7 +29,6 @@ LOOKAHEAD = 35  # pictures, where a picture need not come out at once
 
 COLOR_BITS = 10
 _FINE_FROM = 5  # the effort from which on colour has them: they take a third more of the time
-_BEST = 99  # quality; 100 would be lossless to libaom, which the lossy codings never are
 _GOOD, _REALTIME = Usage.GOOD, Usage.REALTIME
 _AHEAD = (  # how libaom searches and at which speed, for effort 0..9
     *((_REALTIME, speed) for speed in (10, 10, 9, 8, 7, 6)),
@@ -79,7 +79,7 @@ def depth_extras(speed: int) -> dict[str, str]:
 
 def quantizer(quality: int) -> int:
     """Return libaom's quantizer, 63 .. 0, for a quality of 0..100, as libavif has it."""
-    return ((100 - min(quality, _BEST)) * 63 + 50) // 100
+    return ((100 - min(quality, BEST)) * 63 + 50) // 100
 
 
 def _options(quality: int, usage: Usage, speed: int, extra: dict[str, str]) -> Options:
@@ -287,38 +287,16 @@ def _check(payload: bytes, shape: tuple[int, ...], number: int) -> int:
 
 
 def announced(sequence: bytes) -> tuple[int, int, int]:
-    """Return (width, height, bits of a sample) of a sequence header (AV1 specification, 5.5.1).
+    """Return (width, height, bits of a sample) of a group's sequence header.
 
     Raises:
         CorruptFileError: it is a still picture's, or one of several layers or with timing.
     """
-    take = bits(sequence)
-    profile = take(3)
-    still, reduced, timing, delay, points = take(1), take(1), take(1), take(1), take(5)
-    if still or reduced or timing or delay or points or take(12):  # the last: layers
+    said = av1_units.announced(sequence)
+    if said is None or said.still:
         raise CorruptFileError("AV1 sequence header is not that of a group of pictures")
-    if take(5) > 7:  # level, from 4.0 on with a tier
-        take(1)
-    bits_of = (take(4) + 1, take(4) + 1)  # frames write their own size, if they have one, so long
-    width, height = take(bits_of[0]) + 1, take(bits_of[1]) + 1
+    width, height, bits_of = said.width, said.height, said.bits_of
+    # frames write their own size, if they have one, so long
     if bits_of != tuple(max((side - 1).bit_length(), 1) for side in (width, height)):
         raise CorruptFileError(f"AV1 sizes of {bits_of} bits are not {width}x{height}'s shortest")
-    return width, height, _sample_bits(take, profile)
-
-
-def _sample_bits(take: Callable[[int], int], profile: int) -> int:
-    """Return how many bits there are in a sample, from what follows the sizes in the header."""
-    if take(1):  # frames have numbers
-        take(4 + 3)
-    take(3 + 4)  # tools within a picture and between pictures
-    if order := take(1):
-        take(2)
-    force_tools = 2 if take(1) else take(1)  # of screens; 2: each frame says
-    if force_tools and not take(1):
-        take(1)
-    if order:
-        take(3)
-    take(3)
-    if not take(1):
-        return 8
-    return 12 if profile == 2 and take(1) else 10
+    return width, height, said.depth

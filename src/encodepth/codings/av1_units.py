@@ -6,11 +6,68 @@ Everything here is of the AV1 specification, 5.3 to 5.5.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from ..errors import CorruptFileError
 from ..packing import blob
 
 SEQUENCE, DELIMITER, FRAME_HEADER, FRAME = 1, 2, 3, 6  # types
+
+
+class Announced(NamedTuple):
+    """What a sequence header says.
+
+    Attributes:
+        still: whether it is the reduced one of a still picture; else it is of pictures over time.
+        width, height: of a picture at most.
+        bits_of: that width and height are written in.
+        depth: bits of a sample.
+    """
+
+    still: bool
+    width: int
+    height: int
+    bits_of: tuple[int, int]
+    depth: int
+
+
+def announced(sequence: bytes) -> Announced | None:
+    """Read the body of a sequence header (5.5.1).
+
+    Returns:
+        What it says; None where it is neither a reduced still picture's nor that of pictures of one
+        layer without timing.
+    """
+    take = bits(sequence)
+    profile, still, reduced = take(3), take(1), take(1)
+    if still != reduced:
+        return None
+    if not still and take(1 + 1 + 5 + 12):  # timing, delay, operating points, layers
+        return None
+    if take(5) > 7 and not still:  # level, from 4.0 on with a tier
+        take(1)
+    bits_of = (take(4) + 1, take(4) + 1)
+    width, height = take(bits_of[0]) + 1, take(bits_of[1]) + 1
+    if still:
+        take(6)  # which tools there are
+    else:
+        _skip_tools(take)
+    depth = (12 if profile == 2 and take(1) else 10) if take(1) else 8
+    return Announced(still == 1, width, height, bits_of, depth)
+
+
+def _skip_tools(take: Callable[[int], int]) -> None:
+    """Pass over which tools there are over time."""
+    if take(1):  # frames have numbers
+        take(4 + 3)
+    take(3 + 4)  # tools within a picture and between pictures
+    if order := take(1):
+        take(2)
+    force_tools = 2 if take(1) else take(1)  # of screens; 2: each frame says
+    if force_tools and not take(1):
+        take(1)
+    take(3 * order)
+    take(3)
 
 
 def units(stream: bytes) -> Iterator[tuple[int, int, int, int]]:
