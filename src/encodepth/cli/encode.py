@@ -210,16 +210,14 @@ def command(
         if depth_only is not None or (planes and not bag_planes(pictures)):
             raise click.UsageError("a recording goes without --depth-only and --plane")
         call = Call(
-            settings,
+            settings, model, device, force, jobs, as_json, quiet, stop, ray,
             replace(
                 _given(unit, intrinsics, depth_step, settings.far, pair_by, rate),
                 topics=topics_of(color_topic, depth_topic, planes),
                 within=pair_within,
                 poses=poses,
             ),
-            key_interval,
-            frames or slice(None), live, target_bitrate, model, device, force, jobs, as_json, quiet,
-            stop, ray,
+            key_interval, frames or slice(None), live, target_bitrate,
         )  # fmt: skip
         context.exit(_record(pictures, output, out_dir, call, each=each))
     if out_dir is None and pictures and pictures[0] != PIPE and not Path(pictures[0]).suffix:
@@ -235,8 +233,8 @@ def command(
         from .many import Batch, encode_folders
 
         batch = Batch(
-            Path(out_dir), settings, model, device, force, jobs, as_json, quiet, stop,
-            depth_step, pair_by, ray,
+            settings, model, device, force, jobs, as_json, quiet, stop, ray,
+            Path(out_dir), depth_step, pair_by,
         )  # fmt: skip
         if whole is not None:
             from .whole import encode_whole

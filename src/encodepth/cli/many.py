@@ -15,7 +15,7 @@ import click
 
 from ..errors import EncodepthError
 from .jobs import Job, Journal, Notes, Outcome, Progress, failed, write_down
-from .shared import check_free, explain, open_codec, save
+from .shared import Common, check_free, explain, open_codec, save
 
 if TYPE_CHECKING:
     from ..codec import Codec
@@ -23,28 +23,18 @@ if TYPE_CHECKING:
     from ..io.found import PairBy, Problem
     from ..io.pair import Pair
     from ..metrics import DepthError
-    from ..settings import Settings
 
 _SEQUENCES = 20  # that are described one by one
 Task = tuple[Path, "Pair"]
 
 
 @dataclass(frozen=True)
-class Batch:
+class Batch(Common):
     """What all pairs of a call have in common."""
 
     folder: Path
-    settings: Settings
-    model: str
-    device: str
-    force: bool
-    jobs: int
-    as_json: bool
-    quiet: bool
-    stop: bool  # at the first failure
     depth_step: float | None = None
     pair_by: PairBy | None = None
-    ray: str | None = None  # the cluster that recordings of a dataset are made on
 
 
 def encode_folders(

@@ -16,7 +16,7 @@ import click
 from ..errors import EncodepthError
 from .jobs import Progress, duration
 from .options import check, flag
-from .shared import PIPE, check_free, fail
+from .shared import PIPE, Common, check_free, fail
 
 if TYPE_CHECKING:
     from ..io.recordings import Given, Read, Recordable
@@ -27,23 +27,14 @@ _NAMED = 5  # sequences in one line
 
 
 @dataclass(frozen=True)
-class Call:
+class Call(Common):
     """What all recordings of a call have in common."""
 
-    settings: Settings
     given: Given
     key_interval: int
     frames: slice
     live: bool
     bitrate: float | None  # Mbit a second that a quality is searched for
-    model: str
-    device: str
-    force: bool
-    jobs: int
-    as_json: bool
-    quiet: bool
-    stop: bool  # at the first failure
-    ray: str | None = None  # the cluster that many recordings are made on
 
 
 class FrameRange(click.ParamType):

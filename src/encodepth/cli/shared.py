@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,6 +17,7 @@ from ..modalities import PLANES
 
 if TYPE_CHECKING:
     from ..codec import Codec
+    from ..settings import Settings
 
 PIPE = "-"
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -32,6 +34,21 @@ device_option = click.option(
     show_default=True,
     help="Where the networks run.",
 )
+
+
+@dataclass(frozen=True)
+class Common:
+    """What everything that a call encodes has in common."""
+
+    settings: Settings
+    model: str
+    device: str
+    force: bool
+    jobs: int
+    as_json: bool
+    quiet: bool
+    stop: bool  # at the first failure
+    ray: str | None  # the cluster that it is done on
 
 
 class _NamedPlane(click.ParamType):

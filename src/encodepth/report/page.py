@@ -86,6 +86,9 @@ def report(
     return folder / PAGE
 
 
+_STYLES = ("chart.css", "report.css")
+
+
 def build(paths: Sequence[PathLike], scenes: Sequence[Scene] = (), title: str = "") -> str:
     """Return the page. The records of `scenes` are in the last of `paths`."""
     material = load_material(paths)
@@ -98,8 +101,7 @@ def build(paths: Sequence[PathLike], scenes: Sequence[Scene] = (), title: str = 
         title=escape(title),
         facts=_facts(material, shown),
         version=escape(__version__),
-        css=template("page.css"),
-        report_css=template("chart.css", __package__) + template("report.css", __package__),
+        css=template("page.css") + "".join(template(f, __package__) for f in _STYLES),
         nav="".join(f'<a href="#{name}">{heading}</a>' for name, heading, _ in parts),
         body="".join(
             f'<section id="{name}"><h2>{heading}</h2>{inside}</section>'

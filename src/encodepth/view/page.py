@@ -1,7 +1,7 @@
 """One self-contained page for one picture, or for two compared: `encodepth view`.
 
 Everything is inside the file: it opens from disk, offline, on a phone, light or dark. The templates
-(view.html, stage.html, page.css, cloud.js, view.js) lie beside this module.
+(head.html, view.html, stage.html, page.css, cloud.js, view.js) lie beside this module.
 """
 
 from __future__ import annotations
@@ -70,8 +70,9 @@ def view_page(
 
 
 def template(name: str, package: str = __package__) -> str:
-    """Return the text of a file beside this module."""
-    return resources.files(package).joinpath(name).read_text(encoding="utf-8")
+    """Return the text of a file of a package; the head of a page is that of all pages."""
+    text = resources.files(package).joinpath(name).read_text(encoding="utf-8")
+    return text.replace("{{head}}", template("head.html")) if "{{head}}" in text else text
 
 
 def fill(text: str, **values: str) -> str:
