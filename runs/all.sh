@@ -76,7 +76,7 @@ line 10 "docs/tcm.md"                            runs.gates.check_tcm ../shared/
 line  6 "docs/thesis.md"                         runs.machines.profile
 line 10 "docs/tcm.md"                            runs.machines.bench_tcm --openvino
 line  2 "docs/training.md"                       runs.machines.bench_train recipes/base-color.toml -o results/train_speed.jsonl
-line 10 "README.md, docs/depth.md"               runs.machines.bench_exact ../shared/data results/bench_exact.json --slow
+line 15 "README.md, docs/speed.md"               runs.results.speed
 line  5 "docs/loaders.md"                        runs.machines.bench_loader
 line  5 "docs/depth.md"                          runs.results.exact_depth ../shared/data results/exact_depth.json
 line  1 "README.md"                              runs.machines.time_main

@@ -38,13 +38,23 @@ EXAMPLES = ROOT / "examples"
             r"table: [\d,]+ bytes, worst [0-5]\.\d mm, holes kept: True\n"
             r"livingroom: [\d,]+ bytes, worst [0-5]\.\d mm, holes kept: True",
         ),
+        (
+            "record_live 1",
+            ["live.rgbd"],
+            r"\d+ of 30 frames in .*\n"
+            r"every frame read back: worst depth [0-5]\.\d mm, 0 with other holes or times",
+        ),
     ],
 )
 def test_an_example_runs(script, made, said, tmp_path):
     if script == "measure":
         pytest.importorskip("bjontegaard", reason="needs encodepth[eval]")
+    name, *given = script.split()
     done = subprocess.run(
-        [sys.executable, EXAMPLES / f"{script}.py"], cwd=tmp_path, capture_output=True, text=True
+        [sys.executable, EXAMPLES / f"{name}.py", *given],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr
     assert re.search(said, done.stdout)

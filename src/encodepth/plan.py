@@ -41,7 +41,7 @@ class Plan:
 
 
 _CHOICE = "runs/choices/choose_coder.py"
-_EXACT = "runs/machines/bench_exact.py"
+_EXACT = "runs/results/speed.py"
 _LEARNED = "runs/results/exact_depth.py"
 
 PLANS = (
