@@ -18,6 +18,7 @@ from encodepth.evaluate.kinds import find_codecs
 from encodepth.evaluate.records import key, read_records
 from encodepth.frame import RgbdImage
 from encodepth.io.pictures import read
+from encodepth.learned import open_model
 from shared import SHARED
 
 CODECS = {codec.name: codec for codec in anchors.conventional()}
@@ -311,13 +312,17 @@ def test_bounded_and_lossless_files_are_measured(tmp_path):
 
 def test_records_of_other_weights_are_not_mixed(tmp_path, monkeypatch):
     out = tmp_path / "r.jsonl"
+    restorer = f"{open_model('restore-color').fingerprint:08x}"
     row = {
         "set": "", "sequence": "made", "frame": "0", "modality": "color", "codec": "base",
-        "setting": 5, "width": 1, "height": 1, "bytes": 1, "weights": "00c0ffee",
+        "setting": 5, "width": 1, "height": 1, "bytes": 1, "weights": f"0badcafe,{restorer}",
     }  # fmt: skip
     out.write_text(json.dumps(row) + "\n")
     monkeypatch.setattr(ours.Ours, "missing", lambda self: None)
     monkeypatch.setattr(ours.Ours, "weights", lambda self: "0badcafe")
+    runner.evaluate(["base"], [], out=out)
+    row["weights"] = f"00c0ffee,{restorer}"
+    out.write_text(json.dumps(row) + "\n")
     with pytest.raises(EncodepthError, match='"base" with weights 00c0ffee, these are 0badcafe'):
         runner.evaluate(["base"], [OneFrame()], out=out)
 

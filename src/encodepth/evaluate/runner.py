@@ -120,12 +120,23 @@ def _check_weights(codec: Measurable, file: RecordFile) -> None:
     if not file.weights.get(codec.name):
         return
     now = codec.weights()
-    others = file.weights[codec.name] - {now}
+    named = {one for many in file.weights[codec.name] for one in many.split(",")}
+    others = named - {now}
+    if others:
+        others -= _restorers()
     if others:
         raise EncodepthError(
             f'{file.path} holds records of "{codec.name}" with weights {min(others)}, these are '
             f"{now}; use another file or begin this one anew"
         )
+
+
+def _restorers() -> set[str]:
+    """Return the fingerprints of the networks that restore, which files name beside a model's."""
+    from ..codings.restored import WEIGHTS
+    from ..learned import open_model
+
+    return {f"{open_model(name).fingerprint:08x}" for name in WEIGHTS.values()}
 
 
 def _tasks(
