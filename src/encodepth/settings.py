@@ -223,15 +223,6 @@ class Settings:
         for name in ("depth_quality", "max_depth_error", "target_rmse", "near", "far"):
             if getattr(self, name) is not None and "depth" not in held:
                 raise InvalidSettingError(f"{say(name)}, but there is no depth map")
-        chosen = {kind: name for kind, name in self.coding.items() if name != "auto"}
-        if chosen and not chosen.keys() & set(held):
-            kind, name = next(iter(chosen.items()))
-            other = [k for k in held if k in {m for r in codings.CODINGS if r.name == name
-                                              for m in r.modalities}]  # fmt: skip
-            hint = f"; say {other[0]}={name} for {other[0]}" if other else ""
-            raise InvalidSettingError(
-                f"{say('coding')} {kind}={name}, but there is no {words.get(kind, kind)}{hint}"
-            )
 
     def _check_depth(self, held: Collection[str], say: Callable[[str], str]) -> None:
         bound, exact = self.max_depth_error, "depth" in self.lossless
