@@ -261,7 +261,8 @@ def commands(path: Path) -> dict[str, Any]:
         streams = json.loads(_command("info", file, "--json"))["streams"]
         verified = _command("verify", "--decode", file, *model)
         checked = _command("models", "--check", weights)
-        found[target] = {"made": made, "bytes": file.stat().st_size}
+        named = {k: Path(v).name if k in ("file", "card") else v for k, v in made.items()}
+        found[target] = {"made": named, "bytes": file.stat().st_size}
         learned = next(s for s in streams if s["coding"] == "learned")
         found["ok"] &= learned["weights"] == made["weights"]
         found["ok"] &= "decodes here" in verified and made["weights"] in checked
