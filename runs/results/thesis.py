@@ -143,7 +143,6 @@ def settings_of(run: Run, options: argparse.Namespace) -> list[str]:
     scenes, every = (4, 40) if options.smoke else (300, 2)
     textures = "" if options.smoke else 'path="cid22/training_*",'
     late = not run.name.endswith(("-linear", "-start"))
-    factor = 0.1 if run.init is None else 0.3  # what starts as a codec bears small steps only
     photos = '{kind="photos",path="cid22/training_*",share=0.5},'
     alone = not late and run.modality == "rgb"  # rows must see what has depth
     pairs = f'{{kind="pairs",path="train/*",every={every},share=0.5}}'
@@ -161,8 +160,7 @@ def settings_of(run: Run, options: argparse.Namespace) -> list[str]:
         "data.workers=0", "data.validation=[]", "data.crop=256",
         f"data.train=[{photos if alone else ''}{pairs},{rooms}]", "augment.rescale=0.5",
         "augment.flip_x=0.5", "augment.flip_y=0.3", "augment.transpose=0.3",
-        "optimiser.kind=soap", "optimiser.soap_largest=256", "optimiser.lr=1e-4",
-        f'optimiser.rates=[{{match="model.g_?.*",factor={factor}}}]',
+        "optimiser.kind=adam", "optimiser.lr=1e-5",
         "optimiser.precision=fp32", "optimiser.threads=1",
         f"optimiser.batch={2 if run.modality == 'rgb' else 1}", "optimiser.ema=0.99",
         "optimiser.nan_patience=20",
