@@ -50,8 +50,11 @@ def test_the_page_plays_steps_and_seeks_in_a_browser(run, path):
     assert "frame 0 of 12, 0.000 s" in start
     assert 'data-drawn="1"' in start
     assert "frame 7 of 12, 0.233 s" in dump_dom(Path("r.html"), "#frame=7")
-    played = dump_dom(Path("r.html"), "#frame=7&play=1")
-    assert ">pause</button>" in played
+    for _ in range(3):  # a busy machine may show the page before it has come to the next frame
+        played = dump_dom(Path("r.html"), "#frame=7&play=1")
+        assert ">pause</button>" in played
+        if "frame 7 of 12" not in played:
+            break
     assert "frame 7 of 12" not in played
 
 
