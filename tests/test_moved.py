@@ -6,8 +6,9 @@ from contextlib import suppress
 import numpy as np
 import pytest
 
+from depth_groups import decoded, together, with_a_flipped_bit
 from encodepth import Intrinsics, Reader, RgbdImage, Writer
-from encodepth.codings import motion, surface_inter
+from encodepth.codings import motion
 from encodepth.codings.base import Coded
 from encodepth.codings.pose import ONE, Motion, View, fits, pack_motion
 from encodepth.codings.warp import rotation, warp
@@ -16,18 +17,7 @@ from golden_inputs import FOCUS, room, turned
 
 
 def sizes(planes, error=0):
-    payloads = surface_inter._encode(planes, error)
-    assert payloads is not None
-    return [len(payload) for payload in payloads]
-
-
-def together(planes, error=0):
-    payloads = surface_inter._encode(planes, error)
-    return [Coded(p, b"", (("depth", 1),) if i else ()) for i, p in enumerate(payloads)]
-
-
-def decoded(coded, shape):
-    return list(surface_inter.decode_group("depth", coded, shape, [None] * len(coded)))
+    return [len(coded.payload) for coded in together(planes, error)]
 
 
 @pytest.mark.parametrize("error", [0, 5])
@@ -101,11 +91,7 @@ def test_damage_is_reported_or_gives_a_plane_never_a_crash():
     coded = together(planes)
     rng = np.random.default_rng(3)
     for _ in range(40):
-        which = int(rng.integers(len(coded)))
-        payload = bytearray(coded[which].payload)
-        payload[rng.integers(min(len(payload), 40))] ^= 1 << int(rng.integers(8))
-        broken = list(coded)
-        broken[which] = Coded(bytes(payload))
+        broken = with_a_flipped_bit(coded, rng, within=40)
         with suppress(CorruptFileError):
             assert len(decoded(broken, planes[0].shape)) == len(planes)
 

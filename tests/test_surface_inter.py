@@ -6,6 +6,7 @@ from contextlib import suppress
 import numpy as np
 import pytest
 
+from depth_groups import decoded, together, with_a_flipped_bit
 from encodepth import Reader, RgbdImage, Writer
 from encodepth.codings import find, surface_inter
 from encodepth.codings.base import Ask, Coded
@@ -56,17 +57,6 @@ GROUPS = {
     "column": noise(3, 21, 1, 30),
     "far apart": [np.full((5, 6), v, np.uint16) for v in (1, 65535, 0, 300)],
 }
-
-
-def together(planes, error=0):
-    """Code planes as a group, whatever stills would be."""
-    payloads = surface_inter._encode(planes, error)
-    assert payloads is not None
-    return [Coded(p, b"", (("depth", 1),) if i else ()) for i, p in enumerate(payloads)]
-
-
-def decoded(coded, shape):
-    return list(surface_inter.decode_group("depth", coded, shape, [None] * len(coded)))
 
 
 @pytest.mark.parametrize("name", GROUPS)
@@ -134,11 +124,7 @@ def test_damage_is_reported_or_gives_a_plane_never_a_crash():
     coded = together(planes)
     rng = np.random.default_rng(3)
     for _ in range(60):
-        which = int(rng.integers(len(coded)))
-        payload = bytearray(coded[which].payload)
-        payload[rng.integers(len(payload))] ^= 1 << int(rng.integers(8))
-        broken = list(coded)
-        broken[which] = Coded(bytes(payload))
+        broken = with_a_flipped_bit(coded, rng)
         with suppress(CorruptFileError):
             assert len(decoded(broken, planes[0].shape)) == len(planes)
 

@@ -19,9 +19,10 @@ import io
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -166,13 +167,21 @@ def code_recording(images: list[RgbdImage], quality: int, effort: int) -> Point:
 
 def code_svt(images: list[RgbdImage], crf: int) -> Point:
     """SVT-AV1 as datasets use it: preset 12, 4:2:0, a key frame every 30."""
-    encoder: av.VideoCodecContext = av.CodecContext.create("libsvtav1", "w")  # type: ignore[assignment]
+    options = {"preset": "12", "crf": str(crf), "svtav1-params": "lp=1"}
+    size, decoded, *seconds = code_video(images, "libsvtav1", "libdav1d", options)
+    return point(images, decoded, crf, {"file": size, "color": size}, *seconds)
+
+
+def code_video(
+    images: Sequence[RgbdImage], encoder_name: str, decoder_name: str, options: dict[str, str]
+) -> tuple[float, list[RgbdImage], float, float]:
+    """Code colour in 4:2:0, a key frame every 30; return bytes, pictures, and seconds each way."""
+    encoder: Any = av.CodecContext.create(encoder_name, "w")
     assert images[0].color is not None
     encoder.height, encoder.width = images[0].color.shape[:2]
-    encoder.pix_fmt = "yuv420p"
-    encoder.framerate, encoder.gop_size = 30, GROUP  # type: ignore[assignment]
+    encoder.pix_fmt, encoder.framerate, encoder.gop_size = "yuv420p", 30, GROUP
     encoder.time_base = 1 / encoder.framerate
-    encoder.options = {"preset": "12", "crf": str(crf), "svtav1-params": "lp=1"}
+    encoder.options = options
     start = time.process_time()
     packets = []
     for i, image in enumerate(images):
@@ -181,12 +190,12 @@ def code_svt(images: list[RgbdImage], crf: int) -> Point:
         packets += encoder.encode(frame)
     packets += encoder.encode(None)
     middle = time.process_time()
-    decoder: av.VideoCodecContext = av.CodecContext.create("libdav1d", "r")  # type: ignore[assignment]
+    decoder: Any = av.CodecContext.create(decoder_name, "r")
     pictures = [f for packet in [*packets, None] for f in decoder.decode(packet)]
     decoded = [RgbdImage(f.to_ndarray(format="rgb24")) for f in pictures]
     end = time.process_time()
     size = float(sum(packet.size for packet in packets))
-    return point(images, decoded, crf, {"file": size, "color": size}, middle - start, end - middle)
+    return size, decoded, middle - start, end - middle
 
 
 def point(

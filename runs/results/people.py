@@ -21,7 +21,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
 
 from encodepth import Reader, RgbdImage, Writer
@@ -30,7 +29,7 @@ from encodepth.evaluate.coders import exact, video
 from encodepth.evaluate.comparison import text_table
 
 from ..common import RESULTS, ROOT, fill_page, keep, need, options, progress
-from .over_time import GROUP, SEQUENCES, Cut, load
+from .over_time import GROUP, SEQUENCES, Cut, code_video, load, point
 
 WORDS = {
     "office": "office, hand-held RealSense",
@@ -132,35 +131,10 @@ def x264(name: str, _: int, curves: Any) -> Made:
     return at_error(curve, svt(name, curves)["rmse"])
 
 
-def code_x264(images: Sequence[RgbdImage], crf: int) -> Row:
-    encoder: Any = av.CodecContext.create("libx264", "w")
-    assert images[0].color is not None
-    encoder.height, encoder.width = images[0].color.shape[:2]
-    encoder.pix_fmt, encoder.framerate, encoder.gop_size = "yuv420p", 30, GROUP
-    encoder.time_base = 1 / encoder.framerate
-    encoder.options = {"preset": "veryfast", "crf": str(crf), "threads": "1"}
-    start = time.process_time()
-    packets = []
-    for i, image in enumerate(images):
-        picture = av.VideoFrame.from_ndarray(image.color, "rgb24").reformat(format="yuv420p")
-        picture.pts = i
-        packets += encoder.encode(picture)
-    packets += encoder.encode(None)
-    middle = time.process_time()
-    decoder: Any = av.CodecContext.create("h264", "r")
-    decoder.extradata = encoder.extradata
-    shown = [f.to_ndarray(format="rgb24") for p in [*packets, None] for f in decoder.decode(p)]
-    end = time.process_time()
-    off = [
-        np.square(back.astype(np.float64) - image.color).mean()
-        for image, back in zip(images, shown, strict=True)
-        if image.color is not None
-    ]
-    size, encode, decode = a_frame(
-        sum(packet.size for packet in packets), middle - start, end - middle, len(images)
-    )
-    rmse = math.sqrt(float(np.mean(off)))
-    return {"color": size, "rmse": rmse, "encode_ms": encode, "decode_ms": decode}
+def code_x264(images: list[RgbdImage], crf: int) -> Row:
+    options = {"preset": "veryfast", "crf": str(crf), "threads": "1"}
+    size, decoded, *seconds = code_video(images, "libx264", "h264", options)
+    return point(images, decoded, crf, {"color": size}, *seconds)
 
 
 def svt(name: str, curves: Any) -> Row:

@@ -6,6 +6,7 @@ beside its place, and takes its name when it is complete; a process that is kill
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import secrets
@@ -67,6 +68,25 @@ def new_folder(path: PathLike) -> Iterator[Path]:
         except OSError:
             if not target.is_dir():
                 raise
+
+
+@contextmanager
+def growing_file(path: PathLike) -> Iterator[Path]:
+    """Give a name beside `path` for a file that is written piece by piece, and at the end its own.
+
+    Where that ends early nothing is left, and what processes that were killed left goes with the
+    first one that ends well.
+    """
+    target = Path(path)
+    own = hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]  # names may fill 255 bytes
+    part = target.with_name(f".{own}.{secrets.token_hex(8)}.part")  # a lost twin has another
+    try:
+        yield part
+        os.replace(part, target)
+    finally:
+        part.unlink(missing_ok=True)
+    for old in target.parent.glob(f".{own}.*.part"):
+        old.unlink(missing_ok=True)
 
 
 def _descriptor(path: PathLike) -> int | None:

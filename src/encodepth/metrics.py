@@ -88,8 +88,11 @@ class DepthError:
     @property
     def words(self) -> str:
         """Return "off by 5.3 mm RMSE, 20 mm at most", or "as it was"."""
-        if not self.max_mm:
-            return "as it was"
+        return self.off_by if self.max_mm else "as it was"
+
+    @property
+    def off_by(self) -> str:
+        """Return the same in numbers, 0 too."""
         return f"off by {self.rmse_mm:.3g} mm RMSE, {self.max_mm:.4g} mm at most"
 
     @property
@@ -106,6 +109,11 @@ class DepthError:
         assert image.depth is not None
         valid = image.depth > 0
         off = np.subtract(decoded, image.depth, dtype=np.float64)[valid] * image.depth_unit * 1000
+        return cls.of(off, image)
+
+    @classmethod
+    def of(cls, off: NDArray[np.float64], image: RgbdImage) -> DepthError:
+        """Add up errors of measured pixels, (n,) in mm, and what the image was rounded by."""
         rounded, most = 1000 * image.rounding_rmse, 1000 * image.rounding
         return cls(
             float(np.square(off).sum()) + off.size * rounded**2,

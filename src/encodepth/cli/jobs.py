@@ -315,7 +315,7 @@ class Progress:
     def clear(self) -> None:
         """Wipe the line, for others to print."""
         if self._drawn:
-            click.echo("\r\x1b[K", err=True, nl=False)
+            wipe()
             self._drawn = False
 
     def line(self, seconds: float) -> str:
@@ -330,8 +330,7 @@ class Progress:
         if self.quiet or now - self._said < (_OFTEN if terminal else _SELDOM):
             return
         self._said = now
-        line = self.line(now - self._began)
-        click.echo(f"\r{line}\x1b[K" if terminal else line, err=True, nl=not terminal)
+        draw(self.line(now - self._began), terminal)
         self._drawn = terminal
 
 
@@ -359,6 +358,16 @@ class Notes:
 
         for what, (pictures, pixels) in self.counted.items():
             click.echo(note_words(what, pictures, pixels), err=True)
+
+
+def draw(line: str, terminal: bool) -> None:
+    """Print a line on stderr, on a terminal over the one before."""
+    click.echo(f"\r{line}\x1b[K" if terminal else line, err=True, nl=not terminal)
+
+
+def wipe() -> None:
+    """Wipe a line that was drawn on a terminal."""
+    click.echo("\r\x1b[K", err=True, nl=False)
 
 
 def duration(seconds: float) -> str:

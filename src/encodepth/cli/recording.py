@@ -268,9 +268,8 @@ def _say(target: Path | str, made: Recorded, seen: _Range, call: Call) -> None:
             click.echo(json.dumps(json.loads(about.json()) | off | {"failed": made.failed}))
     if call.as_json or call.quiet:
         return
-    if made.depth_rmse_mm is not None and made.depth_max_mm is not None:
-        off_by = f"off by {made.depth_rmse_mm:.3g} mm RMSE, {made.depth_max_mm:.4g} mm at most"
-        line += f"; depth {off_by if made.depth_max_mm else 'as it was'}"
+    if made.off is not None:
+        line += f"; depth {made.off.words}"
         line += f", {seen.near:.4g} to {seen.far:.4g} m" if seen.far else ""
     click.echo(line, err=True)
 
@@ -304,10 +303,16 @@ def _sink() -> Any:
 
 def key_of(one: Recordable, call: Call, stamp: str) -> str:
     """Return a hash over all that goes into a recording, of which `stamp` is its data's."""
+    held = dict(one.cameras), dict(one.metadata)
+    return key_with(call, stamp, one.words, one.rate, *held)
+
+
+def key_with(call: Call, *data: object) -> str:
+    """Return a hash over what is asked of recordings, and over what tells their data."""
     from .. import __version__
 
     facts = (
-        (stamp, one.words, one.rate, dict(one.cameras), dict(one.metadata)),
+        data,
         (repr(call.settings), call.key_interval, repr(call.frames), call.live, call.bitrate),
         (call.model, __version__),
     )

@@ -7,9 +7,7 @@ so one whose process died is simply made again.
 
 from __future__ import annotations
 
-import hashlib
 import os
-import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -19,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from ..errors import EncodepthError
+from ..files import growing_file
 from ..io.origins import Origin, find_origins
 from .jobs import (
     SHOWN,
@@ -33,7 +32,7 @@ from .jobs import (
     write_down_of,
 )
 from .many import make_folder, named_apart, sum_line
-from .recording import Call, key_of, record_here, record_options, tell_problems
+from .recording import Call, key_of, key_with, record_here, record_options, tell_problems
 from .shared import explain, fail
 
 if TYPE_CHECKING:
@@ -330,19 +329,13 @@ def _record_apart(one: Recordable, target: Path, call: Call, key: str, said: _Sa
 
     which, options = record_options(one, call)
     problems: list[str] = []
-    part = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")  # a lost twin has another
-    try:
+    with growing_file(target) as part:
         made = record(
             one.read(which),
             part,
             tell=None if call.stop else lambda error: problems.append(str(error)),
             **(options | {"overwrite": False}),
         )
-        os.replace(part, target)
-    finally:
-        part.unlink(missing_ok=True)
-    for old in target.parent.glob(f".{target.name}.*.part"):
-        old.unlink(missing_ok=True)  # of a process that was killed
     shown = inspect_recording(target, str(target)).json() if call.as_json else ""
     said.rows.append(_Row(target, key, one.words, shown))
     said.notes.merge(made.notes)
@@ -360,11 +353,7 @@ def _named(task: Task, folder: Path, reason: str) -> str:
 
 def _whole_key(task: Task, call: Call) -> str:
     """Return a hash over all that goes into the recordings of a task, as far as is known before."""
-    from .. import __version__
-
-    asked = (repr(call.settings), call.key_interval, repr(call.frames), call.live, call.bitrate)
-    facts = (task.origin.stamp, repr(call.given), asked, call.model, __version__)
-    return hashlib.sha256(repr(facts).encode("utf-8", "surrogateescape")).hexdigest()[:24]
+    return key_with(call, task.origin.stamp, repr(call.given))
 
 
 def _suffixed(place: Path) -> Path:

@@ -10,9 +10,7 @@ import threading
 import time
 from types import TracebackType
 
-import click
-
-from .jobs import duration
+from .jobs import draw, duration, wipe
 
 _PATIENCE, _OFTEN, _SELDOM = 2.0, 0.5, 60.0  # seconds: silent at first; then between lines
 
@@ -46,12 +44,11 @@ class Waiting:
         if not self._quiet:
             self._thread.join()
         if self._drawn:
-            click.echo("\r\x1b[K", err=True, nl=False)
+            wipe()
 
     def _watch(self) -> None:
         terminal, began = sys.stderr.isatty(), time.monotonic()
         pause = _PATIENCE if terminal else _SELDOM
         while not self._over.wait(pause):
-            line = f"{self._what}, {duration(time.monotonic() - began)} so far"
-            click.echo(f"\r{line}\x1b[K" if terminal else line, err=True, nl=not terminal)
+            draw(f"{self._what}, {duration(time.monotonic() - began)} so far", terminal)
             self._drawn, pause = terminal, _OFTEN if terminal else _SELDOM

@@ -121,9 +121,7 @@ def _check_weights(codec: Measurable, file: RecordFile) -> None:
         return
     now = codec.weights()
     named = {one for many in file.weights[codec.name] for one in many.split(",")}
-    others = named - {now}
-    if others:
-        others -= _restorers()
+    others = named - {now, *_restorers()}
     if others:
         raise EncodepthError(
             f'{file.path} holds records of "{codec.name}" with weights {min(others)}, these are '

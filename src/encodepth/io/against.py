@@ -6,14 +6,13 @@ and every coding keeps the holes of depth.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from ..frame import RgbdImage
-from ..metrics import psnr
+from ..metrics import DepthError, psnr
 
 _SAME = 1e-6  # relative, of units and cameras, which files hold as float32
 
@@ -26,8 +25,7 @@ class Kept:
         frames: compared so far.
         exact: modality -> whether every sample was as it was.
         psnr: of colour, dB, of each frame.
-        squares, pixels: of depth's errors, mm^2, and how many were measured.
-        largest: error of depth in mm.
+        off: the error of depth over pixels that are measured in both; None without any.
         broken: promises that are not kept, a line each.
         notes: what could not be compared.
     """
@@ -35,16 +33,9 @@ class Kept:
     frames: int = 0
     exact: dict[str, bool] = field(default_factory=dict)
     psnr: list[float] = field(default_factory=list)
-    squares: float = 0.0
-    pixels: int = 0
-    largest: float = 0.0
+    off: DepthError | None = None
     broken: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-
-    @property
-    def rmse_mm(self) -> float | None:
-        """Depth's error, the root of the mean square over measured pixels; None without any."""
-        return math.sqrt(self.squares / self.pixels) if self.pixels else None
 
     @property
     def words(self) -> str:
@@ -55,9 +46,8 @@ class Kept:
                 said.append(f"{name} as it was")
             elif name == "color":
                 said.append(f"color {np.mean(self.psnr):.2f} dB")
-            elif name == "depth" and self.rmse_mm is not None:
-                off = f"{self.rmse_mm:.3g} mm RMSE, {self.largest:.4g} mm at most"
-                said.append(f"depth off by {off}")
+            elif name == "depth" and self.off is not None:
+                said.append(f"depth {self.off.off_by}")
             else:
                 said.append(f"{name} differs")
         return "; ".join([*said, *dict.fromkeys(self.notes)])
@@ -68,8 +58,8 @@ class Kept:
             "frames": self.frames,
             "exact": self.exact,
             "color_psnr_db": round(float(np.mean(self.psnr)), 3) if self.psnr else None,
-            "depth_rmse_mm": self.rmse_mm,
-            "depth_max_error_mm": self.largest if self.pixels else None,
+            "depth_rmse_mm": None if self.off is None else self.off.rmse_mm,
+            "depth_max_error_mm": None if self.off is None else self.off.max_mm,
             "broken": self.broken,
             "notes": list(dict.fromkeys(self.notes)),
         }
@@ -125,10 +115,8 @@ class Kept:
         if not len(off):
             return
         step = coded.depth_unit * 1000
-        self.squares += float(np.square(off * step).sum())
-        self.squares += len(off) * (1000 * original.rounding_rmse) ** 2
-        self.pixels += len(off)
-        self.largest = max(self.largest, float(off.max() * step) + 1000 * original.rounding)
+        here = DepthError.of(off * step, original)
+        self.off = here if self.off is None else self.off + here
         if bound is not None and off.max() > bound:
             promised = f"within {bound * step:g} mm" if bound else "exact"
             worse = int(np.count_nonzero(off > bound))

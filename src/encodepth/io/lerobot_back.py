@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import EncodepthError
+from ..files import growing_file
 from ..frame import RgbdImage
 from ..sequence.reader import Reader
 from .lerobot import INFO, LeRobot, Plane, open_lerobot
@@ -128,7 +129,6 @@ def _with_pictures(back: _Back, path: Path, cells: dict[str, Plane]) -> None:
     pa, pq = need("pyarrow"), need("pyarrow.parquet")
     target = back.target / path.relative_to(back.source)
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f".{target.name}.part")
     kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
     with pq.ParquetFile(path) as file:
         there = file.schema_arrow.names
@@ -139,7 +139,7 @@ def _with_pictures(back: _Back, path: Path, cells: dict[str, Plane]) -> None:
         pictures: dict[str, Iterator[dict[str, Any]]] = {}
         episode = None
         try:
-            with pq.ParquetWriter(part, schema) as out:
+            with growing_file(target) as part, pq.ParquetWriter(part, schema) as out:
                 for batch in file.iter_batches(_BATCH):
                     rows = batch.to_pylist()
                     for row in rows:
@@ -150,12 +150,9 @@ def _with_pictures(back: _Back, path: Path, cells: dict[str, Plane]) -> None:
                             }
                         row.update({key: next(own) for key, own in pictures.items()})
                     out.write_table(pa.Table.from_pylist(rows, schema))
-            os.replace(part, target)
         except StopIteration:
             words = f"the recording of episode {episode} has fewer frames than {path} rows"
             raise EncodepthError(words) from None
-        finally:
-            part.unlink(missing_ok=True)
 
 
 def _cells(back: _Back, plane: Plane, episode: int) -> Iterator[dict[str, Any]]:

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from ..errors import EncodepthError
+from ..files import growing_file
 from ..frame import RgbdImage
 from .lerobot_planes import Codes, need
 
@@ -56,10 +57,9 @@ def write_video(
     av = need("av")
     os.environ.setdefault("SVT_LOG", "1")  # errors alone
     rate = Fraction(fps).limit_denominator(1001)
-    part = path.with_name(f".{path.name}.part.mp4")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with av.open(str(part), "w") as out:
+        with growing_file(path) as part, av.open(str(part), "w", format="mp4") as out:
             stream = None
             for array, time in frames:
                 if stream is None:
@@ -70,12 +70,9 @@ def write_video(
                 out.mux(stream.encode(frame))
             if stream is not None:
                 out.mux(stream.encode(None))
-        os.replace(part, path)
     except (OSError, ValueError, av.error.FFmpegError) as error:
         words = " ".join(str(error).split()) or type(error).__name__
         raise EncodepthError(f"{path} cannot be written: {words}") from None
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _stream(out: Any, array: np.ndarray, facts: Mapping[str, Any], rate: Fraction) -> Any:

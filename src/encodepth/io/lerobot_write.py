@@ -17,7 +17,7 @@ from typing import Any
 
 from ..codings.depthmap import within
 from ..errors import EncodepthError
-from ..files import write_json
+from ..files import growing_file, write_json
 from ..frame import Note, RgbdImage
 from ..sequence.writer import KEY_INTERVAL, Writer
 from ..settings import Settings
@@ -124,11 +124,11 @@ def record_episode(
     if target.exists() and not force:
         return Made(target, 0, target.stat().st_size, skipped=True)
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f".{target.name}.part")
     chosen = _for_view(settings, view)
     notes: dict[str, tuple[int, int]] = {}
-    try:
-        with Writer(
+    with (
+        growing_file(target) as part,
+        Writer(
             part,
             key_interval=key_interval,
             rate=data.fps,
@@ -137,16 +137,14 @@ def record_episode(
             model=model,
             device=device,
             **chosen,
-        ) as writer:
-            for frame in data.frames(episode, view):
-                image = _between(frame.image, settings)
-                for note in image.notes:
-                    pictures, pixels = notes.get(note.what, (0, 0))
-                    notes[note.what] = pictures + 1, pixels + note.pixels
-                writer.append(image, time=frame.time)
-        os.replace(part, target)
-    finally:
-        part.unlink(missing_ok=True)
+        ) as writer,
+    ):
+        for frame in data.frames(episode, view):
+            image = _between(frame.image, settings)
+            for note in image.notes:
+                pictures, pixels = notes.get(note.what, (0, 0))
+                notes[note.what] = pictures + 1, pixels + note.pixels
+            writer.append(image, time=frame.time)
     return Made(target, writer.frames, target.stat().st_size, notes)
 
 
@@ -253,7 +251,6 @@ def _copy(path: Path, target: Path, keys: Sequence[str]) -> None:
 def _without_pictures(path: Path, target: Path, keys: set[str]) -> None:
     """Copy a parquet file without some columns, row group by row group."""
     pq = need("pyarrow.parquet")
-    part = target.with_name(f".{target.name}.part")
     with pq.ParquetFile(path) as file:
         kept = [name for name in file.schema_arrow.names if name not in keys]
         schema = file.schema_arrow
@@ -261,11 +258,10 @@ def _without_pictures(path: Path, target: Path, keys: set[str]) -> None:
             if name in schema.names:
                 schema = schema.remove(schema.get_field_index(name))
         schema = schema.with_metadata(_facts_without(schema.metadata, keys))
-        with pq.ParquetWriter(part, schema) as out:
+        with growing_file(target) as part, pq.ParquetWriter(part, schema) as out:
             for group in range(file.num_row_groups):
                 rows = file.read_row_group(group, columns=kept)
                 out.write_table(rows.replace_schema_metadata(schema.metadata))
-    os.replace(part, target)
 
 
 def _facts_without(metadata: dict[bytes, bytes] | None, keys: set[str]) -> dict[bytes, bytes]:

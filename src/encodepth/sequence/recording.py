@@ -11,6 +11,7 @@ from typing import Any
 from ..codec import between
 from ..errors import EncodepthError, InvalidImageError
 from ..frame import Frame
+from ..metrics import DepthError
 from ..settings import Settings
 from .writer import Writer
 
@@ -26,8 +27,8 @@ class Recorded:
         failed: left out, because they could not be read or do not fit the others.
         taken: that were looked at.
         bytes: of the file.
-        depth_rmse_mm, depth_max_mm: how far depth is off over measured pixels; None if that was not
-            measured or there is no depth.
+        off: how far depth is off over measured pixels; None if that was not measured or there is no
+            depth.
         notes: what was changed in images: what -> (images, pixels).
         ending: whether it ends early, and what is under way is being finished.
     """
@@ -36,10 +37,19 @@ class Recorded:
     failed: int = 0
     taken: int = 0
     bytes: int = 0
-    depth_rmse_mm: float | None = None
-    depth_max_mm: float | None = None
+    off: DepthError | None = None
     notes: dict[str, tuple[int, int]] = field(default_factory=dict)
     ending: bool = False
+
+    @property
+    def depth_rmse_mm(self) -> float | None:
+        """The root of the mean squared error of depth in mm, None as `off`."""
+        return None if self.off is None else self.off.rmse_mm
+
+    @property
+    def depth_max_mm(self) -> float | None:
+        """The largest error of depth in mm, None as `off`."""
+        return None if self.off is None else self.off.max_mm
 
 
 def record(
@@ -137,8 +147,6 @@ def _leave_out(
 def _look(writer: Writer, found: Recorded, progress: Callable[[Recorded], None] | None) -> None:
     """Bring up to date what is known, and tell it."""
     found.frames, found.bytes = writer.written, writer.bytes
-    off = writer.depth_error
-    if off is not None:
-        found.depth_rmse_mm, found.depth_max_mm = off.rmse_mm, off.max_mm
+    found.off = writer.depth_error
     if progress is not None:
         progress(found)

@@ -91,10 +91,10 @@ class Writer:
         self._settings = Settings.of(**settings)
         if self._settings.target_bytes or self._settings.target_rmse:
             raise InvalidSettingError("recordings have no targets of bytes or error yet")
-        whole("key_interval", key_interval, 1, MAX_INTERVAL)
-        whole("jobs", jobs, 1)
+        key_interval = whole("key_interval", key_interval, 1, MAX_INTERVAL)
+        jobs = whole("jobs", jobs, 1)
         if room is not None:
-            whole("room", room, 0)
+            room = whole("room", room, 0)
         if rate is not None and not 0.001 <= number("rate", rate) <= 1e6:
             raise InvalidSettingError(f"rate {rate:g} is not within 0.001..1e6 frames a second")
         if when_full not in ("wait", "drop"):

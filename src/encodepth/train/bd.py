@@ -8,20 +8,32 @@ import numpy as np
 
 from .. import metrics
 from ..errors import EncodepthError
+from .tasks import means
 
 
-def against_plain(pictures: Sequence[Sequence[dict[str, float]]], plane: str) -> float:
-    """Return the mean BD-rate in percent of restored pictures against what they were before.
+def by_quality(
+    found: Sequence[dict[str, float]], qualities: Sequence[int], plane: str, shown: Sequence[str]
+) -> list[dict[str, float]]:
+    """Return the means over pictures for every quality, with the BD-rate of all in percent.
 
     Args:
-        pictures: of each picture the figures at every quality: `plain_bpp`, and `<plane>_bpp`,
-            `<plane>_psnr` and `<plane>_gain` (in dB) of the restored one.
+        found: the figures of each picture at every quality, picture after picture: `plain_bpp`, and
+            `<plane>_bpp`, `<plane>_psnr` and `<plane>_gain` (in dB) of the restored one.
+        qualities: in this order.
         plane: "color" or "depth".
+        shown: which figures are returned.
     """
-    return float(np.mean([_of(figures, plane) for figures in pictures]))
+    count = len(qualities)
+    pictures = [found[i : i + count] for i in range(0, len(found), count)]
+    rate = {f"{plane}_bd_rate": float(np.mean([_against_plain(p, plane) for p in pictures]))}
+    kept = [{name: figures[name] for name in shown} for figures in found]
+    return [
+        {"quality": quality} | means(kept[i::count]) | rate for i, quality in enumerate(qualities)
+    ]
 
 
-def _of(figures: Sequence[dict[str, float]], plane: str) -> float:
+def _against_plain(figures: Sequence[dict[str, float]], plane: str) -> float:
+    """Return the BD-rate in percent of a restored picture against what it was before."""
     restored = [(f[f"{plane}_bpp"], f[f"{plane}_psnr"]) for f in figures]
     plain = [(f["plain_bpp"], f[f"{plane}_psnr"] - f[f"{plane}_gain"]) for f in figures]
     try:

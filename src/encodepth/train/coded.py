@@ -67,6 +67,13 @@ class Listed:
         return self._frames[i]
 
 
+def spread(rng: np.random.Generator, between: tuple[int, int], count: int) -> NDArray[np.int64]:
+    """Return so many qualities, rising, one from each of as many equal parts of a range."""
+    low, high = between
+    shares = (np.arange(count) + rng.random(count)) / count
+    return np.rint(low + (high - low) * shares).astype(np.int64)
+
+
 def packed(
     frames: Frames, settings: str, code: Callable[[], Iterable[Entry]], packs: Path,
     say: Callable[[str], None],

@@ -12,7 +12,7 @@ from PIL import Image
 
 from ..codings import av1_color as avif
 from .batches import LEVEL, Coded, Frame, Frames
-from .coded import VERSION, CodedFrames, Entry, Listed, packed
+from .coded import VERSION, CodedFrames, Entry, Listed, packed, spread
 from .config import Ahead, Source
 
 _LEAST_SHRINK, _MOST_SHRINK = 0.5, 0.9
@@ -89,13 +89,11 @@ def _coded(picture: Picture, ways: Sequence[Way]) -> Iterator[Entry]:
 
 def _drawn(rng: np.random.Generator, ahead: Ahead, count: int) -> list[Way]:
     """Return codings in random order, their qualities spread over the range."""
-    low, high = ahead.qualities
-    shares = (np.arange(count) + rng.random(count)) / count
+    qualities = rng.permutation(spread(rng, ahead.qualities, count)).tolist()
     return [
-        Way(round(low + (high - low) * float(share)), int(rng.choice(ahead.speeds)),
-            str(rng.choice(ahead.tunes)))
-        for share in rng.permutation(shares)
-    ]  # fmt: skip
+        Way(quality, int(rng.choice(ahead.speeds)), str(rng.choice(ahead.tunes)))
+        for quality in qualities
+    ]
 
 
 def _smaller(rng: np.random.Generator, picture: Picture, smallest: int) -> Picture:

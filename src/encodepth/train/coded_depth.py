@@ -14,7 +14,7 @@ import numpy as np
 from ..codings import av1_color, av1_frames, depth
 from ..codings.base import Ask
 from .batches import Coded, Frame, Frames
-from .coded import VERSION, CodedFrames, Entry, Listed, packed
+from .coded import VERSION, CodedFrames, Entry, Listed, packed, spread
 from .config import Ahead, Source
 
 _LEVEL = 16  # of a code, in what is kept of planes
@@ -31,14 +31,13 @@ def depth_ahead(
     Each is coded `source.versions` times at qualities of depth spread over the range, its colour
     once, at a quality drawn from all of it.
     """
-    low, high = ahead.qualities
 
     def entries() -> Iterator[Entry]:
         for i in range(len(frames)):
             rng = np.random.default_rng([VERSION, i])
-            shares = (np.arange(source.versions) + rng.random(source.versions)) / source.versions
-            qualities = [round(low + (high - low) * float(share)) for share in shares]
-            yield from _coded(frames[i], int(rng.integers(low, high + 1)), qualities)
+            qualities = spread(rng, ahead.qualities, source.versions).tolist()
+            of_color = int(rng.integers(*ahead.qualities, endpoint=True))
+            yield from _coded(frames[i], of_color, qualities)
 
     settings = f"depth {ahead.qualities} {source.versions} {_EFFORT} {_COLOR_EFFORT}"
     return packed(frames, settings, entries, packs, say)

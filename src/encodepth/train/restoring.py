@@ -21,10 +21,10 @@ from ..learned.restore import size_of, strength_of
 from ..networks.restorer import RestorerConfig, RestorerNet, features
 from ..networks.restorer_weights import save_restorer
 from .batches import Batch, Frame, collate
-from .bd import against_plain
+from .bd import by_quality
 from .config import Recipe
 from .start import restorer_state, start_from
-from .tasks import Costs, Task, means
+from .tasks import Costs, Task
 
 _SENT = 5  # bytes in a file for the strength and the weights' fingerprint
 _TAME = 4.0  # a crop's error beyond this many times the picture's counts less and less
@@ -64,17 +64,8 @@ class RestoreTask(Task):
         `depth_bpp`, `depth_rmse` after over before, and `depth_bd_rate` against AV1 in percent at
         equal RMSE, the mean over pictures and the same for all qualities.
         """
-        count = len(self.qualities)
         found = [self._figures(frame, device) for frame in frames]
-        pictures = [found[i : i + count] for i in range(0, len(found), count)]
-        rate = {"depth_bd_rate": against_plain(pictures, "depth")}
-        kept = ("depth_bpp", "depth_rmse")
-        return [
-            {"quality": quality}
-            | means([{name: f[name] for name in kept} for f in found[i::count]])
-            | rate
-            for i, quality in enumerate(self.qualities)
-        ]
+        return by_quality(found, self.qualities, "depth", ("depth_bpp", "depth_rmse"))
 
     def _figures(self, frame: Frame, device: torch.device) -> dict[str, float]:
         assert frame.coded is not None

@@ -26,10 +26,10 @@ from ..networks.color_restorer import (
 )
 from ..networks.restorer_weights import save_restorer
 from .batches import LEVEL, Batch, Frame
-from .bd import against_plain
+from .bd import by_quality
 from .config import Recipe
 from .start import restorer_state, start_from
-from .tasks import Costs, Task, means
+from .tasks import Costs, Task
 
 _TAME = 4.0  # a crop's error beyond this many times the picture's counts less and less
 
@@ -71,14 +71,8 @@ class RestoreColorTask(Task):
         qualities.
         """
         restorer = ColorRestorer(copy.deepcopy(self.net), 0, str(device))
-        count = len(self.qualities)
         found = [_figures(restorer, frame) for frame in frames]
-        pictures = [found[i : i + count] for i in range(0, len(found), count)]
-        rate = {"color_bd_rate": against_plain(pictures, "color")}
-        return [
-            {"quality": quality} | means(found[i::count]) | rate
-            for i, quality in enumerate(self.qualities)
-        ]
+        return by_quality(found, self.qualities, "color", [*found[0]])
 
     def _restore(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """Return restored pictures, 0..255, and each one's error before and after."""
