@@ -173,8 +173,10 @@ def test_targets_of_single_pictures_stay_those_of_out_dir(run, tmp_path, monkeyp
 
 
 def test_ctrl_c_leaves_whole_groups_and_says_how_many(tmp_path):
-    for i in range(60):
-        trees.save(tmp_path / f"run/depth/{i:06d}.png", image(i % 40, 240, 320).depth)
+    for i in range(40):
+        trees.save(tmp_path / f"run/depth/{i:06d}.png", image(i, 240, 320).depth)
+    for i in range(40, 3000):  # more than anybody waits for
+        os.link(tmp_path / f"run/depth/{i % 40:06d}.png", tmp_path / f"run/depth/{i:06d}.png")
     target = tmp_path / "run.rgbd"
     command = [*COMMAND, "encode", "run", "--effort", "9", "--lossless", "depth"]
     child = subprocess.Popen(
@@ -188,7 +190,7 @@ def test_ctrl_c_leaves_whole_groups_and_says_how_many(tmp_path):
     assert child.returncode == 130, said
     reader = Reader(target)
     assert reader.container.indexed
-    assert f"holds the first {len(reader)} of 60 frames, and is whole" in said
+    assert f"holds the first {len(reader)} of 3,000 frames, and is whole" in said
     for i in (0, len(reader) - 1):
         np.testing.assert_array_equal(reader[i].image.depth, image(i % 40, 240, 320).depth)
 
