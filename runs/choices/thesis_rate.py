@@ -22,9 +22,7 @@ from runs.results.thesis import BUDGET, plan, settings_of
 
 from .optimiser_trial import run
 
-ARMS = (
-    "adam 1e-9", "adam 1e-5", "adam 3e-5", "adam 1e-4", "soap 2e-5", "soap 5e-5", "soap 1e-4",
-)  # fmt: skip
+ARMS = ("adam 1e-9", "adam 1e-5", "adam 3e-5", "adam 1e-4", "soap 2e-5", "soap 5e-5")
 ANEW = ("optimiser.", "data.validation=", "data.crop=")  # what is not as in the experiment
 
 

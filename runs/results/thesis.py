@@ -160,7 +160,7 @@ def settings_of(run: Run, options: argparse.Namespace) -> list[str]:
         "data.workers=0", "data.validation=[]", "data.crop=256",
         f"data.train=[{photos if alone else ''}{pairs},{rooms}]", "augment.rescale=0.5",
         "augment.flip_x=0.5", "augment.flip_y=0.3", "augment.transpose=0.3",
-        "optimiser.kind=adam", "optimiser.lr=1e-5",
+        "optimiser.kind=soap", "optimiser.lr=2e-5", "optimiser.soap_largest=256",
         "optimiser.precision=fp32", "optimiser.threads=1",
         f"optimiser.batch={2 if run.modality == 'rgb' else 1}", "optimiser.ema=0.99",
         "optimiser.nan_patience=20",
