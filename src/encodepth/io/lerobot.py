@@ -30,6 +30,7 @@ _UNITS = {"mm": 0.001, "m": 1.0}
 _DEPTHS = re.compile(r"(^|[._-])depths?($|[._-])", re.I)
 _NS = 1_000_000_000
 _BATCH = 8  # rows of pictures that are in memory at a time
+_READ = 1 << 20  # bytes of a column that are read at a time
 
 
 @dataclass(frozen=True)
@@ -369,7 +370,8 @@ def _batches(path: Path, columns: tuple[str, ...], episode: int) -> Iterator[Any
     """Yield the batches of a parquet file's row groups that may hold an episode."""
     pq = need("pyarrow.parquet")
     try:
-        with pq.ParquetFile(path) as file:
+        # pyarrow would keep all row groups that it has read, for as long as the file is open
+        with pq.ParquetFile(path, pre_buffer=False, buffer_size=_READ) as file:
             groups = [g for g in range(file.num_row_groups) if _may_hold(file, g, episode)]
             if groups:
                 yield from file.iter_batches(_BATCH, row_groups=groups, columns=list(columns))
