@@ -178,7 +178,7 @@ def test_ctrl_c_leaves_whole_groups_and_says_how_many(tmp_path):
     for i in range(40, 3000):  # more than anybody waits for
         os.link(tmp_path / f"run/depth/{i % 40:06d}.png", tmp_path / f"run/depth/{i:06d}.png")
     target = tmp_path / "run.rgbd"
-    command = [*COMMAND, "encode", "run", "--effort", "9", "--lossless", "depth"]
+    command = [*COMMAND, "encode", "run", "--effort", "1", "--lossless", "depth"]
     child = subprocess.Popen(
         [*command, "--key-interval", "2"], cwd=tmp_path, stderr=subprocess.PIPE, text=True
     )
