@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import os
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import pytest
-from PIL import Image
+# A fork while OpenBLAS's threads work can leave the process waiting for them for ever, and tests
+# fork: loaders of torch, Ray. With one thread there are none.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from encodepth.cli.main import main
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
+from PIL import Image  # noqa: E402
+
+from encodepth.cli.main import main  # noqa: E402
 
 TESTS = Path(__file__).parent
 SAMPLES = TESTS.parent / "samples"
