@@ -14,11 +14,11 @@ from pathlib import Path
 # fork: loaders of torch, Ray. With one thread there are none.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-import numpy as np  # noqa: E402
-import pytest  # noqa: E402
-from PIL import Image  # noqa: E402
+import numpy as np
+import pytest
+from PIL import Image
 
-from encodepth.cli.main import main  # noqa: E402
+from encodepth.cli.main import main
 
 TESTS = Path(__file__).parent
 SAMPLES = TESTS.parent / "samples"
