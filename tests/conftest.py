@@ -20,6 +20,9 @@ from PIL import Image
 
 from encodepth.cli.main import main
 
+# Behind a shell's & nobody hears ctrl-C, nor does what a test starts there.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 TESTS = Path(__file__).parent
 SAMPLES = TESTS.parent / "samples"
 EXTRAS = ("torch", "av", "bjontegaard", "h5py", "scipy", "pytorch_msssim")

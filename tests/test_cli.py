@@ -462,18 +462,10 @@ def test_a_full_device_is_named(run, pair):
     assert (done.returncode, done.stderr) == (1, "encodepth: no space left on device\n")
 
 
-@pytest.fixture
-def listening():
-    """Hear ctrl-C: a shell that starts the tests in the background makes them and theirs deaf."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.mark.parametrize(
     ("number", "word"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "stopped")]
 )
-def test_a_signal_while_writing_leaves_no_file(pair, listening, number, word):
+def test_a_signal_while_writing_leaves_no_file(pair, number, word):
     before = read_files()
     code = (
         "import os, sys\nfrom encodepth.cli.main import main\n"
@@ -485,7 +477,7 @@ def test_a_signal_while_writing_leaves_no_file(pair, listening, number, word):
     assert read_files() == before
 
 
-def test_ctrl_c_while_waiting_for_input_ends_it(pair, listening):
+def test_ctrl_c_while_waiting_for_input_ends_it(pair):
     child = subprocess.Popen(
         [*COMMAND, "decode", "-", "-o", "out"],
         stdin=subprocess.PIPE,
