@@ -46,8 +46,9 @@ _CLASS = _classes()
 
 def _band(band: np.ndarray, table: np.ndarray, top: int, data: np.ndarray, decoding: object) -> int:
     rows = np.full((3, band.shape[1] + 5), 2, np.int32)
+    cells, holes = np.empty(band.shape[1], np.int32), np.empty(band.shape[1], np.int32)
     apart = 1 if decoding else None
-    return _walk(band, table, top, data, estimates(_ESTIMATES), rows, apart)
+    return _walk(band, table, top, data, estimates(_ESTIMATES), rows, cells, holes, apart)
 
 
 _CODING = Banded(_band)
@@ -94,36 +95,62 @@ def _miss(value, p, w, n, ne, nw, base, estimate, coder, data, decoding):  # typ
     return (p - counted if negative else p + counted), coder
 
 
+@inner
+def _kind(d):  # type: ignore[no-untyped-def]
+    """Return what `_class` does, without a table: of many differences at once."""
+    more = (d > 0) + (d > 1) + (d > 2) + (d > 6)
+    return more - (d < 0) - (d < -1) - (d < -2) - (d < -6)
+
+
+@outer
+def _look_up(up, far, cells, holes):  # type: ignore[no-untyped-def]
+    """Write what rows above say of a row's pixels: for all at once, which slices let a compiler do.
+
+    `cells` gets where their estimates are but for the left neighbour, `holes` the pattern of holes
+    but for those on the left.
+    """
+    size = cells.size
+    nww, nw, n, ne = up[:size], up[1 : size + 1], up[2 : size + 2], up[3 : size + 3]
+    nee, nn = up[4 : size + 4], far[2 : size + 2]
+    for x in range(size):
+        turn = _kind((ne[x] >> 1) - (n[x] >> 1))
+        slope = _kind((n[x] >> 1) - (nw[x] >> 1))
+        cells[x] = (364 + 81 * turn + 9 * slope) * (_CALM + 1) * _NODES
+        above = (nww[x] & 1) << 4 | (nw[x] & 1) << 3 | (n[x] & 1) << 2 | (ne[x] & 1) << 1
+        holes[x] = above | nee[x] & 1 | (nn[x] & 1) << 7
+
+
 @outer
 def _walk(  # type: ignore[no-untyped-def]
-    band, table, top, data, estimate, rows, decoding
+    band, table, top, data, estimate, rows, cells, holes, apart
 ):
     """Code `band`, or decode into it; return the bytes, -1 if that failed.
 
     `rows` holds three rows, place << 1 | hole, from column 2 on; a hole's place is the predicted.
+    `cells` and `holes` are room for `_look_up`. `apart` is None, or a number where `band` is to be
+    decoded: of each type code apart is compiled, in which `decoding` is a constant.
     """
+    decoding = apart is not None
     height, width = band.shape
-    two, three, four = np.uint64(2), np.uint64(3), np.uint64(4)
+    two = np.uint64(2)
     coder = start(data, decoding)
     for y in range(height):
         line = np.uint64(y)
         here, up, far = rows[y % 3], rows[(y + 2) % 3], rows[(y + 1) % 3]
         for k in range(3):
             up[width + 2 + k] = up[width + 1]
-        # What slides along: places w, ww left, nw, n, ne above; holes above (five) and left (two).
-        n, following = np.int64(up[two]) >> 1, np.int64(up[three])
-        w, nw, ne = n, n, following >> 1
-        above = (up[two] & 1) * 14 | following & 1
+        up[0] = up[1] = up[2]
+        _look_up(up, far, cells, holes)
+        n = np.int64(up[two]) >> 1
+        w = nw = n
         left = (up[two] & 1) * 3
-        slope, surprise = np.int64(0), 0
+        surprise = 0
         for x in range(width):
             column = np.uint64(x)
-            following = np.int64(up[column + four])
-            above = (above << 1 | following & 1) & 31
-            pattern = above | left << 5 | (far[column + two] & 1) << 7
-            turn = _class(ne - n)
-            context = 364 + (turn * 9 + slope) * 9 + _class(nw - w)
-            base = (context * (_CALM + 1) + surprise) * _NODES
+            n = np.int64(up[column + two]) >> 1
+            pattern = holes[column] | left << 5
+            cell = np.int64(cells[column]) + _class(nw - w) * ((_CALM + 1) * _NODES)
+            base = cell + surprise * _NODES
             low, high = min(w, n), max(w, n)
             p = min(max(w + n - nw, low), high)
 
@@ -142,17 +169,18 @@ def _walk(  # type: ignore[no-untyped-def]
                 else:
                     surprise = _CALM
                     if not pattern:
+                        context = cell // ((_CALM + 1) * _NODES)
                         hole, coder = bit(hole, _INSIDE + context, estimate, coder, data, decoding)
                     if not hole:
+                        ne = np.int64(up[column + np.uint64(3)]) >> 1
                         value, coder = _miss(
                             value, p, w, n, ne, nw, base, estimate, coder, data, decoding
                         )
                         if value < 1 or value > top:
                             return -1
             left = (left << 1 | hole) & 3
-            w = p if hole else value
+            nw, w = n, p if hole else value
             here[column + two] = w << 1 | hole
-            nw, n, ne, slope = n, ne, following >> 1, turn
             if decoding:
                 band[line, column] = table[0 if hole else value]
         if ended(coder, data, decoding):
