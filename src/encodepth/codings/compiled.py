@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numba
+from numba.core.caching import FunctionCache
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -23,10 +24,14 @@ def compiled(**options: Any) -> Callable[[Function], Any]:
     Args:
         **options: of numba's `njit`.
     """
+    bare = options.get("_nrt") is False
 
     def wrap(function: Function) -> Any:
         try:
-            return numba.njit(cache=True, **options)(function)
+            made = numba.njit(cache=True, **options)(function)
+            if bare:
+                made._cache = _Bare(function)
+            return made
         except RuntimeError:  # numba found no folder that it may write to
             if not _said:
                 _said.append(True)
@@ -39,3 +44,14 @@ def compiled(**options: Any) -> Callable[[Function], Any]:
             return numba.njit(**options)(function)
 
     return wrap
+
+
+class _Bare(FunctionCache):
+    """What numba keeps of a function that allocates nothing, so that it needs no more than itself.
+
+    Before it loads anything numba brings in all that a compilation needs, which takes longer than
+    all of our functions; a compilation does so itself.
+    """
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        return self._load_overload(sig, target_context)
