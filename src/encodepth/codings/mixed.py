@@ -29,6 +29,7 @@ _PAD = 4  # columns beyond each side
 _FINE = 10  # bits of a tracker below a step
 _FOLLOWED = 2 << _FINE  # a surface is followed up to this far
 _MEMORY = 6  # pixels a tracker remembers
+_WRONG = 255  # corrections beyond this are alike
 _ROUGH = 10  # kinds of neighbourhood that weights tell apart
 
 # Where in the estimates each context begins, those of hole flags after them.
@@ -50,6 +51,7 @@ _STEP = 6  # of the weights
 
 _RATE = np.array([655360 // (10 * n + 16) for n in range(_LIMIT + 1)], np.int32)
 _SHARE = np.array([0, *(65536 // n for n in range(1, 2 * _MEMORY + 3))], np.int32)
+_KIND = np.array([min(k.bit_length(), _ROUGH - 1) for k in range(6 * _WRONG + 1)], np.int32)
 _STRETCH = np.array(
     [round(256 * math.log((p + 0.5) / (4095.5 - p))) for p in range(4096)], np.int32
 ).clip(-2047, 2047)
@@ -62,8 +64,10 @@ def _band(band: np.ndarray, table: np.ndarray, top: int, data: np.ndarray, decod
     width = band.shape[1] + 2 * _PAD
     rows, tracks = np.full((3, width), 2, np.int32), np.zeros((5, width), np.int32)
     weights = np.full(_WEIGHTS, _EVEN, np.int32)
-    table = table.astype(np.int32)
-    return _walk(band, table, top, data, estimates(_ESTIMATES), weights, rows, tracks, decoding)
+    above, table = np.empty((4, band.shape[1]), np.int32), table.astype(np.int32)
+    apart = 1 if decoding else None
+    estimate = estimates(_ESTIMATES)
+    return _walk(band, table, top, data, estimate, weights, rows, tracks, above, apart)
 
 
 _CODING = Banded(_band)
@@ -75,15 +79,6 @@ encode_plane, decode_plane = _CODING.encode_plane, _CODING.decode_plane
 def _clip(value, limit):  # type: ignore[no-untyped-def]
     """Return 0..2 limit for -limit..limit."""
     return min(max(value, -limit), limit) + limit
-
-
-@inner
-def _bits(value, most):  # type: ignore[no-untyped-def]
-    """Return the bit length of a number >= 0, at most `most`."""
-    size = 0
-    while size < most and value >> size:
-        size += 1
-    return size
 
 
 @inner
@@ -243,17 +238,49 @@ def _hole_cells(holes, w, n, ne, rough):  # type: ignore[no-untyped-def]
 
 
 @outer
+def _look_up(up, far, tracks, above):  # type: ignore[no-untyped-def]
+    """Write what rows above say of a row's pixels: for all at once, which slices let a compiler do.
+
+    `above` gets which neighbours are holes, the upper part of context 0, how wrong the two nearest
+    were, and where their surface would put the pixel.
+    """
+    holes, steps, wrong, track = above[0], above[1], above[2], above[3]
+    size = holes.size
+    nww, nw, n = up[2 : size + 2], up[3 : size + 3], up[4 : size + 4]
+    ne, nee, neee = up[5 : size + 5], up[6 : size + 6], up[7 : size + 7]
+    nnw, nn, nne = far[3 : size + 3], far[4 : size + 4], far[5 : size + 5]
+    for x in range(size):
+        bits = (n[x] & 1) << 2 | (nw[x] & 1) << 3 | (ne[x] & 1) << 4 | (nee[x] & 1) << 6
+        holes[x] = bits | (nww[x] & 1) << 7 | (neee[x] & 1) << 9
+    for x in range(size):
+        holes[x] |= (nn[x] & 1) << 5 | (nne[x] & 1) << 10 | (nnw[x] & 1) << 11
+    for x in range(size):
+        fall, turn = (n[x] >> 1) - (nw[x] >> 1), (ne[x] >> 1) - (n[x] >> 1)
+        steps[x] = (_clip(fall, 4) * 9 + _clip(turn, 4)) * 9
+    off_n, off_ne = tracks[4, 4 : size + 4], tracks[4, 5 : size + 5]
+    for x in range(size):
+        wrong[x] = 2 * off_n[x] + off_ne[x]
+    level, down = tracks[0, 4 : size + 4], tracks[2, 4 : size + 4]
+    age = tracks[3, 4 : size + 4]
+    for x in range(size):
+        track[x] = level[x] + down[x] if age[x] > 0 else (n[x] >> 1) << _FINE
+
+
+@outer
 def _walk(  # type: ignore[no-untyped-def]
-    band, table, top, data, estimate, weights, rows, tracks, decoding
+    band, table, top, data, estimate, weights, rows, tracks, above, apart
 ):
     """Code `band`, or decode into it; return the bytes, -1 if that failed.
 
     `rows` holds three rows, place << 1 | hole, from column 4 on; a hole's place is the predicted.
     `tracks` holds, of the pixel last seen in each column, its surface (`_follow`) and the size of
-    its correction.
+    its correction. `above` is room for `_look_up`. `apart` is None, or a number where `band` is to
+    be decoded: of each type code apart is compiled, in which `decoding` is a constant.
     """
+    decoding = apart is not None
     height, width = band.shape
-    one, two, three, four = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
+    one, two, four = np.uint64(1), np.uint64(2), np.uint64(4)
+    holes_n, steps_n, around_n, tracks_n = above[0], above[1], above[2], above[3]
     level, along, down, age, wrong = tracks[0], tracks[1], tracks[2], tracks[3], tracks[4]
     coder = start(data, decoding)
     for y in range(height):
@@ -262,28 +289,25 @@ def _walk(  # type: ignore[no-untyped-def]
         for k in range(_PAD):
             up[width + _PAD + k] = up[width + _PAD - 1]
             up[k] = up[_PAD]
+        _look_up(up, far, tracks, above)
         w = np.int64(up[four]) >> 1
         ww, left, surprise = w, (up[four] & 1) * 7, 0
         level_w, along_w, down_w, age_w = np.int64(0), np.int64(0), np.int64(0), np.int64(0)
         wrong_w = np.int64(0)
         for x in range(width):
-            i = np.uint64(x + _PAD)
-            nww, nw, n = np.int64(up[i - two]), np.int64(up[i - one]), np.int64(up[i])
-            ne, nee, neee = np.int64(up[i + one]), np.int64(up[i + two]), up[i + three] & 1
-            nn, nne, nnw = np.int64(far[i]), far[i + one] & 1, far[i - one] & 1
-            holes = left & 3 | (n & 1) << 2 | (nw & 1) << 3 | (ne & 1) << 4 | (nn & 1) << 5
-            holes |= (nee & 1) << 6 | (nww & 1) << 7 | (left >> 2 & 1) << 8 | neee << 9
-            holes |= nne << 10 | nnw << 11
-            nww, nw, n, ne, nee, nn = nww >> 1, nw >> 1, n >> 1, ne >> 1, nee >> 1, nn >> 1
+            column, i = np.uint64(x), np.uint64(x + _PAD)
+            nww, nw, n = up[i - two] >> 1, up[i - one] >> 1, up[i] >> 1
+            ne, nee, nn = up[i + one] >> 1, up[i + two] >> 1, far[i] >> 1
+            holes = holes_n[column] | left & 3 | (left >> 2 & 1) << 8
             p = min(max(w + n - nw, min(w, n)), max(w, n))
             age_n, wrong_n = np.int64(age[i]), np.int64(wrong[i])
             track_w = level_w + along_w if age_w else w << _FINE
-            track_n = np.int64(level[i]) + np.int64(down[i]) if age_n else n << _FINE
-            around = 3 * wrong_w + 2 * wrong_n + np.int64(wrong[i + one])
-            rough = _bits(around, _ROUGH - 1)
+            track_n = np.int64(tracks_n[column])
+            around = 3 * wrong_w + around_n[column]
+            rough = np.int64(_KIND[np.uint64(around)])
 
             dw, dn = w - p, n - p
-            k0 = (_clip(n - nw, 4) * 9 + _clip(ne - n, 4)) * 9 + _clip(w - nw, 4)
+            k0 = np.int64(steps_n[column]) + _clip(w - nw, 4)
             k0 = k0 * (_CALM + 1) + surprise
             k1 = (_clip(dw, 3) * 7 + _clip(dn, 3)) * 7 + _clip(ne - p, 3)
             k1 = k1 * 9 + min(wrong_w, 2) * 3 + min(wrong_n, 2)
@@ -332,7 +356,7 @@ def _walk(  # type: ignore[no-untyped-def]
             left = (left << 1 | hole) & 7
             ww, w = w, p if hole else value
             here[i] = w << 1 | hole
-            wrong_w = min(abs(w - p), 255)
+            wrong_w = min(abs(w - p), _WRONG)
             wrong[i] = wrong_w
             if hole:
                 level_w, along_w, down_w, age_w = w << _FINE, np.int64(0), np.int64(0), np.int64(0)

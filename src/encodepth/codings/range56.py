@@ -4,8 +4,8 @@ A range coder of 56 bits that moves three bytes at a time; a carry runs back thr
 already written. Estimates are 32-bit words, probability << 10 | bits seen, and slow down as they
 learn. Only integers, all below 2^63: the bytes mean the same on every machine.
 
-Encoder and decoder are one source. `decoding` is a bool, or 1 or None, for which code apart is
-compiled: quicker code, twice the compilation.
+Encoder and decoder are one source. `decoding` is a bool; where it is a constant of the function
+that calls, code apart is compiled for it: quicker code, twice the compilation.
 """
 
 # mypy: disable-error-code="assignment, return-value"
