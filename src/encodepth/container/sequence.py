@@ -336,7 +336,8 @@ def _parts(data: bytes, where: str = "chunk") -> list[bytes]:
     Raises:
         CorruptFileError: a prefix is damaged.
     """
-    parts, at = [], 0
+    parts: list[bytes] = []
+    at = 0
     while not parts or at < len(data):
         prefix = Prefix.parse(data[at : at + PREFIX_SIZE], where)
         whole = prefix.part is Part.WHOLE
