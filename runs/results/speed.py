@@ -11,7 +11,7 @@ ladder      efforts 1..9 of exact, bounded and lossy depth, masks and colour; sa
 recordings  colour alone, and pairs with exact depth, at effort 1
 live        pairs at effort 1 as a camera delivers them, 30 a second: from `append` to the file
 large       an 8192x8192 depth map, exact, effort 1
-jobs        groups of pictures on one and on two threads
+jobs        groups of pictures on one core, and on two by one thread and by two
 cold        the first encoding of a process with and without compiled code, and `import encodepth`
 
 Times are the least of several runs: `cpu` is processor time of all threads, what one idle core
@@ -394,26 +394,45 @@ print(json.dumps(made))
 
 
 def jobs(asked: Any) -> Row:
-    """Measure groups of a recording coded on one thread and on two."""
-    images = [pair.load() for pair in frames_of(OFFICE)[:30]]
+    """Measure groups of a recording on one core, and on all with one thread and with two.
+
+    One group already uses two cores, for colour beside depth and for proofs: what a second core is
+    worth shows against a process that has only one.
+    """
     made: Row = {}
     for effort in (1, 5):
-        sizes = []
-        for count in (1, 2):
-
-            def write(count: int = count, effort: int = effort) -> bytes:
-                out = io.BytesIO()
-                settings: dict[str, Any] = {"effort": effort, "lossless": "depth", "jobs": count}
-                with Writer(out, rate=30, key_interval=8, **settings) as writer:
-                    for image in images:
-                        writer.append(image)
-                return out.getvalue()
-
-            data, cpu, wall = least(write, asked.runs if effort == 1 else 1)
-            sizes.append(data)
-            made[f"effort {effort}, jobs {count}"] = {"cpu": cpu, "wall": wall}
-        made[f"effort {effort}, same bytes"] = sizes[0] == sizes[1]
+        ways = {"one core": (1, 1), "jobs 1": (2, 1), "jobs 2": (2, 2)}
+        found = {
+            name: json.loads(_python(_GROUPS, [str(OFFICE), str(effort), *map(str, way)]).stdout)
+            for name, way in ways.items()
+        }
+        same = len({row.pop("bytes") for row in found.values()}) == 1
+        made |= {f"effort {effort}, {name}": row for name, row in found.items()}
+        made[f"effort {effort}, same bytes"] = same
     return made
+
+
+_GROUPS = """
+import hashlib, io, json, os, sys, time
+from pathlib import Path
+effort, cores, count = map(int, sys.argv[2:])
+if hasattr(os, 'sched_setaffinity'):
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
+from encodepth import Writer
+from runs.common import frames_of
+from runs.results.speed import least
+images = [pair.load() for pair in frames_of(Path(sys.argv[1]))[:32]]
+def write():
+    out = io.BytesIO()
+    settings = {'effort': effort, 'lossless': 'depth', 'jobs': count}
+    with Writer(out, rate=30, key_interval=8, **settings) as writer:
+        for image in images:
+            writer.append(image)
+    return out.getvalue()
+write()  # compiled
+data, cpu, wall = least(write, 3 if effort == 1 else 1)
+print(json.dumps({'cpu': cpu, 'wall': wall, 'bytes': hashlib.sha256(data).hexdigest()}))
+"""
 
 
 def cold(asked: Any) -> Row:
