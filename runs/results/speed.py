@@ -194,7 +194,7 @@ def ladder(asked: Any) -> list[Row]:
                 row["bytes_at_error"] = round(fmean(map(_at_error, found, steps[EQUAL])))
             if before:
                 size = "bytes_at_error" if "bytes_at_error" in row else "bytes"
-                row["larger"] = row[size] > before[size]
+                row["larger"] = row[size] > 1.001 * before[size]
                 row["quicker"] = row["encode_cpu"] < 0.9 * before["encode_cpu"]
             rows.append(row)
             before = row
