@@ -51,6 +51,18 @@ def test_frames_that_lean_on_nothing_are_cut_anywhere():
     np.testing.assert_array_equal(reader[0].image.depth, image(7).depth)
 
 
+def test_what_was_recorded_live_is_cut_and_joined_like_any_other():
+    live = record(9, 4, quality=40, effort=1, live=True)
+    whole = list(Reader(live))
+    out = io.BytesIO()
+    join([live, record(3, 2, quality=40, effort=1)], out, follow=True)
+    assert len(reader := Reader(out.getvalue())) == 12
+    assert [same(frame, whole[frame.number]) for frame in reader[:9]] == [True] * 9
+    made, reader = part(out.getvalue(), 2, 9)
+    assert (made.first, made.early) == (0, 2)
+    assert [same(frame, whole[frame.number]) for frame in reader] == [True] * 9
+
+
 def test_times_count_from_the_first_frame():
     out = io.BytesIO()
     with Writer(out, key_interval=4, effort=1, lossless="both") as writer:

@@ -42,6 +42,7 @@ EXAMPLES = ROOT / "examples"
             "record_live 1",
             ["live.rgbd"],
             r"\d+ of 30 frames in .*\n"
+            r"in the file after \d+ ms, 95 % within \d+, all within \d+\n"
             r"every frame read back: worst depth [0-5]\.\d mm, 0 with other holes or times",
         ),
     ],

@@ -190,6 +190,45 @@ def test_a_killed_writer_leaves_whole_chunks(tmp_path):
         assert np.array_equal(frame.image.depth, image(i % 40).depth)
 
 
+def test_live_a_frame_is_in_the_file_before_the_next_one_comes():
+    out = io.BytesIO()
+    with Writer(out, rate=30, live=True, key_interval=4, effort=1, lossless="depth") as writer:
+        for i in range(6):
+            writer.append(image(i, planes=True))
+            deadline = time.monotonic() + 60
+            while writer.written <= i and time.monotonic() < deadline:
+                time.sleep(0.002)
+            reader = Reader(out.getvalue())  # as a killed process would leave it
+            assert reader.problems == ()
+            assert np.array_equal(reader[i].image.depth, image(i).depth)
+            assert psnr(reader[i].image.color, image(i).color) > 25
+            assert reader[i].image.planes.keys() == {"confidence"}
+    assert len(writer.delays) == 6
+    reader = Reader(out.getvalue())
+    assert [entry.frames for entry in reader.container.chunks] == [4, 2]
+    assert [reader.container.read(0).frames[i].key for i in range(4)] == [True, False, False, False]
+
+
+def test_live_frames_may_lack_what_others_have():
+    out, held = io.BytesIO(), ("both", "depth", "color", "depth", "both", "color")
+    with Writer(out, rate=30, live=True, effort=1, max_depth_error=5, measure=True) as writer:
+        for i, what in enumerate(held):
+            whole = image(i)
+            color = whole.color if what != "depth" else None
+            depth = whole.depth if what != "color" else None
+            writer.append(RgbdImage(color, depth))
+    assert writer.depth_error.max_mm <= 5
+    for frame, what in zip(Reader(out.getvalue()), held, strict=True):
+        assert (frame.image.color is None) == (what == "depth")
+        assert (frame.image.depth is None) == (what == "color")
+
+
+@pytest.mark.parametrize("asked", [{"effort": 1}, {"effort": 3, "lossless": "both"}])
+def test_whatever_is_asked_for_can_be_live(asked):
+    reader = Reader(record(3, live=True, **asked))
+    assert [np.array_equal(f.image.depth > 0, image(i).depth > 0) for i, f in enumerate(reader)]
+
+
 def test_the_same_frames_give_the_same_bytes():
     assert record(quality=50) == record(quality=50)
 
@@ -206,6 +245,8 @@ def test_contradictions_are_named(tmp_path):
         Writer(io.BytesIO()).append(image(0))
     with pytest.raises(InvalidSettingError, match="key_interval 0"):
         Writer(io.BytesIO(), key_interval=0)
+    with pytest.raises(InvalidSettingError, match="live, but jobs is 2"):
+        Writer(io.BytesIO(), live=True, jobs=2)
     (tmp_path / "there.rgbd").write_bytes(b"x")
     with pytest.raises(EncodepthError, match="exists"):
         Writer(tmp_path / "there.rgbd")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from encodepth.container.chunk import MAX_FRAMES, PREFIX_SIZE, Chunk, Frame, Prefix, moved
+from encodepth.container.chunk import MAX_FRAMES, PREFIX_SIZE, Chunk, Frame, Part, Prefix, moved
 from encodepth.container.header import DISTORTIONS, Camera, Header, Modality
 from encodepth.container.sequence import (
     SequenceReader,
@@ -166,6 +166,81 @@ def test_what_a_scan_finds_is_what_the_index_says(rows):
     assert scanned.chunks == reader(data).chunks == unclosed.chunks
     assert scanned.problems == unclosed.problems == ()
     assert not unclosed.indexed
+
+
+def in_parts(*groups, header=PLAIN, closed=True):
+    """A recording whose groups are written frame by frame."""
+    file = io.BytesIO()
+    writer = SequenceWriter(file, header)
+    for frames in groups:
+        for number, frame in enumerate(frames):
+            writer.write([frame], Part.FURTHER if number else Part.FIRST)
+    if closed:
+        writer.close()
+    return file.getvalue()
+
+
+@RECORDINGS
+@given(st.lists(frame_rows(4), max_size=4))
+def test_a_group_in_parts_reads_as_one_in_one_chunk(rows):
+    data = in_parts(*rows)
+    read, scanned = reader(data), reader(in_parts(*rows, closed=False))
+    assert read.chunks == scanned.chunks
+    assert read.problems == scanned.problems == ()
+    assert [read.read(i).frames for i in range(len(read.chunks))] == rows
+    writer = SequenceWriter(file := io.BytesIO(), PLAIN)
+    for number in range(len(rows)):
+        writer.copy(read.raw(number))
+    writer.close()
+    assert file.getvalue() == data
+
+
+def test_every_truncation_of_parts_leaves_the_frames_before():
+    rows = [tuple(plain(3)), tuple(plain(2, 3))]
+    data, frames = in_parts(*rows, closed=False), [frame for row in rows for frame in row]
+    ends = [len(in_parts(rows[0][:n], closed=False)) for n in (1, 2, 3)]
+    ends += [len(in_parts(rows[0], rows[1][:n], closed=False)) for n in (1, 2)]
+    for cut in range(len(PLAIN.serialize()), len(data) + 1):
+        read = reader(data[:cut])
+        found = [f for i in range(len(read.chunks)) for f in read.read(i).frames]
+        assert found == frames[: sum(end <= cut for end in ends)]
+
+
+def test_damage_in_parts_costs_no_other_group_and_shows_no_wrong_frame():
+    rows = [tuple(plain(3)), tuple(plain(2, 3)), tuple(plain(2, 5))]
+    data = in_parts(*rows)
+    entries = reader(data).chunks
+    hit = entries[1]
+    for at in range(hit.offset, hit.offset + hit.size):
+        hurt = bytearray(data)
+        hurt[at] ^= 0x41
+        for use_index in (True, False):
+            read = reader(bytes(hurt), use_index=use_index)
+            found = {e.first: frames_or_error(read, n) for n, e in enumerate(read.chunks)}
+            assert found[0] == rows[0]
+            assert found[5] == rows[2]
+            kept = found.get(3, "")
+            assert isinstance(kept, str) or kept == rows[1][: len(kept)] != rows[1]
+
+
+def test_parts_that_are_no_group_are_refused():
+    writer = SequenceWriter(io.BytesIO(), PLAIN)
+    for _ in range(2):
+        with pytest.raises(ValueError, match="a further part of a group that was not begun"):
+            writer.write(plain(1), Part.FURTHER)
+        writer.write(plain(1))
+    header, begun = len(PLAIN.serialize()), len(in_parts(plain(1), closed=False))
+    alone = in_parts(plain(2), closed=False)[begun:] + in_parts(plain(1), closed=False)[header:]
+    lost = reader(PLAIN.serialize() + alone)
+    assert lost.problems == (f"chunk at byte {header}: what it goes on from is missing",)
+    assert [entry.frames for entry in lost.chunks] == [1]
+    leaning = [replace(f, streams=(replace(f.streams[0], references=((1, 5),)),)) for f in plain(1)]
+    writer = SequenceWriter(file := io.BytesIO(), PLAIN)
+    writer.write(plain(1), Part.FIRST)
+    writer.write(leaning, Part.FURTHER)
+    writer.close()
+    with pytest.raises(CorruptFileError, match="chunk 0: frame 1: stream of modality 1 leans on"):
+        reader(file.getvalue()).read(0)
 
 
 @RECORDINGS

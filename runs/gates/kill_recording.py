@@ -4,10 +4,10 @@
 
 Time: 3 minutes on one idle core.
 
-A forked process writes frames without end and says after each how many are in the file; it gets
-kill -9 at a random size of the file and a random moment after. What is left has to open without
-repair, hold every frame that was said to be there, and hold no frame that differs from what was
-written; at most its end is named as cut short. Exits with 1 otherwise.
+A forked process writes frames without end, every other process live, and says after each how many
+are in the file; it gets kill -9 at a random size of the file and a random moment after. What is
+left has to open without repair, hold every frame that was said to be there, and hold no frame that
+differs from what was written; at most its end is named as cut short. Exits with 1 otherwise.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -43,22 +44,23 @@ def picture(i: int) -> RgbdImage:
     return RgbdImage(color, depth)
 
 
-def write_without_end(path: Path, tell: int) -> None:
+def write_without_end(path: Path, tell: int, live: bool) -> None:
     """Write frames and say through a pipe how many are in the file; never returns."""
-    with Writer(path, key_interval=4, rate=30, effort=1, lossless="depth") as writer:
+    settings: dict[str, Any] = {"effort": 1, "lossless": "depth", "live": live}
+    with Writer(path, key_interval=4, rate=30, **settings) as writer:
         for i in range(10**9):
             writer.append(picture(i))
             os.write(tell, writer.written.to_bytes(4, "little"))
 
 
-def killed(path: Path, rng: random.Random) -> int:
+def killed(path: Path, rng: random.Random, live: bool) -> int:
     """Start a writer and kill it at a random moment; return how many frames it said were there."""
     hear, tell = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(hear)
         try:
-            write_without_end(path, tell)
+            write_without_end(path, tell, live)
         finally:
             os._exit(3)
     os.close(tell)
@@ -124,7 +126,7 @@ def main() -> None:
             warm.append(picture(0))  # compile and load once, before the forks
         for i in range(args.count):
             path = Path(folder, f"{i}.rgbd")
-            said = killed(path, rng)
+            said = killed(path, rng, i % 2 == 1)
             if not path.exists() or path.stat().st_size == 0:
                 counted["killed before the header"] += 1
                 continue

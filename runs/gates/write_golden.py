@@ -55,7 +55,20 @@ def recording() -> dict[str, bytes]:
             hole = np.hypot(x - 20 - i, y - 24) + rough < 15
             depth = np.where(hole, 0, 1000 + 3 * x + 2 * y).astype(np.uint16)
             writer.append(RgbdImage(depth=depth))
-    return {"v2-av1-inter": out.getvalue(), "v2-contexts-inter": masks.getvalue()}
+    return {"v2-av1-inter": out.getvalue(), "v2-contexts-inter": masks.getvalue()} | live()
+
+
+def live() -> dict[str, bytes]:
+    """Return name -> a recording whose groups were written frame by frame."""
+    out = io.BytesIO()
+    with Writer(out, rate=30, live=True, key_interval=3, effort=1, lossless="depth") as writer:
+        for i in range(5):
+            image = scene(48 + 16, 64 + 16)
+            assert image.color is not None
+            assert image.depth is not None
+            part = np.s_[i : 48 + i, 2 * i : 64 + 2 * i]
+            writer.append(RgbdImage(image.color[part].copy(), image.depth[part].copy()))
+    return {"v2-live": out.getvalue()}
 
 
 def depth_recordings() -> dict[str, bytes]:

@@ -1,15 +1,17 @@
 """How quick encodepth is, row by row, beside JPEG XL effort 2 and RVL in the same run.
 
-    python -m runs.results.speed [--parts stills ladder recordings large jobs cold]
+    python -m runs.results.speed [--parts stills ladder recordings live large ..]
 
 Time: about 15 minutes on two idle cores. Needs ../shared.
 
 stills      exact and bounded depth, efforts 1, 5 and 7: frames of every sequence and of `data/test`
 ladder      efforts 1..9 of exact, bounded and lossy depth, masks and colour; says where a step is
-            larger or quicker than the one before
+            larger or quicker than the one before. What is lossy has other errors at other efforts:
+            its bytes are those at effort 7's error at quality 50, between three qualities
 recordings  colour alone, and pairs with exact depth, at effort 1
+live        pairs at effort 1 as a camera delivers them, 30 a second: from `append` to the file
 large       an 8192x8192 depth map, exact, effort 1
-jobs        groups of pictures on one and on two threads
+jobs        groups of pictures on one core, and on two by one thread and by two
 cold        the first encoding of a process with and without compiled code, and `import encodepth`
 
 Times are the least of several runs: `cpu` is processor time of all threads, what one idle core
@@ -61,6 +63,7 @@ def main() -> None:
         "stills": stills,
         "ladder": ladder,
         "recordings": recordings,
+        "live": live,
         "large": large,
         "jobs": jobs,
         "cold": cold,
@@ -170,6 +173,8 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     "mask": ("mask", {}),
     "colour": ("color", {"quality": 50}),
 }
+AROUND = (35, 50, 65)  # qualities between which bytes at an error are found
+EQUAL = 7  # the effort whose error it is
 
 
 def ladder(asked: Any) -> list[Row]:
@@ -177,26 +182,38 @@ def ladder(asked: Any) -> list[Row]:
     rows = []
     pairs = [frames_of(folder)[0] for folder in (OFFICE, DATA / "sequences/train/tum_fr1_rpy")]
     for kind in KINDS:
-        before: Row = {}
+        steps: dict[int, list[Row]] = {}
         for effort in range(1, 10):
-            found = [_step(kind, pair, effort, max(1, asked.runs - 1)) for pair in pairs]
+            steps[effort] = [_step(kind, pair, effort, max(1, asked.runs - 1)) for pair in pairs]
+            progress(f"{kind}, effort {effort}")
+        before: Row = {}
+        for effort, found in steps.items():
             row = {"kind": kind, "effort": effort}
-            row |= {name: round(fmean(f[name] for f in found), 2) for name in found[0]}
+            row |= {n: round(fmean(f[n] for f in found), 2) for n in found[0] if n != "points"}
+            if "quality" in KINDS[kind][1]:
+                row["bytes_at_error"] = round(fmean(map(_at_error, found, steps[EQUAL])))
             if before:
-                row["larger"] = row["bytes"] > before["bytes"]
+                size = "bytes_at_error" if "bytes_at_error" in row else "bytes"
+                row["larger"] = row[size] > 1.001 * before[size]
                 row["quicker"] = row["encode_cpu"] < 0.9 * before["encode_cpu"]
-                row["worse"] = row["error"] > 1.02 * before["error"]
             rows.append(row)
             before = row
             progress(row)
     return rows
 
 
+def _at_error(step: Row, other: Row) -> float:
+    """Return a step's bytes at the error that another has, both logarithms on a line."""
+    error, size = zip(*sorted((e, b) for b, e in step["points"]), strict=True)
+    if not error[0] <= other["error"] <= error[-1]:
+        raise ValueError(f"an error of {other['error']:.3g} lies outside {error}")
+    return float(np.exp(np.interp(np.log(other["error"]), np.log(error), np.log(size))))
+
+
 def _step(kind: str, pair: Pair, effort: int, runs: int) -> Row:
     what, settings = KINDS[kind]
     image = pair.load()
     assert image.depth is not None
-    assert image.color is not None
     if what == "mask":
         row = find(plan("mask", EXACT, effort).codings[0], "mask")
         coding, seen, valid = module(row), Seen(None), image.depth > 0
@@ -205,15 +222,23 @@ def _step(kind: str, pair: Pair, effort: int, runs: int) -> Row:
         return {"bytes": len(coded.payload), "encode_cpu": cpu, "encode_wall": wall, "error": 0.0}
     codec, given = Codec(), RgbdImage(**{what: getattr(image, what)}, depth_unit=image.depth_unit)
     data, cpu, wall = least(lambda: codec.encode(given, effort=effort, **settings), runs + 1)
-    back, error = codec.decode(data), 0.0
-    if kind == "lossy depth":
-        assert back.depth is not None
-        off = back.depth.astype(float) - image.depth
-        error = float(np.sqrt(np.mean(off[image.depth > 0] ** 2)) * image.depth_unit * 1000)
-    if kind == "colour":
-        assert back.color is not None
-        error = float(10 ** (-psnr(back.color, image.color) / 20) * 255)
-    return {"bytes": len(data), "encode_cpu": cpu, "encode_wall": wall, "error": error}
+    made: Row = {"bytes": len(data), "encode_cpu": cpu, "encode_wall": wall, "error": 0.0}
+    if "quality" in settings:
+        around = [codec.encode(given, effort=effort, quality=quality) for quality in AROUND]
+        made["points"] = [(len(d), _error(codec.decode(d), image)) for d in around]
+        made["error"] = _error(codec.decode(data), image)
+    return made
+
+
+def _error(back: RgbdImage, image: RgbdImage) -> float:
+    """Return the root mean squared error: of depth in mm, or of colour in steps of 8 bits."""
+    if back.color is not None:
+        assert image.color is not None
+        return float(10 ** (-psnr(back.color, image.color) / 20) * 255)
+    assert back.depth is not None
+    assert image.depth is not None
+    off = back.depth.astype(float) - image.depth
+    return float(np.sqrt(np.mean(off[image.depth > 0] ** 2)) * image.depth_unit * 1000)
 
 
 def recordings(asked: Any) -> list[Row]:
@@ -262,6 +287,49 @@ def _record(images: list[RgbdImage], settings: dict[str, Any], asked: Any) -> Ro
     return made
 
 
+def live(asked: Any) -> list[Row]:
+    """Measure how long frames take into the file, and the threads' processor time for one.
+
+    The two threads that code a frame are colour's and depth's, so on two idle cores a frame takes
+    about the longer one's time.
+    """
+    rows = []
+    for folder in sorted(DATA.glob("sequences/*/*")):
+        images = [pair.load() for pair in frames_of(folder)[:60]]
+        if images[0].depth is None or images[0].depth.shape != VGA:
+            continue
+        for name, settings in (
+            ("exact", {"lossless": "depth"}),
+            ("5 mm", {"max_depth_error": BOUND_MM}),
+        ):
+            colours = [RgbdImage(color=image.color) for image in images]
+            row: Row = {"recording": folder.name, "what": f"pair, {name}"}
+            row |= _live(images, settings)
+            row["colour_cpu"] = _live(colours, {}, hertz=0)["cpu"]
+            rows.append(row)
+            progress(row)
+    return rows
+
+
+def _live(images: list[RgbdImage], settings: dict[str, Any], hertz: float = 30) -> Row:
+    out, spent = io.BytesIO(), time.process_time()
+    kept: dict[str, Any] = {"effort": 1, "live": True, **settings}
+    with Writer(out, rate=30, when_full="drop" if hertz else "wait", **kept) as writer:
+        start = time.perf_counter()
+        for number, image in enumerate(images):
+            if hertz:
+                time.sleep(max(start + number / hertz - time.perf_counter(), 0))
+            writer.append(image)
+    spent = time.process_time() - spent
+    delays = [1000 * float(np.percentile(writer.delays, part)) for part in (50, 95, 100)]
+    return {
+        "bytes": round(writer.bytes / writer.frames),
+        "cpu": round(1000 * spent / writer.frames, 1),
+        "dropped": writer.dropped,
+        **dict(zip(("median_ms", "most_ms", "all_ms"), np.round(delays, 1).tolist(), strict=True)),
+    }
+
+
 def _mean_psnr(decoded: list[RgbdImage], images: list[RgbdImage]) -> float:
     found = []
     for back, image in zip(decoded, images, strict=True):
@@ -299,7 +367,7 @@ def large(asked: Any) -> Row:
 
 
 _LARGE = """
-import json, resource, sys, time
+import json, re, sys, time
 import numpy as np
 from encodepth.codings import quick
 from encodepth.codings.base import Ask
@@ -317,33 +385,54 @@ for way in ('encode', 'decode'):
         back = quick.decode('depth', data, big.shape, None)
     made |= {f'{way}_cpu_s': round(time.process_time() - a, 2),
              f'{way}_wall_s': round(time.perf_counter() - b, 2)}
+# not ru_maxrss, which begins with what the process that started this one had
+peak = int(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1])
 made |= {'bytes': len(data.payload), 'whole': bool(np.array_equal(big, back)),
-         'peak_gb': round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 2)}
+         'peak_gb': round(peak / 1e6, 2)}
 print(json.dumps(made))
 """
 
 
 def jobs(asked: Any) -> Row:
-    """Measure groups of a recording coded on one thread and on two."""
-    images = [pair.load() for pair in frames_of(OFFICE)[:30]]
+    """Measure groups of a recording on one core, and on all with one thread and with two.
+
+    One group already uses two cores, for colour beside depth and for proofs: what a second core is
+    worth shows against a process that has only one.
+    """
     made: Row = {}
     for effort in (1, 5):
-        sizes = []
-        for count in (1, 2):
-
-            def write(count: int = count, effort: int = effort) -> bytes:
-                out = io.BytesIO()
-                settings: dict[str, Any] = {"effort": effort, "lossless": "depth", "jobs": count}
-                with Writer(out, rate=30, key_interval=8, **settings) as writer:
-                    for image in images:
-                        writer.append(image)
-                return out.getvalue()
-
-            data, cpu, wall = least(write, asked.runs if effort == 1 else 1)
-            sizes.append(data)
-            made[f"effort {effort}, jobs {count}"] = {"cpu": cpu, "wall": wall}
-        made[f"effort {effort}, same bytes"] = sizes[0] == sizes[1]
+        ways = {"one core": (1, 1), "jobs 1": (2, 1), "jobs 2": (2, 2)}
+        found = {
+            name: json.loads(_python(_GROUPS, [str(OFFICE), str(effort), *map(str, way)]).stdout)
+            for name, way in ways.items()
+        }
+        same = len({row.pop("bytes") for row in found.values()}) == 1
+        made |= {f"effort {effort}, {name}": row for name, row in found.items()}
+        made[f"effort {effort}, same bytes"] = same
     return made
+
+
+_GROUPS = """
+import hashlib, io, json, os, sys, time
+from pathlib import Path
+effort, cores, count = map(int, sys.argv[2:])
+if hasattr(os, 'sched_setaffinity'):
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
+from encodepth import Writer
+from runs.common import frames_of
+from runs.results.speed import least
+images = [pair.load() for pair in frames_of(Path(sys.argv[1]))[:32]]
+def write():
+    out = io.BytesIO()
+    settings = {'effort': effort, 'lossless': 'depth', 'jobs': count}
+    with Writer(out, rate=30, key_interval=8, **settings) as writer:
+        for image in images:
+            writer.append(image)
+    return out.getvalue()
+write()  # compiled
+data, cpu, wall = least(write, 3 if effort == 1 else 1)
+print(json.dumps({'cpu': cpu, 'wall': wall, 'bytes': hashlib.sha256(data).hexdigest()}))
+"""
 
 
 def cold(asked: Any) -> Row:
@@ -418,7 +507,7 @@ def table(record: dict[str, Any]) -> list[str]:
         cells = [f"{size:.0f}", f"{size / fmean(r['bytes'] for r in base):.3f}"]
         cells += [f"{median(r[f'{way}_cpu'] for r in mine):.1f}" for way in ("encode", "decode")]
         lines.append(f"| {name} | {' | '.join(cells)} |")
-    lines += ["", *_of_ladder(record), "", *_of_recordings(record)]
+    lines += ["", *_of_ladder(record), "", *_of_recordings(record), "", *_of_live(record)]
     return lines
 
 
@@ -430,7 +519,10 @@ def _of_ladder(record: dict[str, Any]) -> Iterator[str]:
     yield "|---" * 10 + "|"
     for kind in KINDS:
         steps = [r for r in rows if r["kind"] == kind]
-        cells = [f"{r['bytes']:.0f} / {r['encode_cpu']:.0f}" for r in steps]
+        sizes = [r.get("bytes_at_error", r["bytes"]) for r in steps]
+        cells = [
+            f"{size:.0f} / {r['encode_cpu']:.0f}" for size, r in zip(sizes, steps, strict=True)
+        ]
         yield f"| {kind} | {' | '.join(cells)} |"
 
 
@@ -446,6 +538,21 @@ def _of_recordings(record: dict[str, Any]) -> Iterator[str]:
             f"| {r['recording']}: {r['what']} | {r['size']} | {r['bytes']}{less} "
             f"| {r['encode_cpu']:.1f} | {r['decode_cpu']:.1f} | {idle} |"
         )
+
+
+def _of_live(record: dict[str, Any]) -> Iterator[str]:
+    if "live" not in record:
+        return
+    yield (
+        "| live, effort 1, 640x480 | bytes | CPU ms, colour's part "
+        "| ms into the file: median, 95 %, all | dropped |"
+    )
+    yield "|---|---|---|---|---|"
+    for r in record["live"]["rows"]:
+        delays = ", ".join(f"{r[name]:.0f}" for name in ("median_ms", "most_ms", "all_ms"))
+        cpu = f"{r['cpu']:.1f}, {r['colour_cpu']:.1f}"
+        name = f"{r['recording']}: {r['what']}"
+        yield f"| {name} | {r['bytes']} | {cpu} | {delays} | {r['dropped']} |"
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ class Plan:
 
 
 _CHOICE = "runs/choices/choose_coder.py"
-_EXACT = "runs/results/speed.py"
+_SPEED = "runs/results/speed.py"
 _LEARNED = "runs/results/exact_depth.py"
 
 PLANS = (
@@ -52,14 +52,14 @@ PLANS = (
     Plan("depth", LOSSY, (4, 5), ("av1", "mixed"), _CHOICE, rival="mixed"),
     Plan("depth", LOSSY, (6, 7), ("av1", "surface"), _CHOICE, rival="surface"),
     Plan("depth", LOSSY, (8, 9), ("restored", "surface-learned"), _CHOICE, rival="surface-learned"),
-    Plan("depth", EXACT, (1, 2), ("quick",), _EXACT),
-    Plan("depth", EXACT, (3, 5), ("mixed",), _EXACT),
-    Plan("depth", EXACT, (6, 7), ("surface",), _EXACT),
+    Plan("depth", EXACT, (1, 2), ("quick",), _SPEED),
+    Plan("depth", EXACT, (3, 5), ("mixed",), _SPEED),
+    Plan("depth", EXACT, (6, 7), ("surface",), _SPEED),
     Plan("depth", EXACT, (8, 9), ("surface-learned",), _LEARNED),
-    Plan("mask", EXACT, (1, 9), ("contexts",), _EXACT),
-    *(Plan(name, EXACT, (1, 2), ("quick",), _EXACT) for name in PLANES),
-    *(Plan(name, EXACT, (3, 5), ("mixed",), _EXACT) for name in PLANES),
-    *(Plan(name, EXACT, (6, 9), ("mixed", "jpegxl"), _EXACT, smallest=True) for name in PLANES),
+    Plan("mask", EXACT, (1, 9), ("contexts",), _SPEED),
+    *(Plan(name, EXACT, (1, 2), ("quick",), _SPEED) for name in PLANES),
+    *(Plan(name, EXACT, (3, 5), ("mixed",), _SPEED) for name in PLANES),
+    *(Plan(name, EXACT, (6, 9), ("mixed", "jpegxl"), _SPEED, smallest=True) for name in PLANES),
 )
 
 
@@ -95,9 +95,20 @@ OVER_TIME = (
     *(p for p in PLANS if p.ask == EXACT and p.modality != "mask"),
 )
 
+LIVE = (  # each frame as it comes: colour leans on frames before, all else stands alone
+    Plan("color", LOSSY, (1, 9), ("av1-inter",), _SPEED),
+    *(p for p in PLANS if (p.modality, p.ask) != ("color", LOSSY)),
+)
+
 
 def plan(
-    modality: str, ask: str, effort: int, coding: str = "auto", *, over_time: bool = False
+    modality: str,
+    ask: str,
+    effort: int,
+    coding: str = "auto",
+    *,
+    over_time: bool = False,
+    live: bool = False,
 ) -> Plan:
     """Return what is tried.
 
@@ -107,10 +118,11 @@ def plan(
         effort: 1..9.
         coding: the one that was asked for by name, or "auto".
         over_time: whether for a recording's groups of pictures.
+        live: whether for a recording's frames one by one.
     """
     found = next(
         p
-        for p in (OVER_TIME if over_time else PLANS)
+        for p in (LIVE if live else OVER_TIME if over_time else PLANS)
         if p.modality == modality and p.ask == ask and p.efforts[0] <= effort <= p.efforts[1]
     )
     if coding == "auto":

@@ -120,7 +120,7 @@ class _Camera(click.ParamType):
 @click.option(
     "--live",
     is_flag=True,
-    help="Of a recording: no frame waits for later ones, at the cost of some bytes.",
+    help="Of a recording: every frame is coded and written as it comes, at the cost of some bytes.",
 )
 @bag_options
 @click.option("--depth-only", metavar="DEPTH", help="Code a depth map without colour.")

@@ -78,6 +78,8 @@ def encode_recording(path: str, output: str | None, call: Call) -> int:
     from ..io.recordings import open_recordable
     from ..io.ros.bag import is_bag
 
+    if call.live and call.jobs > 1:
+        raise EncodepthError("--live codes frames as they come, one after another; leave out -j")
     own = Path(os.path.abspath(path))
     name = own.name if own.is_dir() else own.stem
     target = Path(output) if output else own.parent / f"{name}.rgbd"
@@ -131,7 +133,7 @@ def record_options(one: Recordable, call: Call) -> tuple[range, dict[str, Any]]:
         "cameras": one.cameras,
         "metadata": one.metadata,
         "rate": one.rate,
-        "jobs": call.jobs,
+        "jobs": 1 if call.live else call.jobs,
         "key_interval": call.key_interval,
         "like": like,
         "overwrite": call.force,

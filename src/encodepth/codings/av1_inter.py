@@ -19,7 +19,7 @@ from .depthmap import Mapping, beside, to_plane
 
 _LOOKED_AT = 5  # pictures of a group from which the line of depth is chosen
 
-__all__ = ["decode_group", "encode_group", "facts"]
+__all__ = ["Begun", "begin", "decode_group", "encode_group", "facts"]
 
 
 def encode_group(
@@ -43,6 +43,38 @@ def encode_group(
     apart = [beside(plane, line.far_bound, ask.effort) for plane in outside]
     payloads = [far + payload for far, payload in zip(apart, payloads, strict=True)]
     return _chained(modality, payloads, bytes([ask.quality]) + pack_range(line.low, line.high))
+
+
+class Begun:
+    """A group of colour pictures under way, each coded as it comes.
+
+    Args:
+        shape: (H, W, 3) of every picture.
+        ask: what is wanted, `live` as well.
+    """
+
+    def __init__(self, shape: tuple[int, ...], ask: Ask) -> None:
+        options = groups.color_options(ask.quality, ask.effort, live=True)
+        self._encoder = groups.GroupEncoder(shape, options, groups.color_bits(ask.effort, True))
+        self._parameters = bytes([ask.quality])
+        self._leans: tuple[tuple[str, int], ...] = ()
+
+    def add(self, picture: np.ndarray) -> Coded:
+        """Code a picture, which leans on the one before."""
+        (payload,) = self._encoder.add(picture)
+        coded = Coded(payload, self._parameters, self._leans)
+        self._leans = (("color", 1),)
+        return coded
+
+    def close(self) -> None:
+        """Give the memory back."""
+        self._encoder.close()
+
+
+def begin(modality: str, plane: np.ndarray, ask: Ask) -> Begun | None:
+    """Begin a group with what will be its first picture; None of depth, whose range is that of
+    the whole group."""
+    return Begun(plane.shape, ask) if modality == "color" else None
 
 
 def decode_group(

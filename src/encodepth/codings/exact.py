@@ -20,7 +20,7 @@ from .base import DEFAULT_EFFORT, Ask, Coded, Facts, References, error_bound
 from .jpegxl import decode_frame, encode_frame
 from .mask import decode_mask, encode_mask
 
-FAST_EFFORT = 3  # up to here depth goes to JPEG XL, which takes less time
+FAST_EFFORT = 2  # up to here depth goes to JPEG XL, which takes less time and is larger
 _ALL_EFFORT = 8  # from here on every way is tried,
 _SMALL = 1 << 16  # and up to so many pixels, where contexts have little to learn from
 

@@ -3,16 +3,21 @@
 The prefix holds the chunk's place in the recording (number of its first frame, times), the body
 everything else relative to it, each under a checksum of its own. So a chunk is cut out or joined
 to another recording by writing 45 bytes anew and copying the rest unread.
+
+What is recorded live comes in parts, chunks that go on from the ones before: a group that is
+written frame by frame.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 import struct
 import zlib
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
+from enum import IntEnum
 
 from ..errors import CorruptFileError
 from ..packing import LONG, Fields, floats, signed_varint, varint
@@ -35,6 +40,14 @@ _POSES = {0x10: 7, 0x20: 12}  # numbers of each
 _SAME = 1  # of a stream's flags: coding, references and parameters as of the last one of its kind
 
 _StreamHead = tuple[int, tuple[tuple[int, int], ...], bytes]  # coding, references, parameters
+
+
+class Part(IntEnum):
+    """What a chunk holds of a group, whose frames decode without any other group."""
+
+    WHOLE = 0
+    FIRST = 1
+    FURTHER = 2  # its frames may lean on those of the parts before
 
 
 @dataclass(frozen=True)
@@ -72,6 +85,7 @@ class Prefix:
         frames: how many there are.
         length: bytes that follow the prefix.
         checksum: CRC-32 of those bytes.
+        part: what the chunk holds of its group.
     """
 
     first: int
@@ -80,6 +94,7 @@ class Prefix:
     frames: int
     length: int
     checksum: int
+    part: Part = Part.WHOLE
 
     @property
     def size(self) -> int:
@@ -89,7 +104,7 @@ class Prefix:
     def serialize(self) -> bytes:
         """Return the prefix's bytes."""
         out = _PREFIX.pack(
-            CHUNK_MARKER, 0, self.first, self.start, self.end, self.frames, self.length,
+            CHUNK_MARKER, self.part, self.first, self.start, self.end, self.frames, self.length,
             self.checksum,
         )  # fmt: skip
         return out + _CRC.pack(zlib.crc32(out))
@@ -105,14 +120,15 @@ class Prefix:
         body = read.take(_PREFIX.size, "prefix")
         if _CRC.unpack(read.take(_CRC.size, "prefix"))[0] != zlib.crc32(body):
             raise read.fail("prefix is damaged: checksum mismatch")
-        marker, flags, first, start, end, frames, length, checksum = _PREFIX.unpack(body)
-        if marker != CHUNK_MARKER or flags:
-            raise read.fail(f"prefix starts with {body[:5].hex()}; expected {CHUNK_MARKER.hex()}00")
+        marker, part, first, start, end, frames, length, checksum = _PREFIX.unpack(body)
+        if marker != CHUNK_MARKER or part > max(Part):
+            wanted = f"{CHUNK_MARKER.hex()}00, 01 or 02"
+            raise read.fail(f"prefix starts with {body[:5].hex()}; expected {wanted}")
         if not 1 <= frames <= MAX_FRAMES or first > MAX_NUMBER or length > MAX_BODY:
             raise read.fail(f"prefix claims {frames} frames from {first} on in {length} bytes")
         if frames * 4 > length:  # time, head, modality, flags and length, but for the first time
             raise read.fail(f"{frames} frames do not fit in {length} bytes")
-        return cls(first, start, end, frames, length, checksum)
+        return cls(first, start, end, frames, length, checksum, Part(part))
 
 
 @dataclass(frozen=True)
@@ -120,11 +136,13 @@ class Chunk:
     """Frames in a row. `Chunk.parse(c.serialize(n), n) == c` where all modalities are in `n`.
 
     Raises:
-        ValueError: a field is out of range, or a stream leans on what is not in the chunk.
+        ValueError: a field is out of range, or a stream leans on what is not in the chunk; of a
+            further part, on what is not in this one or before it.
     """
 
     first: int
     frames: tuple[Frame, ...]
+    part: Part = Part.WHOLE
 
     def __post_init__(self) -> None:
         if not 0 <= self.first <= MAX_NUMBER:
@@ -134,7 +152,7 @@ class Chunk:
         before: list[frozenset[int]] = []
         for number, frame in enumerate(self.frames):
             try:
-                before.append(_check_frame(frame, before))
+                before.append(_check_frame(frame, before, self.part is Part.FURTHER))
             except ValueError as error:
                 raise ValueError(f"frame {self.first + number}: {error}") from None
 
@@ -158,8 +176,9 @@ class Chunk:
         if len(body) > MAX_BODY:
             raise ValueError(f"chunk of {len(body)} bytes; expected at most {MAX_BODY}")
         prefix = Prefix(
-            self.first, self.frames[0].time, before, len(self.frames), len(body), zlib.crc32(body)
-        )
+            self.first, self.frames[0].time, before, len(self.frames), len(body), zlib.crc32(body),
+            self.part,
+        )  # fmt: skip
         return prefix.serialize() + bytes(body)
 
     @classmethod
@@ -196,9 +215,26 @@ class Chunk:
         if read.left:
             raise read.fail(f"{read.left} stray bytes after the last payload")
         try:
-            return cls(prefix.first, frames)
+            return cls(prefix.first, frames, prefix.part)
         except ValueError as error:
             raise read.fail(str(error)) from None
+
+
+def grouped(parts: Sequence[Chunk]) -> Chunk:
+    """Return the group that is in one whole chunk, or in a first part and those that follow it.
+
+    Raises:
+        ValueError: these are not the parts of a group, or lean on what it does not have.
+    """
+    if len(parts) == 1 and parts[0].part is not Part.FURTHER:
+        return replace(parts[0], part=Part.WHOLE)
+    kinds = [part.part for part in parts]
+    if kinds != [Part.FIRST, *[Part.FURTHER] * (len(parts) - 1)]:
+        raise ValueError(f"parts of kind {[*map(int, kinds)]}; expected 1, then 2")
+    for before, part in itertools.pairwise(parts):
+        if part.first != before.first + len(before.frames):
+            raise ValueError(f"frame {part.first} follows {before.first + len(before.frames) - 1}")
+    return Chunk(parts[0].first, tuple(frame for part in parts for frame in part.frames))
 
 
 def moved(data: bytes, first: int, shift: int = 0) -> bytes:
@@ -220,8 +256,11 @@ def moved(data: bytes, first: int, shift: int = 0) -> bytes:
     return prefix.serialize() + data[PREFIX_SIZE:]
 
 
-def _check_frame(frame: Frame, before: Sequence[frozenset[int]]) -> frozenset[int]:
-    """Check a frame and what it leans on; return its modalities."""
+def _check_frame(frame: Frame, before: Sequence[frozenset[int]], further: bool) -> frozenset[int]:
+    """Check a frame and what it leans on; return its modalities.
+
+    Of a `further` part what stands before the chunk is not known here.
+    """
     if not MIN_TIME <= frame.time <= MAX_TIME:
         raise ValueError(f"time {frame.time} is beyond 2^62 ns")
     if not 1 <= len(frame.streams) <= MAX_STREAMS:
@@ -242,6 +281,8 @@ def _check_frame(frame: Frame, before: Sequence[frozenset[int]]) -> frozenset[in
         if len(stream.parameters) > MAX_PARAMETERS:
             raise ValueError(f"{len(stream.parameters)} bytes of parameters; at most 4096")
         for modality, back in stream.references:
+            if further and back > len(before):
+                continue
             there = here if back == 0 else before[-back] if 0 < back <= len(before) else ()
             if modality not in there:
                 raise ValueError(

@@ -1,7 +1,8 @@
 """A recording, version 2 of `.rgbd`: a header, chunks one after another, an index at the end.
 
 It is written as a stream and needs no index to be read: without one (power was lost, the process
-was killed) the chunks' prefixes say where the next one is. Damage costs the chunk it is in.
+was killed) the chunks' prefixes say where the next one is. Damage costs the group it is in, which
+is a chunk, or several that were written as their frames came.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ from __future__ import annotations
 import bisect
 import struct
 import zlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Protocol
 
@@ -26,7 +27,9 @@ from .chunk import (
     PREFIX_SIZE,
     Chunk,
     Frame,
+    Part,
     Prefix,
+    grouped,
     moved,
 )
 from .header import Header, header_size
@@ -53,10 +56,10 @@ class Sink(Protocol):
 
 @dataclass(frozen=True)
 class Entry:
-    """A chunk's place in the file and in the recording.
+    """A group's place in the file and in the recording: a chunk, or the parts of one.
 
     Attributes:
-        offset, size: bytes of the chunk, prefix and all.
+        offset, size: bytes of its chunks, prefixes and all.
         first, frames: number of its first frame, and how many it has.
         start, end: times of its first and its last frame, in ns.
     """
@@ -67,6 +70,17 @@ class Entry:
     frames: int
     start: int
     end: int
+
+    def and_more(self, part: Prefix) -> Entry:
+        """Return the entry with a further part.
+
+        Raises:
+            ValueError: a group has no room for so much.
+        """
+        frames, size = self.frames + part.frames, self.size + part.size
+        if frames > MAX_FRAMES or size > MAX_BODY + PREFIX_SIZE:
+            raise ValueError(f"group of {frames} frames in {size} bytes")
+        return replace(self, frames=frames, size=size, end=part.end)
 
 
 class SequenceWriter:
@@ -84,7 +98,7 @@ class SequenceWriter:
         self._file, self.header = file, header
         self.entries: list[Entry] = []
         data = header.serialize()
-        self._at, self._open = len(data), True
+        self._at, self._open, self._goes_on = len(data), True, False
         self._write(data)
 
     @property
@@ -97,21 +111,23 @@ class SequenceWriter:
         """How many frames are written."""
         return self.entries[-1].first + self.entries[-1].frames if self.entries else 0
 
-    def write(self, frames: Sequence[Frame]) -> Entry:
-        """Write frames as a chunk.
+    def write(self, frames: Sequence[Frame], part: Part = Part.WHOLE) -> Entry:
+        """Write frames as a chunk, or as a part of a group; return the group's entry.
+
+        Whether what a further part leans on is in the parts before shows when the group is read.
 
         Raises:
-            ValueError: they lean on others, have a modality that the header does not have, or are
-                out of range; nothing is written.
+            ValueError: they lean on others, have a modality that the header does not have, are out
+                of range, or go on from nothing; nothing is written.
         """
         for frame in frames:
             for stream in frame.streams:
                 if stream.modality not in self.header.numbers:
                     raise ValueError(f"modality {stream.modality} is not in the header")
-        return self._add(Chunk(self.frames, tuple(frames)).serialize())
+        return self._add(Chunk(self.frames, tuple(frames), part).serialize())
 
     def copy(self, chunk: bytes, shift: int = 0) -> Entry:
-        """Write a chunk of another recording with the same modalities, without decoding it.
+        """Write a group of another recording with the same modalities, without decoding it.
 
         Args:
             chunk: as `SequenceReader.raw` returns it.
@@ -121,7 +137,7 @@ class SequenceWriter:
             CorruptFileError: its prefix is damaged.
             ValueError: its times would be out of range.
         """
-        return self._add(moved(chunk, self.frames, shift))
+        return [self._add(moved(part, self.frames, shift)) for part in _parts(chunk)][-1]
 
     def close(self) -> None:
         """Write index and footer; the file itself stays open."""
@@ -134,10 +150,16 @@ class SequenceWriter:
     def _add(self, data: bytes) -> Entry:
         assert self._open
         prefix = Prefix.parse(data)
-        entry = Entry(self._at, len(data), prefix.first, prefix.frames, prefix.start, prefix.end)
+        if further := prefix.part is Part.FURTHER:
+            if not self._goes_on:
+                raise ValueError("a further part of a group that was not begun")
+            entry = self.entries[-1].and_more(prefix)
+        else:
+            entry = _entry(self._at, prefix)
         self._write(data)
         self._at += len(data)
-        self.entries.append(entry)
+        self.entries[-1 if further else len(self.entries) :] = [entry]
+        self._goes_on = prefix.part is not Part.WHOLE
         return entry
 
     def _write(self, data: bytes) -> None:
@@ -163,7 +185,8 @@ class SequenceReader:
 
     Attributes:
         header: what frames are made of.
-        chunks: those that can be found, in order; frames may be missing between them.
+        chunks: those that can be found, in order, the parts of a group as one; frames may be
+            missing between them.
         problems: one line for each thing that is wrong with the file, none if all is well. Whether
             a chunk's frames are damaged shows only when it is read.
         indexed: whether the file has its index, which it lacks if it was not closed.
@@ -212,7 +235,11 @@ class SequenceReader:
             CorruptFileError: it is damaged, or not what the index says.
         """
         entry, where = self.chunks[number], f"chunk {number}"
-        chunk = Chunk.parse(self.raw(number), self.header.numbers, where)
+        parts = _parts(self.raw(number), where)
+        try:
+            chunk = grouped([Chunk.parse(part, self.header.numbers, where) for part in parts])
+        except ValueError as error:
+            raise CorruptFileError(f"{where}: {error}") from None
         found = (chunk.first, len(chunk.frames), chunk.frames[0].time, chunk.frames[-1].time)
         if found != (entry.first, entry.frames, entry.start, entry.end):
             raise CorruptFileError(f"{where}: frames and times differ from the index")
@@ -245,9 +272,10 @@ class SequenceReader:
                 problems.append(str(error))
             return None
 
-    def _scan(self, problems: list[str]) -> Iterator[Entry]:
-        """Yield the chunks that prefixes name, and go on behind those that are damaged."""
-        at, frame = self._begin, 0
+    def _scan(self, problems: list[str]) -> list[Entry]:
+        """Return the groups that prefixes name, and go on behind those that are damaged."""
+        found: list[Entry] = []
+        at, frame, goes_on = self._begin, 0, False
         while at < self.size:
             head = self._read(at, min(PREFIX_SIZE, self.size - at))
             if head[: len(INDEX_MARKER)] == INDEX_MARKER:
@@ -256,8 +284,12 @@ class SequenceReader:
                 prefix = Prefix.parse(head, f"chunk at byte {at}")
                 if prefix.first < frame:
                     raise CorruptFileError(f"chunk at byte {at}: frame {prefix.first} comes twice")
-            except CorruptFileError as error:
-                after = self._next_chunk(at + 1, frame)
+                further = prefix.part is Part.FURTHER
+                if further and not (goes_on and prefix.first == frame):
+                    raise CorruptFileError(f"chunk at byte {at}: what it goes on from is missing")
+                entry = found[-1].and_more(prefix) if further else _entry(at, prefix)
+            except (CorruptFileError, ValueError) as error:
+                after, goes_on = self._next_chunk(at + 1, frame), False
                 cut = after is None and len(head) < PREFIX_SIZE
                 problems.append(f"truncated: {len(head)} bytes at byte {at}" if cut else str(error))
                 if after is None:
@@ -272,23 +304,46 @@ class SequenceReader:
                 break
             if prefix.first > frame:
                 problems.append(f"frames {frame}..{prefix.first - 1} are missing")
-            yield Entry(at, prefix.size, prefix.first, prefix.frames, prefix.start, prefix.end)
+            found[-1 if further else len(found) :] = [entry]
             at, frame = at + prefix.size, prefix.first + prefix.frames
+            goes_on = prefix.part is not Part.WHOLE
+        return found
 
     def _next_chunk(self, at: int, frame: int) -> int | None:
-        """Return where the next whole prefix stands, of a chunk not before that frame."""
+        """Return where the next group begins with a whole prefix, not before that frame."""
         while at + PREFIX_SIZE <= self.size:
             window = self._read(at, min(_START, self.size - at))
             place = window.find(CHUNK_MARKER)
             while place >= 0 and place + PREFIX_SIZE <= len(window):
                 try:
-                    if Prefix.parse(window[place : place + PREFIX_SIZE]).first >= frame:
+                    prefix = Prefix.parse(window[place : place + PREFIX_SIZE])
+                    if prefix.first >= frame and prefix.part is not Part.FURTHER:
                         return at + place
                 except CorruptFileError:
                     pass
                 place = window.find(CHUNK_MARKER, place + 1)
             at += max(len(window) - PREFIX_SIZE + 1, 1)
         return None
+
+
+def _entry(at: int, prefix: Prefix) -> Entry:
+    return Entry(at, prefix.size, prefix.first, prefix.frames, prefix.start, prefix.end)
+
+
+def _parts(data: bytes, where: str = "chunk") -> list[bytes]:
+    """Return the chunks that a group's bytes consist of; the last is what is left, whole or not.
+
+    Raises:
+        CorruptFileError: a prefix is damaged.
+    """
+    parts: list[bytes] = []
+    at = 0
+    while not parts or at < len(data):
+        prefix = Prefix.parse(data[at : at + PREFIX_SIZE], where)
+        whole = prefix.part is Part.WHOLE
+        parts.append(data[at:] if whole else data[at : at + prefix.size])
+        at = len(data) if whole else at + prefix.size
+    return parts
 
 
 def index_bytes(entries: Sequence[Entry]) -> bytes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from ..container.chunk import Chunk
+from ..container.chunk import Chunk, Part
 from ..errors import InvalidSettingError
 from ..frame import Frame
 from ..learned.models import Models
@@ -100,6 +100,8 @@ def _bytes(group: Sequence[Frame], settings: Settings, models: Models, live: boo
     images = [frame.image for frame in group]
     unit = next((i.depth_unit for i in images if i.depth is not None), images[0].depth_unit)
     coded = GroupEncoder(settings, models, unit, live).encode(group)
+    if live:
+        return sum(len(Chunk(0, (frame,), Part.FURTHER).serialize()) for frame in coded)
     return len(Chunk(0, tuple(coded)).serialize())
 
 

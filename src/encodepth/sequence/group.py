@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 from weakref import proxy
 
@@ -24,9 +24,10 @@ from ..container.stream import Stream
 from ..errors import CorruptFileError, InvalidImageError
 from ..frame import Frame
 from ..modalities import modality
-from ..plan import plan
+from ..plan import LOSSY, plan
 from ..references import Seen
 from ..settings import DEFAULT_QUALITY, Settings
+from .live import Running
 from .lossy import Lossy
 
 
@@ -38,13 +39,17 @@ class GroupEncoder:
         settings: what is asked of every frame.
         models: the networks at hand.
         unit: metres per step of depth.
-        live: whether a picture's bytes are wanted as soon as it is there.
+        live: whether a picture's bytes are wanted as soon as it is there: no frame waits for later
+            ones, and depth leans on none.
+        running: the group that frames are parts of which come one by one, None where they come as
+            groups.
     """
 
     settings: Settings
     models: Any
     unit: float
     live: bool = False
+    running: Running | None = None
 
     def encode(self, frames: Sequence[Frame]) -> list[chunk.Frame]:
         """Return the frames of a chunk that decodes alone."""
@@ -105,16 +110,41 @@ class GroupEncoder:
         )
         asked = settings.ask(name)
         chosen = settings.coding.get(name, "auto")
-        way = plan(name, asked, settings.effort, chosen, over_time=True)
-        if name == "depth" and (way.alone or way.rival):
-            lossy = Lossy(way, ask, seen, lambda c, p, a: _code(c, name, p, a, seen))
+        way = plan(name, asked, settings.effort, chosen, over_time=True, live=self.live)
+        if name == "depth" and asked == LOSSY and chosen == "auto":
+            lossy = Lossy(way, ask, seen, lambda c, p, a: self._code(c, name, p, a, seen))
             if (found := lossy.encode(planes)) is not None:
                 return found
         for coding in way.codings:
-            made = _code(coding, name, planes, ask, seen)
+            made = self._code(coding, name, planes, ask, seen)
             if made is not None:
                 return made
         raise InvalidImageError(f"{name} cannot be coded as it was asked for")
+
+    def _code(
+        self, coding: str, name: str, planes: dict[int, np.ndarray], ask: Ask, seen: list[Seen]
+    ) -> dict[int, Coded] | None:
+        """Code a track by a coding; None where it cannot serve it."""
+        row = codings.find(coding, name)
+        places = list(planes)
+        module = codings.module(row)
+        if row.groups:
+            if self.running is not None:
+                ((place, plane),) = planes.items()
+                if (one := self.running.add(name, module, plane, ask)) is not None:
+                    return {place: replace(one, coding=coding)}
+            made = module.encode_group(name, list(planes.values()), ask, [seen[i] for i in places])
+            found = None if made is None else dict(zip(places, made, strict=True))
+        else:
+            found = {}
+            for i, plane in planes.items():
+                one = module.encode(name, plane, ask, seen[i])
+                if one is None:
+                    return None
+                found[i] = one
+        if found is None:
+            return None
+        return {i: _as(coding, c, i, places) for i, c in found.items()}
 
     def _bound(self, name: str) -> int:
         return self.settings.bound(self.unit) if name == "depth" else 0
@@ -256,28 +286,6 @@ def _camera(frames: Sequence[Frame]) -> tuple[float, float, float, float] | None
     known = (frame.image.intrinsics for frame in frames)
     found = next((camera for camera in known if camera is not None), None)
     return None if found is None else (found.fx, found.fy, found.cx, found.cy)
-
-
-def _code(
-    coding: str, name: str, planes: dict[int, np.ndarray], ask: Ask, seen: list[Seen]
-) -> dict[int, Coded] | None:
-    """Code a track by a coding; None where it cannot serve it."""
-    row = codings.find(coding, name)
-    places = list(planes)
-    module = codings.module(row)
-    if row.groups:
-        made = module.encode_group(name, list(planes.values()), ask, [seen[i] for i in places])
-        found = None if made is None else dict(zip(places, made, strict=True))
-    else:
-        found = {}
-        for i, plane in planes.items():
-            one = module.encode(name, plane, ask, seen[i])
-            if one is None:
-                return None
-            found[i] = one
-    if found is None:
-        return None
-    return {i: _as(coding, c, i, places) for i, c in found.items()}
 
 
 def _as(coding: str, coded: Coded, i: int, places: list[int]) -> Coded:

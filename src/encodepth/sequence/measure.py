@@ -26,7 +26,8 @@ def error_of(
     Raises:
         EncodepthError: a hole moved, which no coding may do.
     """
-    group = DecodedGroup(chunk.Chunk(0, tuple(coded)), header, models)
+    part = chunk.Chunk(0, tuple(coded), chunk.Part.FURTHER)  # colour may lean on frames before
+    group = DecodedGroup(part, header, models)
     found: DepthError | None = None
     for i, frame in enumerate(frames):
         depth = frame.image.depth

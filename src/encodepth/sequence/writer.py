@@ -1,13 +1,15 @@
 """Writing recordings: frames in, a chunk out for every group of pictures, never going back.
 
 A chunk is written with one call and flushed, so power lost or a killed process costs the group that
-was under way and nothing else; the file opens without repair.
+was under way and nothing else; the file opens without repair. Live, every frame is a chunk.
 """
 
 from __future__ import annotations
 
 import os
 import threading
+import time as clock
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -27,19 +29,21 @@ from ..settings import Settings, number, whole
 from .announce import Announced
 from .coder import Coder
 from .group import GroupEncoder
+from .live import ROOM, Running
 from .measure import DepthError, error_of
 
 KEY_INTERVAL = 30
 MAX_INTERVAL = 1024
+MAX_DELAYS = 1 << 14  # that are kept
 _NS = 1_000_000_000
-_Made = tuple[list[chunk.Frame], DepthError | None]
+_Made = tuple[list[chunk.Frame], chunk.Part, DepthError | None]
 
 
 class Writer:
     """A recording under way. Use it in a `with` block, or call `close`.
 
-    Frames are coded by threads of its own, `key_interval` at a time; `append` returns at once
-    while there is room for more.
+    Frames are coded by threads of its own, `key_interval` at a time or, live, as they come;
+    `append` returns at once while there is room for more.
 
     Args:
         target: a path that does not exist yet, or an object with `write`.
@@ -52,8 +56,10 @@ class Writer:
         overwrite: whether a file at `target` may be replaced.
         room: frames that may wait to be coded.
         when_full: "wait" for room, or "drop" the frame and count it.
-        live: give every group's bytes out as they come, at the cost of some bytes.
-        jobs: groups coded at a time; the bytes are the same for any number.
+        live: code and write every frame as it comes, at the cost of some bytes: colour does not
+            look ahead, depth does not lean on frames before. What the first frame has is then what
+            the recording may have, and `key_interval` only says how often a reader can begin.
+        jobs: groups coded at a time; the bytes are the same for any number. Live there is one.
         measure: decode every group and keep how far depth is off (`depth_error`).
         model, device: as for `Codec`.
         **settings: as for `Codec.encode`, but targets.
@@ -62,6 +68,7 @@ class Writer:
         frames: appended so far, without those dropped.
         dropped: frames that found no room.
         bytes: written so far.
+        delays: seconds from `append` until the frame was in the file, of the last 16384 written.
         depth_error: of all frames written so far, None if it is not measured or there is no depth.
 
     Raises:
@@ -97,20 +104,26 @@ class Writer:
             room = whole("room", room, 0)
         if rate is not None and not 0.001 <= number("rate", rate) <= 1e6:
             raise InvalidSettingError(f"rate {rate:g} is not within 0.001..1e6 frames a second")
+        if live and jobs > 1:
+            raise InvalidSettingError(f"live, but jobs is {jobs}; frames are coded as they come")
         if when_full not in ("wait", "drop"):
             raise InvalidSettingError(f'when_full is "{when_full}"; expected wait or drop')
-        self._interval, self._rate, self._live = key_interval, rate, live
+        self._interval, self._rate = 1 if live else key_interval, rate
+        self._running = Running(key_interval) if live else None
         self._cameras, self._metadata = dict(cameras or {}), dict(metadata or {})
         self._models, self._measure = Models(model, device=device), measure
         self._announced, self._begun = Announced(), False
         if like is not None:
             self._begin(like)
         self._pending: list[Frame] = []
+        self._came: dict[int, float] = {}
+        self.delays: deque[float] = deque(maxlen=MAX_DELAYS)
         self.frames = self.dropped = 0
         self.depth_error: DepthError | None = None
         self._drop = when_full == "drop"
-        room = (1 + jobs) * key_interval if room is None else room
-        self._waiting = threading.Semaphore(room + key_interval)
+        if room is None:
+            room = ROOM if live else (1 + jobs) * key_interval
+        self._waiting = threading.Semaphore(room + self._interval)
         self._file, self._own = _open(target, overwrite)
         self._name = target if self._own else getattr(target, "name", "the recording")
         self._out: SequenceWriter | None = None
@@ -149,6 +162,7 @@ class Writer:
             self.dropped += 1
             return False
         self._check_alive()
+        self._came[self.frames] = clock.perf_counter()
         image = between(image, self._settings)
         self._pending.append(Frame(image, time, pose, self.frames))
         self.frames += 1
@@ -157,7 +171,7 @@ class Writer:
         return True
 
     def flush(self) -> None:
-        """Have the frames appended so far coded, as a group of their own."""
+        """Have the frames appended so far coded, as a group of their own; live they are anyway."""
         if self._pending:
             if self._out is None:
                 header = self._announced.header(self._cameras, self._rate, self._metadata)
@@ -215,6 +229,8 @@ class Writer:
         self._closed = True
         before()
         self._coder.close()
+        if self._running is not None:
+            self._running.close()
         try:
             if self._out is not None and self.failure is None:
                 self._out.close()
@@ -259,17 +275,22 @@ class Writer:
         if bound is not None:  # what rounding floats to steps took of the bound is not there twice
             off = max(image.rounding for image in images)
             settings = replace(settings, max_depth_error=bound - 1000 * off)
-        coded = GroupEncoder(settings, self._models, unit, self._live).encode(frames)
+        live, part = self._running is not None, chunk.Part.WHOLE
+        if self._running is not None:
+            part = self._running.next_frame()
+        coded = GroupEncoder(settings, self._models, unit, live, self._running).encode(frames)
         assert self._out is not None
-        header = self._out.header
-        return coded, error_of(coded, frames, header, self._models) if self._measure else None
+        error = None
+        if self._measure:
+            error = error_of(coded, frames, self._out.header, self._models)
+        return coded, part, error
 
     def _write(self, made: _Made) -> None:
-        coded, error = made
+        coded, part, error = made
         assert self._out is not None
         whole = self._out.size
         try:
-            self._out.write(coded)
+            self._out.write(coded, part)
         except OSError as error_:
             if self._own:
                 with suppress(OSError):
@@ -279,7 +300,11 @@ class Writer:
             self.depth_error = error if self.depth_error is None else self.depth_error + error
 
     def _settle(self, frames: Sequence[Frame]) -> None:
-        for _ in frames:
+        now = clock.perf_counter()
+        for frame in frames:
+            came = self._came.pop(frame.number)
+            if frame.number < self.written:
+                self.delays.append(now - came)
             self._waiting.release()
 
 
