@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -307,7 +308,7 @@ def fit(features: np.ndarray, bits: np.ndarray, minutes: float, kept: Path) -> l
             order = torch.randperm(len(x), generator=torch.Generator().manual_seed(turn))
         at = t.step % whole * BATCH
         t.descent.param_groups[0]["lr"] = t.descent.param_groups[1]["lr"] = (
-            RATE * min(1, (t.step + 1) / 100) * (0.5 + 0.5 * np.cos(np.pi * part) + 0.002)
+            RATE * min(1, (t.step + 1) / 100) * (0.502 + 0.5 * math.cos(math.pi * part))
         )
         these = order[at : at + BATCH]
         t.learn(x[these], y[these], part > 0.5)
