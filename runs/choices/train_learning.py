@@ -1,16 +1,20 @@
 """Train what exact depth of efforts 8 and 9 begins with: weights/surface-learned.bin.
 
-    python -m runs.choices.train_learning ../shared/data/train OUT.bin [--minutes 15] [--rooms 44]
+    python -m runs.choices.train_learning ../shared/data/train OUT.bin [--minutes 60] [--rooms 64]
 
-Time: the minutes on one core, and four for drawing pixels and for the mixers. Pixels are drawn from
-the depth of data/train and from generated rooms; the network learns to foretell the decisions about
-each as the coder meets them, in whole steps of its int8 weights in the second half. Then pictures
-of the same are coded, and the mean of the weights that the mixers end with is what they begin with.
+Time: the minutes on one core, and eight for drawing pixels and for the mixers. Pixels are drawn
+from the depth of data/train and from generated rooms, and half as many from the same with values
+merged, turned or halved; the network learns to foretell the decisions about each as the coder meets
+them, in whole steps of its int8 weights in the second half. Then pictures of the same are coded,
+and the mean of the weights that the mixers end with is what they begin with. Stopped, it goes on
+from the files OUT.pixels.npz and OUT.state beside OUT.bin.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import math
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -25,7 +29,7 @@ from torch.nn import functional as F
 
 from encodepth.codings.along import CHUNK
 from encodepth.codings.arithmetic import encoder, inner, int64, jit
-from encodepth.codings.exact import values_of
+from encodepth.codings.exact import merged_values, values_of
 from encodepth.codings.learning import code_rows, fresh
 from encodepth.codings.learning_features import FEATURES, describe, describe_steps, steps
 from encodepth.codings.learning_net import FIRST, NODES, SECOND
@@ -48,6 +52,7 @@ from encodepth.codings.surface_predict import (
     trail,
 )
 from encodepth.scenes.scene import scene
+from encodepth.train.soap import Soap, is_matrix
 
 # Pixels of a picture: the fewer, the more pictures of one place there are.
 DRAWN = {
@@ -64,7 +69,11 @@ OF_A_ROOM = 8000
 SENSORS = (None, None, "kinect", "realsense")
 FIRST_SEED = 1000
 SOME = 9  # of so many pictures one is coded to see what the mixers end with
-BATCH, RATE = 2048, 6e-3
+OTHER_VIEWS = 0.5  # pixels of a picture as it might have been, for each of it as it is
+MOST_MERGED = 12  # mm
+BATCH, RATE = 2048, 3e-3
+BETAS = (0.9, 0.98)
+KEEP = 4000  # steps after which all is kept to go on from
 MOST_HIDDEN = 511 / 64
 UNITS = [1 << 16 - shift for _, shift in PARTS]  # steps of a part's bytes in 1
 FROM_CONTEXTS, FROM_NETWORK = 0.1, 0.5  # trust before any was measured
@@ -145,13 +154,50 @@ def draw(depth: np.ndarray, count: int, rng: np.random.Generator) -> tuple[np.nd
     return features, bits
 
 
-def pictures(data: Path, rooms: int) -> Iterator[tuple[Callable[[], np.ndarray], int]]:
-    """Yield what gives depth, and how many of its pixels are drawn."""
+def another(depth: np.ndarray, metre: int, rng: np.random.Generator) -> np.ndarray:
+    """Return a picture as it might have been: values merged, turned, or of half the size."""
+    way = rng.choice(["merged", "turned", "halved"], p=[0.45, 0.4, 0.15])
+    if way == "merged":
+        used = values_of(depth[depth > 0])
+        return merged_values(used, int(rng.integers(1, MOST_MERGED + 1)) * metre // 1000)[depth]
+    if way == "halved":
+        return np.ascontiguousarray(depth[rng.integers(2) :: 2, rng.integers(2) :: 2])
+    turned = depth.T if rng.random() < 0.4 else depth
+    turned = turned[:, ::-1] if rng.random() < 0.6 else turned
+    turned = turned[::-1] if rng.random() < 0.4 else turned
+    return np.ascontiguousarray(turned)
+
+
+class Picture(NamedTuple):
+    """What gives depth, how many of its pixels are drawn, and how many steps a metre has."""
+
+    give: Callable[[], np.ndarray]
+    count: int
+    metre: int
+
+
+def pictures(data: Path, rooms: int) -> Iterator[Picture]:
+    """Yield all that is trained on."""
     for name, count in DRAWN.items():
+        metre = json.loads((data / name / "meta.json").read_text())["depth_units_per_meter"]
         for path in sorted((data / name / "depth").iterdir()):
-            yield partial(load, path), count
+            yield Picture(partial(load, path), count, int(metre))
     for k in range(rooms):
-        yield partial(room, k), OF_A_ROOM
+        yield Picture(partial(room, k), OF_A_ROOM, 1000)
+
+
+def drawn(data: Path, rooms: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return features and decisions of pixels of all pictures."""
+    rng = np.random.default_rng(0)
+    found = []
+    for k, (give, count, metre) in enumerate(pictures(data, rooms)):
+        depth = give()
+        found.append(draw(depth, count, rng))
+        found.append(draw(another(depth, metre, rng), int(count * OTHER_VIEWS), rng))
+        if k % 50 == 0:
+            print(f"drawn from {k + 1} pictures", flush=True)
+    features, bits = zip(*found, strict=True)
+    return np.concatenate(features), np.concatenate(bits)
 
 
 def load(path: Path) -> np.ndarray:
@@ -197,36 +243,81 @@ def rounded(part: Tensor, unit: int) -> Tensor:
     return (part * unit).round().clamp(-127, 127)
 
 
-def fit(features: np.ndarray, bits: np.ndarray, minutes: float) -> list[np.ndarray]:
-    """Return the network's parts, int8."""
-    x, y, net = torch.from_numpy(features), torch.from_numpy(bits), Network()
-    descent = torch.optim.AdamW(net.parameters(), lr=RATE, weight_decay=1e-4)
-    begun, step, mean, order, at = time.process_time(), 0, 0.0, torch.randperm(len(x)), 0
-    while (part := (time.process_time() - begun) / 60 / minutes) < 1:
-        descent.param_groups[0]["lr"] = (
-            RATE * min(1, step / 100) * (0.5 + 0.5 * np.cos(np.pi * part) + 0.002)
-        )
-        if at + BATCH > len(x):
-            order, at = torch.randperm(len(x)), 0
-        these = order[at : at + BATCH]
-        want = y[these].float()
-        said = net(x[these].float() / 64, part > 0.5)
-        lost = F.binary_cross_entropy_with_logits(said, want.clamp(min=0), reduction="none")
-        loss = (lost * (want >= 0)).sum() / BATCH / np.log(2)
-        descent.zero_grad()
-        loss.backward()
-        descent.step()
-        with torch.no_grad():
-            for p, unit in zip((net.first, net.second, net.last), UNITS, strict=False):
-                for weight in p.parameters():
-                    weight.clamp_(-127 / unit, 127 / unit)
-        mean, step, at = mean + 0.005 * (loss.item() - mean), step + 1, at + BATCH
-        if step % 2000 == 0:
-            print(f"{part:.0%}, step {step}: {mean:.4f} bits a pixel", flush=True)
-    with torch.no_grad():
-        return [
-            rounded(p, u).to(torch.int8).numpy() for p, u in zip(net.parts(), UNITS, strict=False)
+class Training:
+    """A network in training, which can be kept and gone on with."""
+
+    def __init__(self, kept: Path) -> None:
+        self.kept, self.net, self.step, self.spent, self.mean = kept, Network(), 0, 0.0, 0.0
+        turned = [p for name, p in self.net.named_parameters() if is_matrix(name, p)]
+        flat = [p for name, p in self.net.named_parameters() if not is_matrix(name, p)]
+        groups: list[dict[str, Any]] = [
+            {"params": turned, "betas": BETAS, "turned": True},
+            {"params": flat, "betas": BETAS, "turned": False},
         ]
+        self.descent = Soap(groups, RATE)
+        if kept.exists():
+            state = torch.load(kept, weights_only=True)
+            self.net.load_state_dict(state["net"])
+            self.descent.load_state_dict(state["descent"])
+            self.step, self.spent, self.mean = state["step"], state["spent"], state["mean"]
+
+    def keep(self) -> None:
+        """Write all that it takes to go on."""
+        state = {
+            "net": self.net.state_dict(), "descent": self.descent.state_dict(),
+            "step": self.step, "spent": self.spent, "mean": self.mean,
+        }  # fmt: skip
+        part = self.kept.with_suffix(".part")
+        torch.save(state, part)
+        part.replace(self.kept)
+
+    def learn(self, x: Tensor, want: Tensor, whole: bool) -> None:
+        """Take a step on features (n, 84) and decisions (n, 64)."""
+        want = want.float()
+        said = self.net(x.float() / 64, whole)
+        lost = F.binary_cross_entropy_with_logits(said, want.clamp(min=0), reduction="none")
+        loss = (lost * (want >= 0)).sum() / len(x) / np.log(2)
+        self.descent.zero_grad()
+        loss.backward()
+        self.descent.step()
+        with torch.no_grad():
+            layers = (self.net.first, self.net.second, self.net.last)
+            for layer, unit in zip(layers, UNITS, strict=False):
+                for weight in layer.parameters():
+                    weight.clamp_(-127 / unit, 127 / unit)
+        self.step += 1
+        self.mean += max(0.0005, 1 / self.step) * (loss.item() - self.mean)
+
+    def parts(self) -> list[np.ndarray]:
+        """Return the network's parts, int8."""
+        with torch.no_grad():
+            return [
+                rounded(p, u).to(torch.int8).numpy()
+                for p, u in zip(self.net.parts(), UNITS, strict=False)
+            ]
+
+
+def fit(features: np.ndarray, bits: np.ndarray, minutes: float, kept: Path) -> list[np.ndarray]:
+    """Return the network's parts, int8, after so many minutes of a core, earlier ones counted."""
+    x, y, t = torch.from_numpy(features), torch.from_numpy(bits), Training(kept)
+    whole = len(x) // BATCH
+    order, turn, begun = None, -1, time.process_time() - t.spent
+    while (part := (t.spent / 60) / minutes) < 1:
+        if order is None or turn != t.step // whole:
+            turn = t.step // whole
+            order = torch.randperm(len(x), generator=torch.Generator().manual_seed(turn))
+        at = t.step % whole * BATCH
+        t.descent.param_groups[0]["lr"] = t.descent.param_groups[1]["lr"] = (
+            RATE * min(1, (t.step + 1) / 100) * (0.502 + 0.5 * math.cos(math.pi * part))
+        )
+        these = order[at : at + BATCH]
+        t.learn(x[these], y[these], part > 0.5)
+        t.spent = time.process_time() - begun
+        if t.step % KEEP == 0:
+            t.keep()
+            print(f"{part:.0%}, step {t.step}: {t.mean:.4f} bits a pixel", flush=True)
+    t.keep()
+    return t.parts()
 
 
 def trust(parts: list[np.ndarray], depths: list[np.ndarray], held: np.ndarray) -> np.ndarray:
@@ -261,30 +352,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path, help="data/train")
     parser.add_argument("out", type=Path)
-    parser.add_argument("--minutes", type=float, default=15)
-    parser.add_argument("--rooms", type=int, default=44)
+    parser.add_argument("--minutes", type=float, default=60)
+    parser.add_argument("--rooms", type=int, default=64)
     parser.add_argument("--network", type=Path, help="a file whose network is kept, mixers anew")
     asked = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    rng = np.random.default_rng(0)
-    features: list[np.ndarray] = []
-    bits: list[np.ndarray] = []
-    some: list[np.ndarray] = []
-    for k, (give, count) in enumerate(pictures(asked.data, asked.rooms)):
-        if k % SOME == 0:
-            some.append(give())
-        if asked.network is None:
-            for found, kept in zip(draw(give(), count, rng), (features, bits), strict=True):
-                kept.append(found)
     if asked.network is None:
-        drawn = np.concatenate(features)
-        print(f"{len(drawn)} pixels of {len(features)} pictures", flush=True)
-        parts = fit(drawn, np.concatenate(bits), asked.minutes)
+        pixels = asked.out.with_suffix(".pixels.npz")
+        if not pixels.exists():
+            features, bits = drawn(asked.data, asked.rooms)
+            np.savez(pixels, features=features, bits=bits)
+        with np.load(pixels) as known:
+            features, bits = known["features"], known["bits"]
+        print(f"{len(features)} pixels", flush=True)
+        parts = fit(features, bits, asked.minutes, asked.out.with_suffix(".state"))
     else:
         parts = parts_of(asked.network.read_bytes())[:-1]
     asked.out.write_bytes(pack([*parts, even()]))
-    measured = trust(parts, some, even())
+    every = list(pictures(asked.data, asked.rooms))
+    measured = trust(parts, [picture.give() for picture in every[::SOME]], even())
     asked.out.write_bytes(pack([*parts, measured]))
     print(f"{asked.out}: {asked.out.stat().st_size} bytes")
 
