@@ -1,6 +1,6 @@
 """How quick encodepth is, row by row, beside JPEG XL effort 2 and RVL in the same run.
 
-    python -m runs.results.speed [--parts stills ladder recordings large jobs cold]
+    python -m runs.results.speed [--parts stills ladder recordings seek large jobs cold]
 
 Time: about 15 minutes on two idle cores. Needs ../shared.
 
@@ -8,6 +8,7 @@ stills      exact and bounded depth, efforts 1, 5 and 7: frames of every sequenc
 ladder      efforts 1..9 of exact, bounded and lossy depth, masks and colour; says where a step is
             larger or quicker than the one before
 recordings  colour alone, and pairs with exact depth, at effort 1
+seek        any frame of a group of 30, effort 7, by a reader that is open and has none of it
 large       an 8192x8192 depth map, exact, effort 1
 jobs        groups of pictures on one and on two threads
 cold        the first encoding of a process with and without compiled code, and `import encodepth`
@@ -61,6 +62,7 @@ def main() -> None:
         "stills": stills,
         "ladder": ladder,
         "recordings": recordings,
+        "seek": seek,
         "large": large,
         "jobs": jobs,
         "cold": cold,
@@ -232,6 +234,39 @@ def recordings(asked: Any) -> list[Row]:
             rows.append({"recording": folder.name, "what": name, **row})
         progress(rows[-3:])
     return rows
+
+
+def seek(asked: Any) -> Row:
+    """Measure frames of a group of 30 pairs, asked for one by one, each with nothing of it decoded.
+
+    A second group of one frame is read between, so that a reader that keeps one group has to begin
+    anew. A frame decodes those of its group before it: so many at most.
+    """
+    images = [pair.load() for pair in frames_of(DATA / "sequences/train/tum_fr1_rpy")[:31]]
+    out = io.BytesIO()
+    with Writer(out, rate=30, effort=7, key_interval=30, max_depth_error=BOUND_MM) as writer:
+        for image in images:
+            writer.append(image)
+    rows = []
+    with Reader(out.getvalue(), cache=0) as reader:
+        reader[29], reader[30]  # warm
+        for number in (29, *np.random.default_rng(0).permutation(29)[:9].tolist()):
+            spent: list[tuple[float, float]] = []
+            for _ in range(asked.runs):
+                reader[30]
+                _, cpu, wall = least(lambda n=number: reader[n], 1)  # type: ignore[misc]
+                spent.append((cpu, wall))
+            cpu, wall = (min(times) for times in zip(*spent, strict=True))
+            row = {"frame": number, "frames_decoded": number + 1, "cpu": cpu, "wall": wall}
+            rows.append(row)
+    first = rows[0]
+    middle = median(r["cpu"] for r in rows[1:])
+    return {
+        "rows": rows,
+        "worst_cpu": first["cpu"],
+        "worst_wall": first["wall"],
+        "random_cpu": middle,
+    }
 
 
 def _record(images: list[RgbdImage], settings: dict[str, Any], asked: Any) -> Row:
