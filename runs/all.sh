@@ -59,6 +59,7 @@ line 10 "docs/experiment.md"                     runs.choices.thesis_rate
 line 850 "docs/experiment.md"                    runs/results/thesis.sh
 line 10 "docs/lerobot.md"                        runs.results.lerobot
 line  5 "docs/many.md"                           runs.results.moving
+line 30 "docs/depth-quality.md"                  runs.results.odometry
 line 10 "README.md, docs/depth.md"               runs.gates.check_promises
 line 10 "docs/format.md"                         runs.gates.check_machines
 line  1 "docs/models.md"                         runs.gates.check_rates

@@ -52,8 +52,9 @@ WITHIN: dict[str, tuple[tuple[str, ...], ...]] = {  # the same direction inside 
     ),
     "evaluate": (
         ("__init__", "records", "frames", "plane", "coders", "counting", "timing"),
-        ("fields", "load", "measures"),
-        ("baselines", "ours", "means", "curves"),
+        ("fields", "load", "measures", "pooling"),
+        ("baselines", "videos", "ours", "means", "curves", "clips"),
+        ("recorded", "over_time"),
         ("kinds", "comparison", "cost"),
         ("runner", "compare", "subjects", "cost_tables"),
     ),

@@ -22,15 +22,14 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import av
 import numpy as np
 from PIL import Image
 
 from encodepth import Codec, Reader, RgbdImage, Writer
 from encodepth.container.still import Still
 from encodepth.errors import EncodepthError
+from encodepth.evaluate.coders import streams
 from encodepth.metrics import bd_rate
 from encodepth.modalities import modality
 
@@ -167,35 +166,19 @@ def code_recording(images: list[RgbdImage], quality: int, effort: int) -> Point:
 
 def code_svt(images: list[RgbdImage], crf: int) -> Point:
     """SVT-AV1 as datasets use it: preset 12, 4:2:0, a key frame every 30."""
-    options = {"preset": "12", "crf": str(crf), "svtav1-params": "lp=1"}
-    size, decoded, *seconds = code_video(images, "libsvtav1", "libdav1d", options)
-    return point(images, decoded, crf, {"file": size, "color": size}, *seconds)
+    return code_video(images, crf, streams.svt_av1(crf))
 
 
-def code_video(
-    images: Sequence[RgbdImage], encoder_name: str, decoder_name: str, options: dict[str, str]
-) -> tuple[float, list[RgbdImage], float, float]:
-    """Code colour in 4:2:0, a key frame every 30; return bytes, pictures, and seconds each way."""
-    encoder: Any = av.CodecContext.create(encoder_name, "w")
-    assert images[0].color is not None
-    encoder.height, encoder.width = images[0].color.shape[:2]
-    encoder.pix_fmt, encoder.framerate, encoder.gop_size = "yuv420p", 30, GROUP
-    encoder.time_base = 1 / encoder.framerate
-    encoder.options = options
+def code_video(images: Sequence[RgbdImage], setting: int, stream: streams.Stream) -> Point:
+    """Code colour as a stream and back."""
     start = time.process_time()
-    packets = []
-    for i, image in enumerate(images):
-        frame = av.VideoFrame.from_ndarray(image.color, "rgb24").reformat(format="yuv420p")
-        frame.pts = i
-        packets += encoder.encode(frame)
-    packets += encoder.encode(None)
+    coded = streams.encode([image.color for image in images if image.color is not None], stream)
     middle = time.process_time()
-    decoder: Any = av.CodecContext.create(decoder_name, "r")
-    pictures = [f for packet in [*packets, None] for f in decoder.decode(packet)]
-    decoded = [RgbdImage(f.to_ndarray(format="rgb24")) for f in pictures]
+    decoded = [RgbdImage(picture) for picture in streams.decode(coded, stream)]
     end = time.process_time()
-    size = float(sum(packet.size for packet in packets))
-    return size, decoded, middle - start, end - middle
+    size = float(sum(coded.sizes()))
+    sizes = {"file": size, "color": size}
+    return point(list(images), decoded, setting, sizes, middle - start, end - middle)
 
 
 def point(

@@ -23,13 +23,13 @@ from typing import Any
 
 import numpy as np
 
-from encodepth import Reader, RgbdImage, Writer
+from encodepth import Reader, Writer
 from encodepth.codings import jpegxl
-from encodepth.evaluate.coders import exact, video
+from encodepth.evaluate.coders import exact, streams, video
 from encodepth.evaluate.comparison import text_table
 
 from ..common import RESULTS, ROOT, fill_page, keep, need, options, progress
-from .over_time import GROUP, SEQUENCES, Cut, code_video, load, point
+from .over_time import GROUP, SEQUENCES, Cut, code_video, load
 
 WORDS = {
     "office": "office, hand-held RealSense",
@@ -127,14 +127,8 @@ def read_off(way: str) -> Any:
 
 def x264(name: str, _: int, curves: Any) -> Made:
     images = load(name, "color", Cut(640, 480, GROUP))
-    curve = [code_x264(images, crf) for crf in CRF]
+    curve = [code_video(images, crf, streams.x264(crf)) for crf in CRF]
     return at_error(curve, svt(name, curves)["rmse"])
-
-
-def code_x264(images: list[RgbdImage], crf: int) -> Row:
-    options = {"preset": "veryfast", "crf": str(crf), "threads": "1"}
-    size, decoded, *seconds = code_video(images, "libx264", "h264", options)
-    return point(images, decoded, crf, {"color": size}, *seconds)
 
 
 def svt(name: str, curves: Any) -> Row:

@@ -1,6 +1,6 @@
 """How quick encodepth is, row by row, beside JPEG XL effort 2 and RVL in the same run.
 
-    python -m runs.results.speed [--parts stills ladder recordings live large ..]
+    python -m runs.results.speed [--parts stills ladder recordings live seek large jobs cold]
 
 Time: about 15 minutes on two idle cores. Needs ../shared.
 
@@ -10,6 +10,7 @@ ladder      efforts 1..9 of exact, bounded and lossy depth, masks and colour; sa
             its bytes are those at effort 7's error at quality 50, between three qualities
 recordings  colour alone, and pairs with exact depth, at effort 1
 live        pairs at effort 1 as a camera delivers them, 30 a second: from `append` to the file
+seek        any frame of a group of 30, effort 7, by a reader that is open and has none of it
 large       an 8192x8192 depth map, exact, effort 1
 jobs        groups of pictures on one core, and on two by one thread and by two
 cold        the first encoding of a process with and without compiled code, and `import encodepth`
@@ -64,6 +65,7 @@ def main() -> None:
         "ladder": ladder,
         "recordings": recordings,
         "live": live,
+        "seek": seek,
         "large": large,
         "jobs": jobs,
         "cold": cold,
@@ -257,6 +259,39 @@ def recordings(asked: Any) -> list[Row]:
             rows.append({"recording": folder.name, "what": name, **row})
         progress(rows[-3:])
     return rows
+
+
+def seek(asked: Any) -> Row:
+    """Measure frames of a group of 30 pairs, asked for one by one, each with nothing of it decoded.
+
+    A second group of one frame is read between, so that a reader that keeps one group has to begin
+    anew. A frame decodes those of its group before it: so many at most.
+    """
+    images = [pair.load() for pair in frames_of(DATA / "sequences/train/tum_fr1_rpy")[:31]]
+    out = io.BytesIO()
+    with Writer(out, rate=30, effort=7, key_interval=30, max_depth_error=BOUND_MM) as writer:
+        for image in images:
+            writer.append(image)
+    rows = []
+    with Reader(out.getvalue(), cache=0) as reader:
+        reader[29], reader[30]  # warm
+        for number in (29, *np.random.default_rng(0).permutation(29)[:9].tolist()):
+            spent: list[tuple[float, float]] = []
+            for _ in range(asked.runs):
+                reader[30]
+                _, cpu, wall = least(lambda n=number: reader[n], 1)  # type: ignore[misc]
+                spent.append((cpu, wall))
+            cpu, wall = (min(times) for times in zip(*spent, strict=True))
+            row = {"frame": number, "frames_decoded": number + 1, "cpu": cpu, "wall": wall}
+            rows.append(row)
+    first = rows[0]
+    middle = median(r["cpu"] for r in rows[1:])
+    return {
+        "rows": rows,
+        "worst_cpu": first["cpu"],
+        "worst_wall": first["wall"],
+        "random_cpu": middle,
+    }
 
 
 def _record(images: list[RgbdImage], settings: dict[str, Any], asked: Any) -> Row:

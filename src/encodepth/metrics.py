@@ -169,7 +169,7 @@ def ms_ssim_db(decoded: NDArray, original: NDArray, *, peak: float = 255.0) -> f
     return _decibels(1 - ms_ssim(decoded, original, peak=peak))
 
 
-def bits_per_pixel(size: int, width: int, height: int) -> float:
+def bits_per_pixel(size: float, width: int, height: int) -> float:
     """Rate of `size` bytes for one frame of width x height pixels."""
     return 8 * size / (width * height)
 

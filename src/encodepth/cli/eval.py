@@ -27,12 +27,23 @@ from ..errors import EncodepthError
     show_default=True,
     help="Our models (base, base+alone, base+av1, ...) and conventional codecs (jpeg, webp, jxl, "
     "avif, hevc, jpeg2000, quant-jxl, png16, rvl, zstd, ffv1, ...); turbo+avif, jet+base: depth "
-    "through a colour map.",
+    "through a colour map. Over time: recording, recording+bound, x264, svt-av1, ffv1-video, "
+    "lerobot.",
 )
 @click.option(
     "--quality", "qualities", metavar="Q,...", help="Qualities for our models.  [default: 5,15,...]"
 )
-@click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N frames of each DATA.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    metavar="N",
+    help="At most N frames of each DATA; of a recording the first, 150 if it is not said.",
+)
+@click.option(
+    "--over-time",
+    is_flag=True,
+    help="Measure each sequence of a folder as a recording: one result of all its frames.",
+)
 @click.option(
     "--only", type=click.Choice(["color", "depth"]), help="Measure colour alone, or depth alone."
 )
@@ -56,6 +67,7 @@ def command(
     codecs: str,
     qualities: str | None,
     limit: int | None,
+    over_time: bool,
     only: str | None,
     set_name: str | None,
     jobs: int,
@@ -64,18 +76,29 @@ def command(
 ) -> None:
     """Measure codecs on the frames of DATA and add one JSON line per result to a file.
 
-    DATA is a dataset of any known layout, or a folder of pictures. A run that was stopped goes on
+    DATA is a dataset of any known layout, or a folder of pictures; or a recording, a bag or a
+    LeRobot dataset, of which a result is of all frames in order. A run that was stopped goes on
     where it was. Each codec is measured by real files, decoded again. A setting may follow a
     conventional codec's full name: webp-m6@15/70.
     """
+    from ..evaluate.clips import find_clips
     from ..evaluate.frames import find_frames
     from ..evaluate.runner import evaluate, find_codecs
+    from ..io.recordings import is_recorded
 
     names = [name for name in codecs.split(",") if name]
     if not names:
         raise click.BadParameter("no codec is named", param_hint="--codec")
     asked = _numbers(qualities) if qualities else None
-    found = [(folder, list(find_frames(folder))[:limit]) for folder in data]
+    found = [
+        (
+            folder,
+            find_clips(folder, limit)
+            if over_time or is_recorded(folder)
+            else list(find_frames(folder))[:limit],
+        )
+        for folder in data
+    ]
     for name in names:
         find_codecs(name, asked)  # a wrong name is said before anything is deleted
     if force:

@@ -17,6 +17,7 @@ from .curves import Curves
 from .load import load_records
 from .means import means, times
 from .measures import ANCHORS, Metric, by_scenes, find_metric, select
+from .over_time import by_sequence, courses
 from .records import Record
 
 
@@ -61,6 +62,8 @@ def compare(
         matrices=matrices(records, chosen),
         times=times(records),
         sources=names,
+        by_sequence=by_sequence(records, chosen, anchor),
+        courses=courses(records, chosen),
     )
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from statistics import fmean
 
 from .means import MeanPoint, Times
 from .measures import Metric
+from .over_time import Course, SequenceDelta
 
 Table = tuple[list[str], list[list[str]]]
 Matrix = dict[str, dict[str, float | None]]
@@ -43,6 +45,8 @@ class Comparison:
     matrices: dict[str, Matrix]
     times: list[Times]
     sources: list[str]
+    by_sequence: list[SequenceDelta] = field(default_factory=list)
+    courses: list[Course] = field(default_factory=list)
 
     def text(self) -> str:
         """Tables for a terminal."""
@@ -63,6 +67,8 @@ class Comparison:
                 "deltas": [asdict(delta) for delta in self.deltas],
                 "matrices": self.matrices,
                 "times": [asdict(times) for times in self.times],
+                "by_sequence": [asdict(delta) for delta in self.by_sequence],
+                "over_time": [asdict(course) for course in self.courses],
             },
             indent=1,
         )
@@ -101,6 +107,12 @@ def _document(
         if len(matrix) > 1:
             parts.append(heading(f"BD-rate in % of columns against rows, {kind} ({metric.name})"))
             parts.append(table(*_matrix_table(matrix)))
+    if comparison.by_sequence:
+        parts.append(heading(f"Recordings against {anchor}, BD-rate in % ({metric.name})"))
+        parts.append(table(*_sequence_table(comparison.by_sequence)))
+    if comparison.courses:
+        parts.append(heading(f"Recordings, frame by frame: {metric.title}"))
+        parts.append(table(*_course_table(comparison.courses, metric)))
     if comparison.times:
         reference = "JPEG q75" if metric.modality == "color" else "PNG16"
         parts.append(heading(f"Median times over frames and settings; x = times {reference}"))
@@ -144,6 +156,40 @@ def _matrix_table(matrix: dict[str, dict[str, float | None]]) -> Table:
     codecs = list(matrix)
     body = [[anchor, *(_signed(matrix[anchor][test], 0) for test in codecs)] for anchor in codecs]
     return ["", *codecs], body
+
+
+def _sequence_table(deltas: list[SequenceDelta]) -> Table:
+    codecs = sorted({d.codec for d in deltas})
+    rates: dict[tuple[str, str], dict[str, float | None]] = defaultdict(dict)
+    for d in deltas:
+        rates[d.sequence, d.frames][d.codec] = d.bd_rate
+    body = [
+        [name, frames, *(_signed(found.get(codec), 1) for codec in codecs)]
+        for (name, frames), found in rates.items()
+    ]
+    known = [[r for f in rates.values() if (r := f.get(c)) is not None] for c in codecs]
+    body.append(["mean", "", *(_signed(fmean(r) if r else None, 1) for r in known)])
+    return ["recording", "frames", *codecs], body
+
+
+def _course_table(courses: list[Course], metric: Metric) -> Table:
+    depth, digits = metric.modality == "depth", metric.digits
+    body = [
+        [
+            c.sequence,
+            f"{c.codec}@{c.setting:g}",
+            str(c.frames),
+            f"{c.bytes:.0f}",
+            f"{c.most_bytes:.0f}",
+            "-" if c.value is None else f"{c.value:.{digits}f}",
+            "-" if c.worst is None else f"{c.worst:.{digits}f} ({c.at})",
+            *([f"{c.max_mm or 0:g}", str(c.holes_wrong)] if depth else []),
+        ]
+        for c in courses
+    ]
+    more = ["largest, mm", "holes wrong"] if depth else []
+    head = ["recording", "codec", "frames", "bytes a frame", "most", metric.field, "worst (frame)"]
+    return [*head, *more], body
 
 
 def _time_table(rows: list[Times]) -> Table:

@@ -16,7 +16,7 @@ SHORT_MS = 25.0  # calls below this are repeated and the least time is taken
 _SMALL = 160  # MS-SSIM has five scales of an 11-pixel window: it takes no side up to this
 
 
-def color_fields(size: int, decoded: NDArray[np.uint8], rgb: NDArray[np.uint8]) -> Record:
+def color_fields(size: float, decoded: NDArray[np.uint8], rgb: NDArray[np.uint8]) -> Record:
     """Return the fields of a colour record that follow from the bytes and the decoded picture."""
     small = min(rgb.shape[:2]) <= _SMALL
     return {
@@ -27,7 +27,7 @@ def color_fields(size: int, decoded: NDArray[np.uint8], rgb: NDArray[np.uint8]) 
 
 
 def depth_fields(
-    size: int, decoded: NDArray[np.uint16], depth: NDArray[np.uint16], unit: float
+    size: float, decoded: NDArray[np.uint16], depth: NDArray[np.uint16], unit: float
 ) -> Record:
     """Return the fields of a depth record that follow from the bytes and the decoded map."""
     small = min(depth.shape) <= _SMALL
@@ -53,7 +53,7 @@ def once(call: Callable[[], Any]) -> tuple[Any, float]:
     return result, (time.perf_counter() - start) * 1000
 
 
-def _size_fields(modality: str, size: int, picture: NDArray) -> Record:
+def _size_fields(modality: str, size: float, picture: NDArray) -> Record:
     height, width = picture.shape[:2]
     return {
         "modality": modality,

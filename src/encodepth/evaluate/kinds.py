@@ -49,7 +49,11 @@ class Measurable(Protocol):
         ...
 
     def measure(self, image: RgbdImage, setting: float) -> list[Record]:
-        """Encode and decode one picture or pair; return a record per modality."""
+        """Encode and decode one picture or pair; return a record per modality.
+
+        A codec over time also has `measure_frames(images, setting)`, which takes all frames of a
+        recording and returns their records, a list per modality (`clips.measure_clip`).
+        """
         ...
 
 
@@ -76,6 +80,8 @@ class Kind:
 
 KINDS = (
     Kind("conventional", "encodepth.evaluate.baselines"),
+    Kind("over time", "encodepth.evaluate.videos"),
+    Kind("recorded", "encodepth.evaluate.recorded"),
     Kind("painted", "encodepth.thesis.painted", apart=True),
     Kind("ours", "encodepth.evaluate.ours"),  # last: it takes any other name for a model's
 )

@@ -12,6 +12,7 @@ from ..metrics import MIN_COMMON_DB, MIN_COMMON_DEPTH_DB
 from .records import Record
 
 CLEAN = "aug_icl_nuim_livingroom1_clean"
+RECORDINGS = "recordings"  # as a kind of scenes: records of all frames of one
 FrameName = tuple[str, str]
 """(sequence, frame): records of one frame from several files meet by it."""
 
@@ -91,7 +92,12 @@ def frame_of(record: Record) -> FrameName:
 
 
 def scenes(record: Record) -> str:
-    """Kind of scene: "icl" is the clean rendered living room, "kodak" Kodak, "sensor" the rest."""
+    """Kind of scene: "icl" is the clean rendered living room, "kodak" Kodak, "sensor" the rest.
+
+    Recordings are a kind of their own: a record of one is of many frames.
+    """
+    if record.get("frames") is not None:
+        return RECORDINGS
     if str(record["sequence"]).startswith(CLEAN):
         return "icl"
     return "kodak" if record["sequence"] == "kodak" else "sensor"
@@ -99,7 +105,7 @@ def scenes(record: Record) -> str:
 
 def scene_order(kind: str) -> tuple[int, str]:
     """Sort key that puts the kinds of scene in their usual order."""
-    usual = ("icl", "sensor", "test", "kodak")
+    usual = ("icl", "sensor", "test", "kodak", RECORDINGS)
     return (usual.index(kind) if kind in usual else len(usual), kind)
 
 

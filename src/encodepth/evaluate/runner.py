@@ -18,6 +18,7 @@ from multiprocessing import get_context
 from ..errors import EncodepthError
 from ..frame import RgbdImage
 from .baselines import reference_times
+from .clips import Clip, measure_clip
 from .frames import Frame
 from .kinds import Measurable, find_codecs
 from .records import Record, RecordFile, key, machine_header
@@ -40,7 +41,7 @@ class _Task:
     """One codec on one frame at the settings that are still to be measured."""
 
     set_name: str
-    frame: Frame
+    frame: Frame | Clip
     codec: str  # its name in the records
     spec: str  # what finds it again in another process
     settings: tuple[float, ...]
@@ -49,7 +50,7 @@ class _Task:
 
 def evaluate(
     codec_names: Sequence[str],
-    frames: Iterable[Frame],
+    frames: Iterable[Frame | Clip],
     qualities: Sequence[float] | None = None,
     *,
     out: str | os.PathLike[str],
@@ -62,7 +63,8 @@ def evaluate(
 
     Args:
         codec_names: of `find_codecs`, e.g. "base", "jpeg", "webp@15/70" (two settings of it).
-        frames: pairs, or pictures without depth.
+        frames: pairs, pictures without depth, or recordings (`clips.find_clips`): a record is then
+            of all frames of one.
         qualities: settings for our own models instead of 5, 15, ... 95; conventional codecs keep
             the settings of the anchor records, as theirs mean something else for each.
         out: a JSON-lines file, made or added to.
@@ -139,7 +141,7 @@ def _restorers() -> set[str]:
 
 def _tasks(
     codecs: Sequence[tuple[Measurable, tuple[float, ...]]],
-    frames: Sequence[Frame],
+    frames: Sequence[Frame | Clip],
     file: RecordFile,
     set_name: str,
     modalities: tuple[str, ...],
@@ -192,14 +194,18 @@ def _measure(task: _Task) -> tuple[list[Record], str]:
     }
     records: list[Record] = []
     try:
-        image = _keep(task.frame.load(), task.modalities)
+        clip = isinstance(task.frame, Clip)
+        images = [_keep(image, task.modalities) for image in _load(task.frame)]
         codec = find_codecs(task.spec)[0][0]
         references: dict[str, Record] = {}
         for setting in task.settings:
-            for measured in codec.measure(image, setting):
+            made = (
+                measure_clip(codec, images, setting) if clip else codec.measure(images[0], setting)
+            )
+            for measured in made:
                 modality = measured["modality"]
                 if modality not in references:
-                    references[modality] = reference_times(image, modality)
+                    references[modality] = reference_times(images[0], modality)
                 records.append(
                     {
                         **head,
@@ -214,6 +220,10 @@ def _measure(task: _Task) -> tuple[list[Record], str]:
         reason = " ".join(str(error).split()) or type(error).__name__
         return records, f"{task.codec} on {task.frame.sequence}/{task.frame.frame}: {reason}"
     return records, ""
+
+
+def _load(frame: Frame | Clip) -> list[RgbdImage]:
+    return frame.load() if isinstance(frame, Clip) else [frame.load()]
 
 
 def _keep(image: RgbdImage, modalities: tuple[str, ...]) -> RgbdImage:

@@ -125,6 +125,12 @@ def is_recordable(path: str | os.PathLike[str]) -> bool:
     return _kind_of(Path(path)) is not None
 
 
+def is_recorded(path: str | os.PathLike[str]) -> bool:
+    """Whether a path is of a kind whose frames belong together in time: all but a dataset."""
+    kind = _kind_of(Path(path))
+    return kind is not None and kind.name != "dataset"
+
+
 def _kind_of(path: Path) -> Kind | None:
     return next((kind for kind in SOURCES if kind.knows(path)), None)
 

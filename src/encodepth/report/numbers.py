@@ -17,6 +17,7 @@ from ..evaluate.curves import Curves
 from ..evaluate.load import Material, letters_of
 from ..evaluate.means import MeanPoint
 from ..evaluate.measures import Metric, in_scenes, select
+from ..evaluate.over_time import recordings
 from ..evaluate.records import Record
 from .chart import Series, Style, swatch
 from .html import NONE, percent, rate, sup, text
@@ -42,16 +43,20 @@ class Numbers:
         material: records, profiles and their files.
         scenes: decoded pictures, if there are any; their records are in the last file.
         styles: codec -> its look.
+        recordings: the records of recordings, which are not among `records`.
     """
 
     material: Material
     scenes: Sequence[Scene] = ()
     styles: dict[str, Style] = field(default_factory=dict)
+    recordings: list[Record] = field(default_factory=list)
     _curves: dict[str, Curves] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         m = self.material
-        self.material = Material(_color_once(m.records), m.profiles, m.sources)
+        self.recordings = recordings(m.records)
+        stills = [r for r in m.records if r.get("frames") is None]
+        self.material = Material(_color_once(stills), m.profiles, m.sources)
         self.styles = styles(self.records)
 
     @property

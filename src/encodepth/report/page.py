@@ -35,6 +35,7 @@ SECTIONS = {
     "depth": "encodepth.report.sections.depth",
     "bounds": "encodepth.report.sections.bounds",
     "files": "encodepth.report.sections.files",
+    "recordings": "encodepth.report.sections.recordings",
     "bd": "encodepth.report.sections.matrix",
     "thesis": "encodepth.thesis.sections",
     "costs": "encodepth.report.sections.costs",
