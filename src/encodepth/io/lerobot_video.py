@@ -16,6 +16,7 @@ from ..errors import EncodepthError
 from ..files import growing_file
 from ..frame import RgbdImage
 from .lerobot_planes import Codes, need
+from .priority import kept_priority
 
 _ENCODERS = {"av1": "libsvtav1", "hevc": "libx265", "h264": "libx264"}
 _EXACT = {"x265-params": "lossless=1:log-level=none"}
@@ -67,7 +68,9 @@ def write_video(
                 layout = "gray12le" if array.ndim == 2 else "rgb24"
                 frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(array), format=layout)
                 frame.pts, frame.time_base = round(time * rate), 1 / rate
-                out.mux(stream.encode(frame))
+                with kept_priority():
+                    packets = stream.encode(frame)
+                out.mux(packets)
             if stream is not None:
                 out.mux(stream.encode(None))
     except (OSError, ValueError, av.error.FFmpegError) as error:

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...io.priority import kept_priority
+
 RATE = 30  # frames a second, which only headers tell
 
 COLOR, GREY12, GREY16 = "rgb24", "gray12le", "gray16le"
@@ -70,6 +72,8 @@ def encode(frames: Sequence[NDArray], stream: Stream) -> Coded:
     coder.pix_fmt, coder.framerate, coder.gop_size = stream.pixels, RATE, stream.group
     coder.time_base = Fraction(1, RATE)
     coder.options = dict(stream.options)
+    with kept_priority():
+        coder.open()
     packets = []
     for i, picture in enumerate(frames):
         whole = _filled(picture, coder.height, coder.width)
