@@ -11,7 +11,7 @@ import pytest
 from encodepth.codec import Codec
 from encodepth.errors import EncodepthError
 from encodepth.evaluate import baselines as anchors
-from encodepth.evaluate import ours, plane, runner
+from encodepth.evaluate import ours, plane, recorded, runner, videos
 from encodepth.evaluate.coders import video
 from encodepth.evaluate.frames import Picture, find_frames
 from encodepth.evaluate.kinds import find_codecs
@@ -344,8 +344,9 @@ def test_a_wrong_name_costs_no_import_of_torch_and_leaves_no_file(tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", program, str(out)], capture_output=True, text=True, check=True
     )
+    named = [*anchors.usual(), *videos.usual(), *recorded.usual(), "base"]
     assert done.stdout.splitlines() == [
-        'no codec "rgb-none"; there are ' + ", ".join([*anchors.usual(), "base"]),
+        'no codec "rgb-none"; there are ' + ", ".join(named),
         "False",
     ]
     assert not out.exists()
