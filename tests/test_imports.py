@@ -52,7 +52,7 @@ WITHIN: dict[str, tuple[tuple[str, ...], ...]] = {  # the same direction inside 
     ),
     "evaluate": (
         ("__init__", "records", "frames", "plane", "coders", "counting", "timing"),
-        ("fields", "load", "measures", "pooling"),
+        ("fields", "load", "measures", "pooling", "single"),
         ("baselines", "videos", "ours", "means", "curves", "clips"),
         ("recorded", "over_time"),
         ("kinds", "comparison", "cost"),

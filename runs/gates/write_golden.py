@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import io
 import zlib
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -37,16 +38,22 @@ def learned() -> dict[str, bytes]:
     return {f"learned-{inspect(data).streams[0].weights}": data}
 
 
+def moving() -> Iterator[RgbdImage]:
+    """Yield five parts of a picture, each further down and right than the one before."""
+    whole = scene(48 + 16, 64 + 16)
+    assert whole.color is not None
+    assert whole.depth is not None
+    for i in range(5):
+        part = np.s_[i : 48 + i, 2 * i : 64 + 2 * i]
+        yield RgbdImage(whole.color[part].copy(), whole.depth[part].copy())
+
+
 def recording() -> dict[str, bytes]:
     """Return name -> a recording of two groups: lossy colour, depth, and masks over time."""
     out = io.BytesIO()
     with Writer(out, rate=30, key_interval=3, quality=60) as writer:
-        for i in range(5):
-            image = scene(48 + 16, 64 + 16)
-            assert image.color is not None
-            assert image.depth is not None
-            part = np.s_[i : 48 + i, 2 * i : 64 + 2 * i]
-            writer.append(RgbdImage(image.color[part].copy(), image.depth[part].copy()))
+        for image in moving():
+            writer.append(image)
     masks = io.BytesIO()
     y, x = np.mgrid[:48, :64]
     rough = (x * 7919 + y * 104729 + x * y * 31) % 8191 % 5
@@ -62,12 +69,8 @@ def live() -> dict[str, bytes]:
     """Return name -> a recording whose groups were written frame by frame."""
     out = io.BytesIO()
     with Writer(out, rate=30, live=True, key_interval=3, effort=1, lossless="depth") as writer:
-        for i in range(5):
-            image = scene(48 + 16, 64 + 16)
-            assert image.color is not None
-            assert image.depth is not None
-            part = np.s_[i : 48 + i, 2 * i : 64 + 2 * i]
-            writer.append(RgbdImage(image.color[part].copy(), image.depth[part].copy()))
+        for image in moving():
+            writer.append(image)
     return {"v2-live": out.getvalue()}
 
 

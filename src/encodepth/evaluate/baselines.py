@@ -30,6 +30,7 @@ from .plane import (
     to_plane,
 )
 from .records import Record
+from .single import Single
 
 FOREIGN = {
     # codecs that cannot run here; their records come from elsewhere
@@ -39,7 +40,7 @@ FOREIGN = {
 
 
 @dataclass(frozen=True)
-class Conventional:
+class Conventional(Single):
     """One codec with its usual settings, as a pair of functions.
 
     Attributes:
@@ -65,19 +66,6 @@ class Conventional:
     title: str = ""
     short: str = ""
     bounded: bool = False
-
-    @property
-    def spec(self) -> str:
-        """What finds it again: its name."""
-        return self.name
-
-    def modalities(self) -> tuple[str, ...]:
-        """Which of "color" and "depth" it measures."""
-        return (self.modality,)
-
-    def weights(self) -> str:
-        """Nothing: no weights take part."""
-        return ""
 
     def missing(self) -> str | None:
         """Say why the codec cannot run here, or None."""

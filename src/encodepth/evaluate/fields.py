@@ -20,7 +20,7 @@ def color_fields(size: float, decoded: NDArray[np.uint8], rgb: NDArray[np.uint8]
     """Return the fields of a colour record that follow from the bytes and the decoded picture."""
     small = min(rgb.shape[:2]) <= _SMALL
     return {
-        **_size_fields("color", size, rgb),
+        **size_fields("color", size, rgb),
         "psnr": psnr(decoded, rgb),
         "ms_ssim_db": None if small else ms_ssim_db(decoded, rgb),
     }
@@ -32,7 +32,7 @@ def depth_fields(
     """Return the fields of a depth record that follow from the bytes and the decoded map."""
     small = min(depth.shape) <= _SMALL
     return {
-        **_size_fields("depth", size, depth),
+        **size_fields("depth", size, depth),
         **vars(depth_errors(decoded, depth, depth_unit=unit)),
         "similarity_db": None if small else comprehensive_similarity_db(decoded, depth),
     }
@@ -53,7 +53,8 @@ def once(call: Callable[[], Any]) -> tuple[Any, float]:
     return result, (time.perf_counter() - start) * 1000
 
 
-def _size_fields(modality: str, size: float, picture: NDArray) -> Record:
+def size_fields(modality: str, size: float, picture: NDArray) -> Record:
+    """Return the fields of any record that follow from the bytes and the picture's size."""
     height, width = picture.shape[:2]
     return {
         "modality": modality,

@@ -91,12 +91,17 @@ def frame_of(record: Record) -> FrameName:
     return str(record["sequence"]), str(record["frame"])
 
 
+def is_recording(record: Record) -> bool:
+    """Whether a record is of all frames of a recording, not of one."""
+    return record.get("frames") is not None
+
+
 def scenes(record: Record) -> str:
     """Kind of scene: "icl" is the clean rendered living room, "kodak" Kodak, "sensor" the rest.
 
     Recordings are a kind of their own: a record of one is of many frames.
     """
-    if record.get("frames") is not None:
+    if is_recording(record):
         return RECORDINGS
     if str(record["sequence"]).startswith(CLEAN):
         return "icl"

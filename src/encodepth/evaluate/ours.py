@@ -21,8 +21,7 @@ from numpy.typing import NDArray
 from .. import codings
 from ..errors import EncodepthError
 from ..frame import MILLIMETRE, RgbdImage
-from ..metrics import bits_per_pixel
-from .fields import color_fields, depth_fields, timed
+from .fields import color_fields, depth_fields, size_fields, timed
 from .records import Record
 
 if TYPE_CHECKING:
@@ -107,7 +106,6 @@ class Ours:
         pair = RgbdImage(color=color, depth=depth, depth_unit=image.depth_unit)
         data, decoded, times = self._run(pair, setting)
         for_color = color_bytes(data)
-        height, width = color.shape[:2]
         return [
             {**color_fields(for_color, _color(decoded), color), **_weights(data)},
             {
@@ -115,15 +113,7 @@ class Ours:
                 **_stream_bytes(data),
                 **_weights(data),
             },
-            {
-                "modality": "joint",
-                "width": width,
-                "height": height,
-                "bytes": len(data),
-                "bpp": bits_per_pixel(len(data), width, height),
-                **_weights(data),
-                **times,
-            },
+            {**size_fields("joint", len(data), color), **_weights(data), **times},
         ]
 
     def _run(self, image: RgbdImage, setting: float) -> tuple[bytes, RgbdImage, Record]:

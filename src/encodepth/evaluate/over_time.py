@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .curves import Curves
-from .measures import Metric
+from .measures import Metric, is_recording
 from .pooling import OVER_TIME
 from .records import Record
 
@@ -49,7 +49,7 @@ class Course:
 
 def recordings(records: Sequence[Record]) -> list[Record]:
     """Return the records of recordings."""
-    return [r for r in records if r.get("frames") is not None]
+    return [r for r in records if is_recording(r)]
 
 
 def by_sequence(records: Sequence[Record], metric: Metric, anchor: str) -> list[SequenceDelta]:

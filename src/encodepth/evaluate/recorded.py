@@ -15,12 +15,11 @@ from functools import partial
 
 from ..errors import EncodepthError
 from ..frame import RgbdImage
-from ..metrics import bits_per_pixel
 from ..modalities import modality
 from ..sequence.reader import Reader
 from ..sequence.writer import Writer
 from . import ours
-from .fields import color_fields, depth_fields, once
+from .fields import color_fields, depth_fields, once, size_fields
 from .pooling import pool
 from .records import Record
 
@@ -105,8 +104,9 @@ class Recording:
                 unit = own.depth_unit
                 fields = depth_fields(other + rest, back.depth, own.depth, unit)
                 depth.append(fields if both else fields | times)
-            if both:
-                joint.append(_joint(own, for_color + other + rest) | times)
+            if both and own.color is not None:
+                whole = size_fields("joint", for_color + other + rest, own.color)
+                joint.append(whole | times)
         return [found for found in (color, depth, joint) if found]
 
     def _write(self, images: Sequence[RgbdImage], setting: float) -> bytes:
@@ -140,17 +140,6 @@ def _read(data: bytes) -> tuple[list[RgbdImage], list[tuple[int, int]]]:
                     held["color" if own == "color" else "other"] += len(stream.payload)
                 sizes.append((held["color"], held["other"]))
     return images, sizes
-
-
-def _joint(image: RgbdImage, size: float) -> Record:
-    height, width = next(iter(image.arrays.values())).shape[:2]
-    return {
-        "modality": "joint",
-        "width": width,
-        "height": height,
-        "bytes": size,
-        "bpp": bits_per_pixel(size, width, height),
-    }
 
 
 # What `kinds` asks of a module ----------------------------------------------------------------

@@ -18,12 +18,13 @@ from .coders import streams
 from .fields import color_fields, depth_fields, once
 from .pooling import pool
 from .records import Record
+from .single import Single
 
 Plane = NDArray[np.uint16]
 
 
 @dataclass(frozen=True)
-class Video:
+class Video(Single):
     """A codec of frames in order, with its usual settings.
 
     Attributes:
@@ -40,19 +41,6 @@ class Video:
     from_codes: Callable[[Plane, float], Plane] = lambda codes, unit: codes
     title: str = ""
     short: str = ""
-
-    @property
-    def spec(self) -> str:
-        """What finds it again: its name."""
-        return self.name
-
-    def modalities(self) -> tuple[str, ...]:
-        """Which of "color" and "depth" it measures."""
-        return (self.modality,)
-
-    def weights(self) -> str:
-        """Nothing: no weights take part."""
-        return ""
 
     def missing(self) -> str | None:
         """Say why the codec cannot run here, or None."""

@@ -68,9 +68,7 @@ def write_video(
                 layout = "gray12le" if array.ndim == 2 else "rgb24"
                 frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(array), format=layout)
                 frame.pts, frame.time_base = round(time * rate), 1 / rate
-                with kept_priority():
-                    packets = stream.encode(frame)
-                out.mux(packets)
+                out.mux(stream.encode(frame))
             if stream is not None:
                 out.mux(stream.encode(None))
     except (OSError, ValueError, av.error.FFmpegError) as error:
@@ -90,6 +88,8 @@ def _stream(out: Any, array: np.ndarray, facts: Mapping[str, Any], rate: Fractio
         if facts.get(f"video.{key}") is not None:
             options[key] = str(facts[f"video.{key}"])
     stream.options = options | (_EXACT if depth else {})
+    with kept_priority():
+        stream.codec_context.open()
     return stream
 
 

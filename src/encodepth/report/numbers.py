@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ..evaluate.curves import Curves
 from ..evaluate.load import Material, letters_of
 from ..evaluate.means import MeanPoint
-from ..evaluate.measures import Metric, in_scenes, select
+from ..evaluate.measures import Metric, in_scenes, is_recording, select
 from ..evaluate.over_time import recordings
 from ..evaluate.records import Record
 from .chart import Series, Style, swatch
@@ -55,7 +55,7 @@ class Numbers:
     def __post_init__(self) -> None:
         m = self.material
         self.recordings = recordings(m.records)
-        stills = [r for r in m.records if r.get("frames") is None]
+        stills = [r for r in m.records if not is_recording(r)]
         self.material = Material(_color_once(stills), m.profiles, m.sources)
         self.styles = styles(self.records)
 
