@@ -93,6 +93,9 @@ def golden() -> dict[str, Callable[[], bytes]]:
         "v1-color-only": lambda: encode(RgbdImage(image.color), coding="av1", quality=20),
         "v1-av1-10-bits": lambda: encode(RgbdImage(image.color), coding="av1", quality=60),
         "v1-quick-5mm": lambda: encode(image, coding={"depth": "quick"}, max_depth_error=5),
+        "v1-smoothed-30mm": lambda: encode(
+            RgbdImage(depth=depth), coding={"depth": "quick"}, max_depth_error=30, smooth=True
+        ),
         "v1-jpeg": lambda: encode(photograph(), lossless="color"),
         "v1-jpeg-as-it-is": lambda: encode(photograph(3, 2), lossless="color"),
         "v1-mixed-exact": lambda: encode(RgbdImage(depth=depth), coding={"depth": "mixed"}),

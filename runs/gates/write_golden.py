@@ -85,6 +85,7 @@ def depth_recordings() -> dict[str, bytes]:
     return {
         "v2-surface-inter": depth_recording(moving, lossless=("depth",)),
         "v2-surface-inter-5mm": depth_recording(still, max_depth_error=5),
+        "v2-smoothed-30mm": depth_recording(moving, max_depth_error=30, smooth=True),
         "v2-surface-inter-moved": depth_recording(room(4, 54, 72), lossless=("depth",)),
     }
 

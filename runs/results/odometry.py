@@ -37,6 +37,7 @@ SEQUENCES = {
 SETTINGS: dict[str, dict[str, Any]] = {
     "exact": {"lossless": "depth"},
     **{f"within {mm} mm": {"max_depth_error": mm} for mm in (2, 5, 10, 20)},
+    **{f"within {mm} mm, smoothed": {"max_depth_error": mm, "smooth": True} for mm in (10, 20, 40)},
     **{f"quality {q}": {"quality": q} for q in (90, 70, 50, 30)},
 }
 FAR = 5.0  # metres; depth beyond takes no part

@@ -21,6 +21,7 @@ from .codings.base import Ask, Coded, Facts
 from .codings.depthmap import within
 from .codings.depthquality import aim
 from .codings.exact import bound_of_rmse
+from .codings.smoothing import allow, shown
 from .container.still import Still
 from .container.stream import Stream
 from .errors import CorruptFileError, InvalidImageError, InvalidSettingError
@@ -65,6 +66,7 @@ class Codec:
         target_bytes: int | None = None,
         target_rmse: float | None = None,
         max_depth_error: float | None = None,
+        smooth: bool = False,
         lossless: str | Iterable[str] = (),
         coding: str | Mapping[str, str] = "auto",
         near: float | None = None,
@@ -83,6 +85,8 @@ class Codec:
             target_rmse: millimetres, root of the mean squared error over the valid pixels of
                 depth; its quality is searched until it is met within 3 %.
             max_depth_error: millimetres no valid depth pixel may be off by; holes stay holes.
+            smooth: whether half of `max_depth_error` is left to the decoder, which makes a surface
+                of merged values within it.
             lossless: "color", "depth", "both", or names: what to keep exactly.
             coding: a name of `encodepth.codings`, "auto" (what measured best at that effort), or
                 one of these for each of "color" and "depth".
@@ -101,6 +105,7 @@ class Codec:
             target_bytes=target_bytes,
             target_rmse=target_rmse,
             max_depth_error=max_depth_error,
+            smooth=smooth,
             lossless=lossless,
             coding=coding,
             coder=coder,
@@ -274,9 +279,12 @@ class _Job:
         self, depth: np.ndarray, setting: Setting, seen: Seen, masks: list[Stream]
     ) -> list[Stream]:
         error = self.settings.bound(self.image.depth_unit, self.image.rounding)
-        unit = self.image.depth_unit
-        ask = Ask(setting.quality, error, stretch=setting.stretch, unit=unit)
-        stream = _stream("depth", self._code("depth", depth, ask, seen))
+        unit, smooth = self.image.depth_unit, self.settings.smoothing(error)
+        ask = Ask(setting.quality, error - smooth, stretch=setting.stretch, unit=unit)
+        coded = self._code("depth", depth, ask, seen)
+        if smooth:
+            coded = allow("depth", coded, smooth)
+        stream = _stream("depth", coded)
         if codings.of(stream.coding, stream.modality).exact:
             return [stream]
         streams = [*masks, stream]
@@ -432,8 +440,8 @@ def _offer(seen: Seen, stream: Stream, file: Still) -> None:
 
 def _decode(stream: Stream, shape: tuple[int, int], seen: Seen) -> np.ndarray:
     row = codings.of(stream.coding, stream.modality)
-    name = modality(stream.modality).name
-    return codings.module(row).decode(name, _coded(stream), shape, seen)
+    name, coded, module = modality(stream.modality).name, _coded(stream), codings.module(row)
+    return shown(module.decode(name, coded, shape, seen), module.facts(name, coded))
 
 
 def _rmse(depth: np.ndarray, stream: Stream, seen: Seen) -> float:

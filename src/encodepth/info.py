@@ -22,6 +22,7 @@ class StreamInfo:
     size: tuple[int, int]  # width, height
     quality: int | None  # 0..100, lossy codings only
     max_error_mm: float | None  # exact codings only; 0 = exact
+    smoothed: bool  # whether the decoder smooths depth within that
     range_m: tuple[float, float] | None  # nearest and farthest depth, lossy depth only
     weights: str | None  # fingerprint, of codings with a network
     references: tuple[tuple[str, int], ...]  # what it leans on: modality, frames back
@@ -32,7 +33,9 @@ class StreamInfo:
         if self.quality is not None:
             return f"{self.coding}, quality {self.quality}"
         return f"{self.coding}, " + (
-            f"within {self.max_error_mm:g} mm" if self.max_error_mm else "exact"
+            f"within {self.max_error_mm:g} mm{', smoothed' * self.smoothed}"
+            if self.max_error_mm
+            else "exact"
         )
 
 
@@ -101,6 +104,7 @@ def _about(file: Still, stream: Stream) -> StreamInfo:
         size=file.size(name),
         quality=facts.quality,
         max_error_mm=error,
+        smoothed=facts.smooth > 0,
         range_m=near_far,
         weights=None if facts.weights is None else f"{facts.weights:08x}",
         references=tuple((modality(n).name, back) for n, back in stream.references),

@@ -55,6 +55,7 @@ class Settings:
         target_rmse: millimetres, root of the mean squared error of depth.
         lossless: modalities that are kept exactly.
         max_depth_error: millimetres that no measured depth pixel may be off by.
+        smooth: whether the decoder smooths depth within the bound, of which half is kept for it.
         near, far: metres; depth outside becomes holes.
         coding: modality -> name of its coding, or "auto".
         effort: 1 (fast) .. 9 (small).
@@ -86,6 +87,12 @@ class Settings:
         "No measured depth pixel is off by more; checked before the file is written.",
         kind=float,
     )
+    smooth: bool = _setting(
+        False,
+        "",
+        "Half of --max-depth-error is left to the decoder, which smooths depth within it.",
+        kind=bool,
+    )
     near: float | None = _setting(
         None, "M", "Depth nearer than M metres becomes a hole.", kind=float
     )
@@ -97,7 +104,9 @@ class Settings:
         for f in fields(self):
             option: Option | None = f.metadata.get("option")
             value = getattr(self, f.name)
-            if option is not None and value is not None:
+            if option is not None and option.kind is bool:
+                truth(f.name, value)
+            elif option is not None and value is not None:
                 integer = option.kind is int
                 read = (
                     whole(f.name, value, option.low, option.high)
@@ -166,6 +175,10 @@ class Settings:
         left = self.max_depth_error - off
         return int(min(left / 1000 / depth_unit + 1e-6, MAX_STEPS))
 
+    def smoothing(self, bound: int) -> int:
+        """Return how many steps of depth's bound are left to the decoder to smooth it by."""
+        return bound // 2 if self.smooth else 0
+
     def check(self, held: Collection[str], say: Callable[[str], str] = str) -> None:
         """Refuse what contradicts itself, or would be ignored, for a picture.
 
@@ -230,6 +243,10 @@ class Settings:
             asked = "both" if len(self.lossless) > 1 else "depth"
             raise InvalidSettingError(
                 f"{say('max_depth_error')} and {say('lossless')} {asked} contradict each other"
+            )
+        if self.smooth and bound is None:
+            raise InvalidSettingError(
+                f"{say('smooth')} works within a bound; give {say('max_depth_error')}"
             )
         if self.depth_quality is not None and (bound is not None or exact):
             raise InvalidSettingError(
@@ -332,6 +349,17 @@ def number(name: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise InvalidSettingError(f"{name} {value!r} is not a number")
     return float(value)
+
+
+def truth(name: str, value: Any) -> bool:
+    """Return True or False as it is.
+
+    Raises:
+        InvalidSettingError: it is something else.
+    """
+    if not isinstance(value, bool):
+        raise InvalidSettingError(f"{name} is {value!r}; expected True or False")
+    return value
 
 
 def whole(name: str, value: Any, low: int | None = None, high: int | None = None) -> int:

@@ -40,7 +40,9 @@ def command(effort: int | None, quiet: bool) -> None:
         if kind == "depth":
             picture = RgbdImage(depth=depth)
             codec.decode(codec.encode(picture, coding={"depth": name}))
-            codec.decode(codec.encode(picture, coding={"depth": name}, max_depth_error=5))
+            codec.decode(
+                codec.encode(picture, coding={"depth": name}, max_depth_error=5, smooth=True)
+            )
         else:
             codec.decode(codec.encode(RgbdImage(planes={kind: depth}), effort=9))
 

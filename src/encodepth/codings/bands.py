@@ -16,7 +16,7 @@ import numpy as np
 
 from ..errors import CorruptFileError
 from ..packing import Fields, blob, varint
-from .base import Ask, Coded, Facts, References, error_bound, sample_bits
+from .base import Ask, Coded, Facts, References, bounded, pack_bound, sample_bits
 from .values import decode_values, encode_values, places, prove
 
 _PIXELS = 1 << 20  # of a band at most, about: 1280x720 is one, 1920x1080 two
@@ -48,7 +48,7 @@ class Banded:
         if modality == "depth":
             payload = self.encode_plane(plane, error=ask.error)
             prove(plane, self.decode_plane(payload, *plane.shape), ask.error)
-            return Coded(payload, varint(ask.error))
+            return Coded(payload, pack_bound(ask.error))
         bits = bytes([8 * plane.dtype.itemsize])
         payload = self.encode_plane(plane.astype(np.uint16, copy=False), holes=False)
         return Coded(payload, bits)
@@ -97,7 +97,7 @@ class Banded:
 def facts(modality: str, coded: Coded) -> Facts:
     """Say what the parameters mean."""
     if modality == "depth":
-        return Facts(error=error_bound(modality, coded))
+        return bounded(modality, coded)
     sample_bits(modality, coded)
     return Facts(error=0)
 

@@ -19,6 +19,7 @@ from ..packing import Fields, varint
 MAX_QUALITY = 100
 DEFAULT_EFFORT = 7
 MAX_STEPS = 65535  # of a depth value
+_BOUND_BITS = 16  # of a bound in steps, beyond which is what smoothing takes of it
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ class Facts:
     Attributes:
         quality: what the encoder was asked for; lossy codings only.
         error: bound in steps, 0 = exact; exact codings only.
+        smooth: how much of the bound smoothing may take (`smoothing.py`), 0 = none.
         low, high: depth in steps that the lossy codings' 0 and 1 stand for.
         weights: fingerprint of the network's weights.
     """
@@ -78,6 +80,7 @@ class Facts:
     low: int = 0
     high: int = 0
     weights: int | None = None
+    smooth: int = 0
 
 
 class References(Protocol):
@@ -182,18 +185,24 @@ def take_quality(fields: Fields, modality: str) -> int:
     return quality
 
 
-def error_bound(modality: str, coded: Coded) -> int:
-    """Return the bound in steps that is all that exact depth's parameters say.
+def pack_bound(error: int, smooth: int = 0) -> bytes:
+    """Return the parameters of exact depth: the bound, and what of it smoothing takes, in steps."""
+    return varint(error | smooth << _BOUND_BITS)
+
+
+def bounded(modality: str, coded: Coded) -> Facts:
+    """Return the bound in steps and what of it smoothing takes, all that the parameters say.
 
     Raises:
         CorruptFileError: it is out of range, or something follows.
     """
     fields = Fields(coded.parameters)
-    error = fields.varint("error bound")
-    if error > MAX_STEPS:
-        raise CorruptFileError(f"error bound {error} of the {modality} stream is out of range")
+    both = fields.varint("error bound")
+    error, smooth = both & MAX_STEPS, both >> _BOUND_BITS
+    if smooth > error:
+        raise CorruptFileError(f"error bound {both} of the {modality} stream is out of range")
     nothing_left(fields, modality)
-    return error
+    return Facts(error=error, smooth=smooth)
 
 
 def sample_bits(modality: str, coded: Coded) -> int:

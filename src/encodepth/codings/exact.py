@@ -15,8 +15,7 @@ from functools import partial
 import numpy as np
 
 from ..errors import CorruptFileError, EncodepthError
-from ..packing import varint
-from .base import DEFAULT_EFFORT, Ask, Coded, Facts, References, error_bound
+from .base import DEFAULT_EFFORT, Ask, Coded, Facts, References, bounded, pack_bound
 from .jpegxl import decode_frame, encode_frame
 from .mask import decode_mask, encode_mask
 
@@ -32,7 +31,7 @@ _MAX_BYTE = 256
 
 def encode(modality: str, plane: np.ndarray, ask: Ask, seen: References) -> Coded | None:
     """Code depth (h, w) exactly, or within `ask.error` steps. Parameter: the bound."""
-    return Coded(encode_depth(plane, ask.error, ask.effort), varint(ask.error))
+    return Coded(encode_depth(plane, ask.error, ask.effort), pack_bound(ask.error))
 
 
 def decode(modality: str, coded: Coded, shape: tuple[int, int], seen: References) -> np.ndarray:
@@ -42,7 +41,7 @@ def decode(modality: str, coded: Coded, shape: tuple[int, int], seen: References
 
 def facts(modality: str, coded: Coded) -> Facts:
     """Say what the parameters mean."""
-    return Facts(error=error_bound(modality, coded))
+    return bounded(modality, coded)
 
 
 def encode_depth(depth: np.ndarray, error: int = 0, effort: int = DEFAULT_EFFORT) -> bytes:

@@ -19,9 +19,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import CorruptFileError
-from ..packing import Fields, blob, varint
+from ..packing import Fields, blob
 from . import exact, motion
-from .base import Ask, Coded, References
+from .base import Ask, Coded, References, pack_bound
 from .exact import facts, merged_values, prove, values_of
 from .pose import pack_motion, pack_view, take_motion, take_view
 
@@ -50,7 +50,7 @@ def encode_group(
         EncodepthError: the bytes decode to something else than was promised.
     """
     payloads = _encode(planes, ask.error, ask.camera) if len(planes) > 1 else None
-    parameters = varint(ask.error)
+    parameters = pack_bound(ask.error)
     if payloads is None or _stills_are_smaller(payloads, planes, ask):
         alone = [exact.encode_depth(plane, ask.error, ask.effort) for plane in planes]
         return [Coded(payload, parameters, coding="surface") for payload in alone]

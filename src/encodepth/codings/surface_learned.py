@@ -11,9 +11,9 @@ from dataclasses import replace
 import numpy as np
 
 from ..errors import CorruptFileError, EncodepthError
-from ..packing import Fields, blob, varint
+from ..packing import Fields, blob
 from . import exact
-from .base import Ask, Coded, Facts, References, error_bound
+from .base import Ask, Coded, Facts, References, bounded, pack_bound
 
 _WEIGHTS = 0  # first byte of a payload: the weights it begins with
 _SMALL = 1 << 16  # pixels up to which the other coding is tried
@@ -24,10 +24,10 @@ def encode(modality: str, plane: np.ndarray, ask: Ask, seen: References) -> Code
     """Code depth (h, w) exactly, or within `ask.error` steps. Parameter: the bound."""
     payload = encode_plane(plane, ask.error)
     if payload is not None and plane.size > _SMALL:
-        return Coded(payload, varint(ask.error))
+        return Coded(payload, pack_bound(ask.error))
     other = exact.encode(modality, plane, ask, seen)
     if payload is not None and (other is None or len(payload) < len(other.payload)):
-        return Coded(payload, varint(ask.error))
+        return Coded(payload, pack_bound(ask.error))
     return None if other is None else replace(other, coding="surface")
 
 
@@ -38,7 +38,7 @@ def decode(modality: str, coded: Coded, shape: tuple[int, int], seen: References
 
 def facts(modality: str, coded: Coded) -> Facts:
     """Say what the parameters mean."""
-    return Facts(error=error_bound(modality, coded))
+    return bounded(modality, coded)
 
 
 def encode_plane(depth: np.ndarray, error: int = 0) -> bytes | None:

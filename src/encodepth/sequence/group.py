@@ -18,6 +18,7 @@ import numpy as np
 
 from .. import codings
 from ..codings.base import Ask, Coded
+from ..codings.smoothing import allow, shown
 from ..container import chunk
 from ..container.header import Header
 from ..container.stream import Stream
@@ -100,9 +101,11 @@ class GroupEncoder:
         quality = DEFAULT_QUALITY if settings.quality is None else settings.quality
         if name == "depth" and settings.depth_quality is not None:
             quality = settings.depth_quality
+        bound = self._bound(name)
+        smooth = settings.smoothing(bound)
         ask = Ask(
             quality,
-            self._bound(name),
+            bound - smooth,
             settings.effort,
             unit=self.unit,
             live=self.live,
@@ -118,7 +121,7 @@ class GroupEncoder:
         for coding in way.codings:
             made = self._code(coding, name, planes, ask, seen)
             if made is not None:
-                return made
+                return {i: allow(name, c, smooth) for i, c in made.items()} if smooth else made
         raise InvalidImageError(f"{name} cannot be coded as it was asked for")
 
     def _code(
@@ -251,11 +254,14 @@ class DecodedGroup:
         row = codings.of(first.coding, number)
         seen = [_Place(self, k) for k in run]
         shape = (size.height, size.width)
-        if row.groups:
-            yield from codings.module(row).decode_group(name, group, shape, seen)
-            return
-        for coded, here in zip(group, seen, strict=True):
-            yield codings.module(row).decode(name, coded, shape, here)
+        module = codings.module(row)
+        planes = (
+            module.decode_group(name, group, shape, seen)
+            if row.groups
+            else (module.decode(name, c, shape, here) for c, here in zip(group, seen, strict=True))
+        )
+        for coded, plane in zip(group, planes, strict=True):
+            yield shown(plane, module.facts(name, coded))
 
 
 @dataclass(frozen=True)
