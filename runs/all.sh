@@ -41,7 +41,7 @@ line 25 "docs/data.md"                           runs.choices.mix_scenes -o resu
 line 20 "docs/training.md"                       runs.choices.optimiser_trial recipes/restore-color.toml --seconds 150 --arm "optimiser.kind=soap optimiser.lr=3e-3" --arm "optimiser.kind=soap optimiser.lr=6e-3" --arm "optimiser.kind=adam optimiser.lr=1.2e-3" --common 'data.train=[{kind = "photos", path = "cid22/training_*", versions = 8}]'
 line  5 "docs/models.md"                         runs.choices.runtimes --threads 1
 line 30 "docs/depth-quality.md"                  runs.choices.depth_groups
-line 30 "docs/depth-quality.md"                  runs.results.over_time --only depth --size 320x240 --frames 15
+line 30 "docs/depth-quality.md"                  runs.results.over_time --only depth --frames 30 --with-test
 line 10 "README.md"                              runs.results.over_time --only color --efforts 7 1 --with-test --frames 30
 line 10 "README.md"                              runs.results.people
 line 12 "docs/evaluation.md"                     runs.results.anchors
