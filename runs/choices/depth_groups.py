@@ -66,11 +66,11 @@ def main() -> None:
 
 def ways() -> dict[str, Run]:
     """Return every way by name, stills first."""
-    best = Options(0, 5, Usage.GOOD, 0, flat=True, extra=depth_extras(5))
+    best = Options(0, 5, Usage.GOOD, 0, finer=0, extra=depth_extras(5))
     large = replace(best, extra=depth_extras(5) | LARGE)
     return {
         "stills": stills,
-        "hierarchy, looking ahead": group(replace(large, lag=LOOKAHEAD, flat=False)),
+        "hierarchy, looking ahead": group(replace(large, lag=LOOKAHEAD, finer=None)),
         "one quantizer, looking ahead": group(replace(large, lag=LOOKAHEAD)),
         "one quantizer": group(large),
         "one quantizer, blocks of 4": group(best),

@@ -35,6 +35,7 @@ _AHEAD = (  # how libaom searches and at which speed, for effort 0..9
     *((_GOOD, speed) for speed in (6, 5, 4, 3)),
 )
 _LIVE = tuple((_REALTIME, speed) for speed in (10, 10, 9, 9, 8, 8, 7, 7, 6, 5))
+_FINER = 4  # of the quantizer's 63 that a picture of colour may be better than the others
 _OVER_TIME = {  # on top of what a still depth map is asked for with
     "arnr-maxframes": "0",  # filtering over time moves edges
     "enable-keyframe-filtering": "0",
@@ -69,7 +70,7 @@ def depth_options(quality: int, effort: int = DEFAULT_EFFORT, live: bool = False
         whoever wants the least bytes has to try both.
     """
     usage, speed = (_LIVE if live else _AHEAD)[effort]
-    return Options(quantizer(quality), speed, usage, lag=0, flat=True, extra=depth_extras(speed))
+    return Options(quantizer(quality), speed, usage, lag=0, finer=0, extra=depth_extras(speed))
 
 
 def depth_extras(speed: int) -> dict[str, str]:
@@ -84,7 +85,7 @@ def quantizer(quality: int) -> int:
 
 def _options(quality: int, usage: Usage, speed: int, extra: dict[str, str]) -> Options:
     lag = LOOKAHEAD if usage == _GOOD else 0  # real time gains nothing from waiting
-    return Options(quantizer(quality), speed, usage, lag, extra=extra)
+    return Options(quantizer(quality), speed, usage, lag, finer=_FINER, extra=extra)
 
 
 class GroupEncoder:

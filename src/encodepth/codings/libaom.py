@@ -43,13 +43,14 @@ class Options:
     """What a stream is encoded with.
 
     Attributes:
-        quantizer: 0 (fine) .. 63 (coarse); libaom quantizes key frames finer if it is not `flat`.
+        quantizer: 0 (fine) .. 63 (coarse).
         speed: 0 (slow) .. 6 for `Usage.GOOD`, 5 .. 11 for `Usage.REALTIME`.
         lag: pictures that may be waited for before one is coded, 0 .. 48.
         threads: one gives other bytes than more do.
         extra: further options of libaom by name, such as {"tune": "psnr"}.
         still: whether the one picture is all there is, which a shorter sequence header says.
-        flat: give every picture that quantizer, the first one too.
+        finer: by how much at most a picture that others lean on is quantized finer; 0 gives every
+            picture that quantizer, None leaves it to libaom.
     """
 
     quantizer: int
@@ -59,7 +60,7 @@ class Options:
     threads: int = 1
     extra: Mapping[str, str] = field(default_factory=dict)
     still: bool = False
-    flat: bool = False
+    finer: int | None = None
 
 
 class _Config(c.Structure):
@@ -177,8 +178,10 @@ class Encoder:
         config.rate_control = _CONSTANT_QUALITY
         config.min_quantizer, config.max_quantizer = 0, 63
         config.key_mode = _NO_KEY_FRAMES  # but for the first picture
-        if options.flat or options.usage == Usage.REALTIME:  # the latter would stray otherwise
-            config.min_quantizer = config.max_quantizer = options.quantizer
+        finer = 0 if options.usage == Usage.REALTIME else options.finer  # which would stray
+        if finer is not None:
+            config.min_quantizer = max(options.quantizer - finer, 0)
+            config.max_quantizer = options.quantizer
         self._config = config  # libaom keeps its address
         self._try(
             library.aom_codec_enc_init_ver(
