@@ -93,6 +93,16 @@ def test_forms_of_color_and_depth_are_as_asked(folder):
         Recordings(folder, clip=2, deltas=(0.0,))
 
 
+def test_depth_comes_as_the_steps_that_were_recorded(folder):
+    with Reader(folder / "a.rgbd") as reader:
+        steps = reader[3].image.depth
+    found = Recordings(folder / "a.rgbd", depth="steps")[3]["depth"]
+    assert found.dtype == torch.uint16
+    assert np.array_equal(found[0].numpy(), steps)
+    with pytest.raises(InvalidSettingError, match="holes of depth in steps are 0"):
+        Recordings(folder, depth="steps", hole=-1.0)
+
+
 def test_files_are_found_by_name_pattern_folder_list_and_url(folder):
     pytest.importorskip("fsspec", reason="needs encodepth[url]")
     a, b = folder / "a.rgbd", folder / "more" / "b.rgbd"

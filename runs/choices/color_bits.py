@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
@@ -74,9 +75,10 @@ def point(
         ]
         payloads = [groups._strip(unit) for unit in units + encoder.finish()]
     coded = time.thread_time()
+    make = partial(ycbcr_fine.to_rgb, bits=bits)
     shown = [
-        np.rint(ycbcr_fine.to_rgb(planes, bits)).astype(np.uint8)
-        for planes in dav1d.decode(payloads, (height, width), bits, False)
+        np.rint(picture).astype(np.uint8)
+        for picture in dav1d.decode(payloads, (height, width), bits, False, make)
     ]
     done = time.thread_time()
     psnr = [metrics.psnr(a, b) for a, b in zip(shown, pictures, strict=True)]

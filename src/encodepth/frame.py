@@ -116,9 +116,9 @@ class RgbdImage:
         check_unit(self.depth_unit)
 
     def _open_holes(self, depth: np.ndarray) -> None:
-        invalid = depth == INVALID
-        count = int(np.count_nonzero(invalid))
-        if count:
+        if depth.max() == INVALID:
+            invalid = depth == INVALID
+            count = int(np.count_nonzero(invalid))
             object.__setattr__(self, "depth", np.where(invalid, np.uint16(0), depth))
             note = Note(f"{INVALID} became holes", count)
             object.__setattr__(self, "notes", (*self.notes, note))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
 from PIL import Image
@@ -100,10 +101,11 @@ def _decode(payload: bytes, shape: tuple[int, int, int]) -> np.ndarray:
         return ycbcr.from_codes(frames.decode_boxed(payload, shape, np.uint16), depth)
     whole = unit(SEQUENCE, sequence) + unit(FRAME, frame)
     try:
-        (planes,) = dav1d.decode([whole], shape[:2], depth, False, _THREADS)
+        make = partial(ycbcr.to_rgb, bits=depth)
+        (picture,) = dav1d.decode([whole], shape[:2], depth, False, make, _THREADS)
     except CorruptFileError:
         raise CorruptFileError(f"damaged AV1 payload of {len(payload)} bytes") from None
-    return ycbcr.to_rgb(planes, depth)
+    return picture
 
 
 def _encode_with_pillow(color: np.ndarray, quality: int, speed: int, tune: str) -> bytes:

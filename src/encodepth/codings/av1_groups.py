@@ -10,6 +10,7 @@ returns: no payload can ask for another one.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import imagecodecs
 import numpy as np
@@ -203,10 +204,10 @@ def iterate_group(
         raise CorruptFileError(f"AV1 group has samples of {bits} bits; expected {wanted}")
     for number, payload in enumerate(payloads[1:], 1):
         _check(payload, shape, number)
+    pictures: Iterator[np.ndarray]
     if dav1d.available():
-        decoded = dav1d.decode(list(payloads), (shape[0], shape[1]), bits, grey)
-        pictures: Iterator[np.ndarray] = (
-            planes[0] if grey else _to_rgb(planes, bits) for planes in decoded
+        pictures = dav1d.decode(
+            list(payloads), (shape[0], shape[1]), bits, grey, partial(_picture, bits=bits)
         )
     else:
         pictures = _decode_boxes(payloads, shape, bits)
@@ -216,8 +217,10 @@ def iterate_group(
         yield picture
 
 
-def _to_rgb(planes: list[np.ndarray], bits: int) -> np.ndarray:
-    """Return uint8 colour of 8 bits, or float32, not rounded, of more."""
+def _picture(planes: list[np.ndarray], bits: int) -> np.ndarray:
+    """Return a grey plane, uint8 colour of 8 bits, or float32, not rounded, of more."""
+    if len(planes) == 1:
+        return planes[0].copy()
     if bits > 8:
         return ycbcr_fine.to_rgb(planes, bits)
     picture = libavif.to_rgb(planes)

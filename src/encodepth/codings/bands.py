@@ -17,6 +17,7 @@ import numpy as np
 from ..errors import CorruptFileError
 from ..packing import Fields, blob, varint
 from .base import Ask, Coded, Facts, References, bounded, pack_bound, sample_bits
+from .room import empty
 from .values import decode_values, encode_values, places, prove
 
 _PIXELS = 1 << 20  # of a band at most, about: 1280x720 is one, 1920x1080 two
@@ -143,7 +144,7 @@ def _decode(payload: bytes, height: int, width: int, walk: Walk, threads: int | 
         raise CorruptFileError(f"bands claim {sum(sizes)} bytes, {fields.left} remain")
     starts = np.cumsum([fields.at, *sizes]).tolist()
     bands = [payload[a:b] for a, b in zip(starts, [*starts[1:], len(payload)], strict=True)]
-    plane = np.empty((height, width), np.uint16)
+    plane = empty((height, width), np.uint16)
     wide, first = _as_they_are(table)
 
     def uncode(job: tuple[slice, bytes]) -> None:

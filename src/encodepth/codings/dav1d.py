@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import ctypes as c
 import errno
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
+from typing import TypeVar
 
 import numpy as np
 
@@ -22,6 +23,8 @@ _MAJOR = 7  # of the interface
 _AGAIN = -errno.EAGAIN
 _GREY, _444 = 0, 3  # pixel layouts
 _FREE = 1024  # bytes behind the fields that are declared, more than dav1d has there
+
+Made = TypeVar("Made")
 
 
 class _Settings(c.Structure):
@@ -68,15 +71,21 @@ def available() -> bool:
 
 
 def decode(
-    units: list[bytes], shape: tuple[int, int], bits: int, grey: bool, threads: int = 1
-) -> Iterator[list[np.ndarray]]:
-    """Yield the planes of one picture for each temporal unit, as they are asked for.
+    units: list[bytes],
+    shape: tuple[int, int],
+    bits: int,
+    grey: bool,
+    make: Callable[[list[np.ndarray]], Made],
+    threads: int = 1,
+) -> Iterator[Made]:
+    """Yield what is made of the planes of each temporal unit's picture, as it is asked for.
 
     Args:
         units: temporal units from a key frame on, the first with a sequence header.
         shape: (height, width) that every picture has.
         bits: 8, 10 or 12 that every sample has.
         grey: whether there is one plane, or three of that shape.
+        make: called with the planes, whose memory is dav1d's and is gone afterwards.
         threads: dav1d's; the samples are the same whatever their number.
 
     Raises:
@@ -98,9 +107,10 @@ def decode(
             try:
                 if not _feed(library, context, unit, picture):
                     raise CorruptFileError(f"damaged AV1 picture {number} of a group")
-                yield _planes(picture, shape, bits, grey, number)
+                made = make(_planes(picture, shape, bits, grey, number))
             finally:
                 library.dav1d_picture_unref(c.byref(picture))
+            yield made
     finally:
         library.dav1d_close(c.byref(context))
 
@@ -139,7 +149,7 @@ def _feed(library: c.CDLL, context: c.c_void_p, unit: bytes, picture: _Picture) 
 def _planes(
     picture: _Picture, shape: tuple[int, int], bits: int, grey: bool, number: int
 ) -> list[np.ndarray]:
-    """Copy the planes of a picture that is what was expected."""
+    """Return the planes of a picture that is what was expected, in its own memory."""
     found = (picture.height, picture.width, picture.bits, picture.layout)
     if found != (*shape, bits, _GREY if grey else _444):
         raise CorruptFileError(
@@ -151,7 +161,7 @@ def _planes(
     for i in range(1 if grey else 3):
         row = picture.row_bytes[min(i, 1)] // c.sizeof(sample)
         rows = c.cast(picture.planes[i], c.POINTER(sample))
-        planes.append(np.ctypeslib.as_array(rows, (shape[0], row))[:, : shape[1]].copy())
+        planes.append(np.ctypeslib.as_array(rows, (shape[0], row))[:, : shape[1]])
     return planes
 
 

@@ -15,6 +15,7 @@ from functools import cache
 import numpy as np
 
 from .carried import find
+from .room import empty
 
 _MAJOR = b"1."  # of the version whose layout is below
 _GREY, _444, _RGB, _FULL_RANGE, _AOM, _Y_PLANE = 4, 1, 0, 1, 1, 1
@@ -123,7 +124,7 @@ def to_rgb(planes: list[np.ndarray]) -> np.ndarray | None:
     """Return a picture of its Y, Cb and Cr as AVIF pictures are shown; None without libavif.
 
     Args:
-        planes: three uint8 (H, W), BT.601 in full range.
+        planes: three uint8 (H, W), BT.601 in full range; rows may lie apart.
 
     Returns:
         uint8 (H, W, 3).
@@ -131,9 +132,8 @@ def to_rgb(planes: list[np.ndarray]) -> np.ndarray | None:
     library = _library()
     if library is None:
         return None
-    planes = [np.ascontiguousarray(plane) for plane in planes]
     height, width = planes[0].shape
-    rgb = np.empty((height, width, 3), np.uint8)
+    rgb = empty((height, width, 3), np.uint8)
     image = library.avifImageCreate(width, height, 8, _444)
     if not image:
         return None

@@ -18,6 +18,7 @@ import numpy as np
 
 from .. import codings
 from ..codings.base import Ask, Coded
+from ..codings.room import kept
 from ..codings.smoothing import allow, shown
 from ..container import chunk
 from ..container.header import Header
@@ -224,7 +225,7 @@ class DecodedGroup:
             except (StopIteration, CorruptFileError):
                 self._runs.pop((number, start), None)
                 raise
-            self._done[number, place] = plane
+            self._done[number, place] = plane = kept(plane)
             self.bytes += plane.nbytes
 
     def _run(self, number: int, i: int) -> list[int]:

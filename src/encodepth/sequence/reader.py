@@ -259,7 +259,7 @@ class Reader:
         finally:
             self._cache.settle((self._owner, found))
         held = {name: array for name, array in arrays.items() if array is not None}
-        if "depth" in held and (held["depth"] == INVALID).any():  # a far pixel, no hole
+        if "depth" in held and held["depth"].max(initial=0) == INVALID:  # a far pixel, no hole
             held["depth"] = np.minimum(held["depth"], np.uint16(INVALID - 1))
         return held
 

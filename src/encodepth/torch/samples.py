@@ -10,12 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..codings.room import empty
 from ..errors import InvalidImageError, InvalidSettingError
 from ..frame import Frame, Intrinsics, RgbdImage
 from ..modalities import IMAGE, PLANES
 
 Sample = dict[str, Any]
-UNITS = {"m": 1.0, "mm": 1000.0}  # what depth may be given in, per metre
+UNITS = {"m": 1.0, "mm": 1000.0}  # what depth may be given in, per metre,
+STEPS = "steps"  # or as it is recorded
 COLORS = ("uint8", "float32")
 DEFAULT_KEYS = ("color", "depth", "valid", "time", "index", "recording", "camera")
 
@@ -28,8 +30,8 @@ class Form:
         keys: what a sample has: "color", "depth", "valid", "time", "index", "recording", "camera",
             "pose", and further planes by name.
         color: "uint8", or "float32" within 0..1; (3, H, W).
-        depth: "m" or "mm", float32, (1, H, W).
-        hole: what holes of depth are given as, in that unit.
+        depth: "m" or "mm", float32, or "steps" of the recording, uint16; (1, H, W).
+        hole: what holes of depth are given as, in that unit; of "steps" always 0.
 
     Raises:
         InvalidSettingError: one of these is none that is known.
@@ -44,7 +46,9 @@ class Form:
         for name in self.keys:
             _known("key", name, _MAKERS)
         _known("color", self.color, COLORS)
-        _known("depth", self.depth, UNITS)
+        _known("depth", self.depth, (*UNITS, STEPS))
+        if self.depth == STEPS and self.hole:
+            raise InvalidSettingError(f"hole {self.hole}; holes of depth in steps are 0")
 
     @property
     def streams(self) -> tuple[str, ...]:
@@ -80,20 +84,32 @@ def stacked(samples: Sequence[Sample]) -> Sample:
 def color_tensor(image: RgbdImage, kind: str) -> Tensor:
     """Return colour as (3, H, W), uint8 or float32 within 0..1."""
     assert image.color is not None
-    whole = torch.from_numpy(np.ascontiguousarray(image.color.transpose(2, 0, 1)))
-    return whole if kind == "uint8" else whole.to(torch.float32).div_(255)
+    channels = image.color.transpose(2, 0, 1)
+    made = empty(channels.shape, kind)
+    if kind == "uint8":
+        np.copyto(made, channels)
+    else:
+        for to, channel in zip(made, channels, strict=True):  # together they take longer
+            np.divide(channel, np.float32(255), out=to, dtype=np.float32)
+    return torch.from_numpy(made)
 
 
 def depth_tensor(image: RgbdImage, unit: str, hole: float) -> Tensor:
-    """Return depth as float32 (1, H, W) in "m" or "mm", holes as `hole`.
+    """Return depth as float32 (1, H, W) in "m" or "mm", holes as `hole`, or as uint16 "steps".
 
     A step is rounded to float32 once: 1234 steps of 1 mm are the float32 nearest to 1.234 m.
     """
     assert image.depth is not None
-    found = torch.from_numpy((image.depth * (image.depth_unit * UNITS[unit])).astype(np.float32))
+    if unit == STEPS:
+        steps = empty(image.depth.shape, np.uint16)
+        np.copyto(steps, image.depth)
+        return torch.from_numpy(steps)[None]
+    found = empty(image.depth.shape, np.float32)
+    per_step = image.depth_unit * UNITS[unit]
+    np.multiply(image.depth, per_step, out=found, dtype=np.float64, casting="unsafe")
     if hole:
-        found[torch.from_numpy(image.depth == 0)] = hole
-    return found[None]
+        found[image.depth == 0] = hole
+    return torch.from_numpy(found)[None]
 
 
 def _color(form: Form, frame: Frame, recording: int) -> Tensor:
@@ -106,7 +122,8 @@ def _depth(form: Form, frame: Frame, recording: int) -> Tensor:
 
 def _valid(form: Form, frame: Frame, recording: int) -> Tensor:
     assert frame.image.depth is not None
-    return torch.from_numpy(frame.image.depth > 0)[None]
+    depth = frame.image.depth
+    return torch.from_numpy(np.greater(depth, 0, out=empty(depth.shape, np.bool_)))[None]
 
 
 def _time(form: Form, frame: Frame, recording: int) -> Tensor:
