@@ -20,7 +20,7 @@ from encodepth.errors import EncodepthError, InvalidImageError  # noqa: E402
 from encodepth.frame import Intrinsics  # noqa: E402
 from encodepth.sequence.cache import GroupCache  # noqa: E402
 from encodepth.sequence.group import DecodedGroup  # noqa: E402
-from encodepth.torch import Decoder, Recordings, Stream  # noqa: E402
+from encodepth.torch import Decoder, GroupSampler, Recordings, Stream  # noqa: E402
 
 NS = 1_000_000_000
 HEIGHT, WIDTH = 24, 32
@@ -234,6 +234,38 @@ def test_a_stream_decodes_every_frame_once_if_the_cache_is_small(folder, monkeyp
     assert [int(data[i]["index"]) for i in (3, 4, 3)] == [3, 4, 3]
     assert decoded.count(0) == 4 + 1 + 4  # colour, from the key frame on
     assert decoded.count(1) == 3  # exact depth, which leans on nothing before
+
+
+def test_a_sampler_gives_each_worker_groups_of_its_own(folder, monkeypatch):
+    group = 4 * HEIGHT * WIDTH * 5
+    data = Recordings(folder, cache=4 * group)
+    sampler = GroupSampler(data, batch_size=2, workers=2, seed=3)
+    order = list(sampler)
+    assert sorted(order) == list(range(17)) != order
+    assert len(sampler) == 17
+    which = {i: n for n, held in enumerate(data.groups()) for i in held.samples}
+    batches = [order[k : k + 2] for k in range(0, 12, 2)]
+    mine, other = (
+        {which[i] for batch in batches[w::2] for i in batch} for w in range(2)
+    )  # before one of them is at its end
+    assert not mine & other
+    loader = DataLoader(data, batch_size=2, sampler=sampler)
+    assert sum(len(batch["index"]) for batch in loader) == 17
+    sampler.set_epoch(1)
+    assert list(sampler) != order
+
+
+def test_threads_give_what_one_gives_and_hand_on_what_fails(folder, tmp_path):
+    one, two = (Recordings(folder, threads=n) for n in (1, 2))
+    for a, b in zip(one, two, strict=True):
+        assert all(torch.equal(a[key], b[key]) for key in a if key != "camera")
+    batch = two.__getitems__([9, 0, 16, 9])
+    assert [who(sample) for sample in batch] == [(0, 9), (0, 0), (1, 6), (0, 9)]
+    damaged = bytearray((folder / "a.rgbd").read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    (tmp_path / "a.rgbd").write_bytes(damaged)
+    with pytest.raises(CorruptFileError):
+        list(Stream(Recordings(tmp_path / "a.rgbd"), threads=2))
 
 
 def test_a_cache_holds_what_its_limit_says_and_serves_several_readers(folder):

@@ -8,7 +8,7 @@ lean on colour, and lossy depth on its mask.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
@@ -155,10 +155,25 @@ class GroupEncoder:
 
 
 @dataclass
+class _Run:
+    """Planes of a track that are decoded one after the other, from a key frame on.
+
+    Attributes:
+        places: of their frames in the group.
+        planes: those still to come, with their places; None before the first.
+        lock: held while one is decoded, again by a track that leans on itself.
+    """
+
+    places: list[int] = field(default_factory=list)
+    planes: Iterator[tuple[int, np.ndarray]] | None = None
+    lock: Any = field(default_factory=threading.RLock)
+
+
+@dataclass
 class DecodedGroup:
     """A chunk whose planes are decoded when they are asked for, each track in order, once.
 
-    Several threads may ask at once.
+    Several threads may ask at once; planes that do not lean on each other are decoded side by side.
 
     Attributes:
         bytes: of payloads, and of the planes that are decoded so far.
@@ -169,8 +184,8 @@ class DecodedGroup:
     models: Any
     bytes: int = field(init=False, default=0)
     _done: dict[tuple[int, int], np.ndarray] = field(init=False, default_factory=dict)
-    _runs: dict[tuple[int, int], Any] = field(init=False, default_factory=dict)
-    _lock: threading.RLock = field(init=False, default_factory=threading.RLock)
+    _tracks: dict[int, dict[int, _Run]] = field(init=False, default_factory=dict)
+    _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self.bytes = sum(len(s.payload) for frame in self.chunk.frames for s in frame.streams)
@@ -181,13 +196,16 @@ class DecodedGroup:
         Raises:
             CorruptFileError: its payload, or one that it leans on, is damaged.
         """
-        stream = self.chunk.frames[i].stream(number)
-        if stream is None:
+        if self.chunk.frames[i].stream(number) is None:
             return None
-        with self._lock:
-            if (number, i) not in self._done:
-                self._decode(number, i)
-            return self._done[number, i]
+        if (number, i) not in self._done:
+            self._decode(number, i)
+        return self._done[number, i]
+
+    def lacks(self, number: int, i: int) -> bool:
+        """Return whether a modality's plane of the i-th frame is there and not decoded yet."""
+        there = self.chunk.frames[i].stream(number) is not None
+        return there and (number, i) not in self._done
 
     def kept(self, number: int, i: int) -> Any:
         """Return the file that a plane of the i-th frame was kept as, None if it was not.
@@ -213,35 +231,44 @@ class DecodedGroup:
     def _decode(self, number: int, i: int) -> None:
         """Decode a track from the last key frame, or where it was left, to the i-th frame."""
         run = self._run(number, i)
-        start = run[0]
-        if (number, start) not in self._runs:
-            # not by `self`: a cycle would keep the arrays of groups that nobody wants any more
-            planes = DecodedGroup._planes(cast(DecodedGroup, proxy(self)), number, run)
-            self._runs[number, start] = (iter(run), planes)
-        places, planes = self._runs[number, start]
         while (number, i) not in self._done:
-            try:
-                place, plane = next(places), next(planes)
-            except (StopIteration, CorruptFileError):
-                self._runs.pop((number, start), None)
-                raise
-            self._done[number, place] = plane = kept(plane)
+            with run.lock:  # for one plane, so that who waits for an earlier one gets it soon
+                if (number, i) not in self._done:
+                    self._next(number, run)
+
+    def _next(self, number: int, run: _Run) -> None:
+        """Decode the next plane of a run."""
+        if run.planes is None:
+            # not by `self`: a cycle would keep the arrays of groups that nobody wants any more
+            mine = cast(DecodedGroup, proxy(self))
+            planes = DecodedGroup._planes(mine, number, run.places)
+            run.planes = zip(run.places, planes, strict=False)
+        try:
+            place, plane = next(run.planes)
+        except Exception:
+            run.planes = None  # whoever asks again hears of it again
+            raise
+        self._done[number, place] = plane = kept(plane)
+        with self._lock:
             self.bytes += plane.nbytes
 
-    def _run(self, number: int, i: int) -> list[int]:
-        """Return the places of a track's frames that belong together, the i-th among them."""
-        held = [k for k, f in enumerate(self.chunk.frames) if f.stream(number) is not None]
-        run: list[int] = []
-        for k in held:
-            stream = self.chunk.frames[k].stream(number)
-            assert stream is not None
-            own = [back for kind, back in stream.references if kind == number]
-            if not own and run:
-                if i in run:
-                    break
-                run = []
-            run.append(k)
-        return run
+    def _run(self, number: int, i: int) -> _Run:
+        """Return the frames of a track that belong together, the i-th among them."""
+        with self._lock:
+            if number not in self._tracks:
+                self._tracks[number] = dict(self._runs(number))
+            return self._tracks[number][i]
+
+    def _runs(self, number: int) -> Iterator[tuple[int, _Run]]:
+        """Yield the places of a track's frames, and the run that each is in."""
+        run = _Run()
+        for place, frame in enumerate(self.chunk.frames):
+            if (stream := frame.stream(number)) is None:
+                continue
+            if all(kind != number for kind, _ in stream.references):
+                run = _Run()
+            run.places.append(place)
+            yield place, run
 
     def _planes(self, number: int, run: list[int]) -> Any:
         name = modality(number).name

@@ -7,7 +7,6 @@ import itertools
 import operator
 import os
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, overload
 
 import numpy as np
@@ -18,6 +17,8 @@ from ..errors import CorruptFileError, EncodepthError
 from ..frame import INVALID, MILLIMETRE, Frame, Intrinsics, RgbdImage
 from ..learned.models import Models, Unrestoring
 from ..modalities import IMAGE, PLANES, modality
+from ..settings import whole
+from .ahead import ahead
 from .cache import CACHE_BYTES, GroupCache
 from .group import DecodedGroup
 from .source import open_source
@@ -39,6 +40,7 @@ class Reader:
             readers share.
         restore: whether networks restore lossy pictures where the writer had them do so; without
             them decoding takes a tenth of the time, and errors are a little larger.
+        threads: that decode at a time: planes of a frame, and frames ahead where it is iterated.
 
     Attributes:
         problems: a line for each thing that is wrong with the file, none if all is well.
@@ -58,9 +60,11 @@ class Reader:
         device: str = "auto",
         cache: int | GroupCache = CACHE_BYTES,
         restore: bool = True,
+        threads: int = 2,
     ) -> None:
+        self._threads = whole("threads", threads, 1)
         self._cache = cache if isinstance(cache, GroupCache) else GroupCache(cache)
-        self._args = (source, streams, model, device, self._cache, restore)
+        self._args = (source, streams, model, device, self._cache, restore, threads)
         self._wanted = (*IMAGE, *PLANES) if streams is None else streams
         self._source = open_source(source)
         try:
@@ -89,7 +93,7 @@ class Reader:
         number = operator.index(which)
         if not -len(self) <= number < len(self):
             raise IndexError(f"frame {number}; the recording has {len(self)}")
-        return self._frame(number % len(self))
+        return self._frame(number % len(self), self._threads)
 
     def __iter__(self) -> Iterator[Frame]:
         return self._walk(range(len(self)))
@@ -139,7 +143,7 @@ class Reader:
             CorruptFileError: it is damaged.
         """
         found = self._file.find(number)
-        return self._planes(number, found, (name,)).get(name)
+        return self._planes(number, found, self._group(found), (name,)).get(name)
 
     def time(self, number: int) -> int:
         """Return a frame's time in ns, without decoding it.
@@ -234,26 +238,47 @@ class Reader:
         return self._args
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        source, streams, model, device, cache, restore = state
+        source, streams, model, device, cache, restore, threads = state
         self.__init__(  # type: ignore[misc]
-            source, streams=streams, model=model, device=device, cache=cache, restore=restore
+            source,
+            streams=streams,
+            model=model,
+            device=device,
+            cache=cache,
+            restore=restore,
+            threads=threads,
         )
 
-    def _frame(self, number: int) -> Frame:
+    def _frame(self, number: int, threads: int = 1) -> Frame:
         found = self._file.find(number)
-        held = self._planes(number, found, self._wanted)
+        group = self._group(found)
+        held = self._planes(number, found, group, self._wanted, threads)
         planes = {name: array for name, array in held.items() if name in PLANES}
-        coded = self._group(found).chunk.frames[number - self._file.chunks[found].first]
+        coded = group.chunk.frames[number - self._file.chunks[found].first]
         image = RgbdImage(
             held.get("color"), held.get("depth"), self.depth_unit, self.intrinsics, planes
         )
         return Frame(image, coded.time, _pose(coded.pose), number)
 
-    def _planes(self, number: int, found: int, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+    def _planes(
+        self,
+        number: int,
+        found: int,
+        group: DecodedGroup,
+        names: tuple[str, ...],
+        threads: int = 1,
+    ) -> dict[str, np.ndarray]:
         """Return those planes of a frame that it has; `found` is the chunk it is in."""
-        group, i = self._group(found), number - self._file.chunks[found].first
+        i = number - self._file.chunks[found].first
+        if sum(group.lacks(modality(name).number, i) for name in names) < 2:
+            threads = 1
+
+        def plane(name: str) -> np.ndarray | None:
+            return group.plane(modality(name).number, i)
+
         try:
-            arrays = {name: group.plane(modality(name).number, i) for name in names}
+            each = map(plane, names) if threads == 1 else ahead(plane, names, threads, len(names))
+            arrays = dict(zip(names, each, strict=True))
         except CorruptFileError as error:
             raise CorruptFileError(f"frame {number}: {error}") from None
         finally:
@@ -272,14 +297,8 @@ class Reader:
         return self._cache.get((self._owner, number), make)
 
     def _walk(self, numbers: range) -> Iterator[Frame]:
-        """Yield frames in order, decoding one ahead of the one in use."""
-        with ThreadPoolExecutor(1) as ahead:
-            waiting: Future[Frame] | None = None
-            for number in [*numbers, None]:
-                following = None if number is None else ahead.submit(self._frame, number)
-                if waiting is not None:
-                    yield waiting.result()
-                waiting = following
+        """Yield frames in order, decoding some ahead of the one in use."""
+        return ahead(self._frame, numbers, self._threads, self._threads)
 
 
 def _pose(stored: tuple[float, ...] | None) -> np.ndarray | None:

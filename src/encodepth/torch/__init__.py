@@ -9,8 +9,9 @@ Only this package and those that train import torch; nothing else of encodepth n
 
 from .lerobot import LeRobot
 from .recordings import Recordings
+from .sampler import GroupSampler
 from .samples import Form
 from .stream import Stream
 from .webdataset import Decoder
 
-__all__ = ["Decoder", "Form", "LeRobot", "Recordings", "Stream"]
+__all__ = ["Decoder", "Form", "GroupSampler", "LeRobot", "Recordings", "Stream"]

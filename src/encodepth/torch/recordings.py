@@ -8,6 +8,7 @@ frame at random costs the frames of its group before it.
 from __future__ import annotations
 
 import os
+import threading
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
@@ -22,9 +23,11 @@ from ..container.sequence import Entry
 from ..errors import CorruptFileError, InvalidSettingError
 from ..frame import Frame
 from ..modalities import modality
+from ..sequence.ahead import ahead
 from ..sequence.cache import CACHE_BYTES, GroupCache
 from ..sequence.find import Where, find_recordings
 from ..sequence.reader import Reader
+from ..settings import whole
 from .samples import DEFAULT_KEYS, Form, Sample, stacked
 
 _OPEN = 64  # recordings that are open at once
@@ -94,6 +97,7 @@ class Recordings(Dataset[Sample]):
             time are given, and "pad", bool, says where none lies within half a frame's time.
         transform: called with each sample; what it returns is the sample.
         cache: bytes of decoded groups that are kept, in each process.
+        threads: that decode at a time, of a batch or where this is iterated; they call `transform`.
         model, device: as for `Reader`.
 
     Attributes:
@@ -119,6 +123,7 @@ class Recordings(Dataset[Sample]):
         deltas: Sequence[float] | None = None,
         transform: Callable[[Sample], Any] | None = None,
         cache: int = CACHE_BYTES,
+        threads: int = 2,
         model: str = "base",
         device: str = "cpu",
     ) -> None:
@@ -128,7 +133,7 @@ class Recordings(Dataset[Sample]):
             raise InvalidSettingError(f"clip {clip} and stride {stride} are numbers from 1 on")
         self.clip, self.stride = clip, stride
         self.deltas = None if deltas is None else tuple(deltas)
-        self.transform = transform
+        self.transform, self.threads = transform, whole("threads", threads, 1)
         self._cache_bytes, self._model, self._device = cache, model, device
         self.form = Form(tuple(DEFAULT_KEYS if keys is None else keys), color, depth, hole)
         self.files: tuple[str, ...] = ()
@@ -152,27 +157,36 @@ class Recordings(Dataset[Sample]):
         sample = self._sample(run.recording, frame)
         return sample if self.transform is None else self.transform(sample)
 
+    def __getitems__(self, indices: Sequence[int]) -> list[Any]:
+        """Return several samples, decoded side by side: what a `DataLoader` calls for a batch."""
+        threads = min(self.threads, len(indices))
+        if threads < 2:
+            return [self[i] for i in indices]
+        return list(ahead(self.__getitem__, indices, threads, len(indices)))
+
     def __iter__(self) -> Iterator[Any]:
-        return (self[i] for i in range(len(self)))
+        return ahead(self.__getitem__, range(len(self)), self.threads, 2 * self.threads)
 
     def reader(self, recording: int) -> Reader:
         """Return the reader of one of `files`, open while it is among the last that were used."""
         if os.getpid() != self._process:
             self._begin()
-        if recording in self._readers:
-            self._readers.move_to_end(recording)
-            return self._readers[recording]
-        reader = Reader(
-            self.files[recording],
-            streams=self.form.streams,
-            model=self._model,
-            device=self._device,
-            cache=self._cache,
-        )
-        self._readers[recording] = reader
-        while len(self._readers) > _OPEN:
-            self._readers.popitem(last=False)[1].close()
-        return reader
+        with self._lock:
+            if recording in self._readers:
+                self._readers.move_to_end(recording)
+                return self._readers[recording]
+            reader = Reader(
+                self.files[recording],
+                streams=self.form.streams,
+                model=self._model,
+                device=self._device,
+                cache=self._cache,
+                threads=1,
+            )
+            self._readers[recording] = reader
+            while len(self._readers) > _OPEN:
+                self._readers.popitem(last=False)[1].close()
+            return reader
 
     def groups(self) -> list[Group]:
         """Return the groups of pictures in which samples begin, in order."""
@@ -193,7 +207,7 @@ class Recordings(Dataset[Sample]):
 
     def __getstate__(self) -> dict[str, Any]:
         """Let another process open the files for itself."""
-        own = ("_readers", "_cache", "_process")
+        own = ("_readers", "_cache", "_process", "_lock")
         return {name: value for name, value in vars(self).items() if name not in own}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -201,9 +215,10 @@ class Recordings(Dataset[Sample]):
         self._begin()
 
     def _begin(self) -> None:
-        self._process = os.getpid()
+        self._lock = threading.Lock()
         self._cache = GroupCache(self._cache_bytes)
         self._readers: OrderedDict[int, Reader] = OrderedDict()
+        self._process = os.getpid()  # last: until then another thread begins for itself
 
     def _list(self, where: Where, *, given: bool) -> None:
         """Open every file once, for what its header and its index say."""

@@ -15,7 +15,12 @@ import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
 from ..errors import InvalidSettingError
+from ..sequence.ahead import ahead
+from ..settings import whole
+from .order import dealt, drawn, held_at_once, in_order
 from .recordings import Group, Recordings
+
+_ROOM = 4  # samples that a thread may be ahead
 
 
 class Stream(IterableDataset[Any]):
@@ -28,8 +33,9 @@ class Stream(IterableDataset[Any]):
         recordings: where samples come from.
         shuffle: False for the order of `recordings`, as far as workers keep it.
         seed: the same seed and epoch give the same order.
-        buffer: groups that samples are drawn from at a time; fewer where the cache of `recordings`
-            cannot hold so many.
+        buffer: groups that samples of a thread are drawn from at a time; fewer where the cache of
+            `recordings` cannot hold so many.
+        threads: that decode ahead in each process, each its own groups; the order depends on it.
         rank, world: which part of all is this process's; torch.distributed's own if None.
 
     Raises:
@@ -43,6 +49,7 @@ class Stream(IterableDataset[Any]):
         shuffle: bool = True,
         seed: int = 0,
         buffer: int = 4,
+        threads: int = 2,
         rank: int | None = None,
         world: int | None = None,
     ) -> None:
@@ -51,6 +58,7 @@ class Stream(IterableDataset[Any]):
         if seed < 0:
             raise InvalidSettingError(f"seed {seed} is not a whole number from 0 on")
         self.recordings, self.shuffle, self.seed, self.buffer = recordings, shuffle, seed, buffer
+        self.threads = whole("threads", threads, 1)
         known = _distributed()
         self.rank = known[0] if rank is None else rank
         self.world = known[1] if world is None else world
@@ -70,10 +78,14 @@ class Stream(IterableDataset[Any]):
     def __iter__(self) -> Iterator[Any]:
         worker = get_worker_info()
         here, workers = (0, 1) if worker is None else (worker.id, worker.num_workers)
-        mine = self._own_groups()[here::workers]
-        chance = self._chance(1, self.rank, here)
-        for i in self._drawn(mine, chance) if self.shuffle else _in_order(mine):
-            yield self.recordings[i]
+        order = self.indices(here, workers)
+        if self.threads == 1:
+            return (self.recordings[i] for i in order)
+        return ahead(self.recordings.__getitem__, order, self.threads, _ROOM * self.threads)
+
+    def indices(self, worker: int = 0, workers: int = 1) -> Iterator[int]:
+        """Return which samples a worker of a loader gives, in order."""
+        return dealt(self._lanes(self._own_groups()[worker::workers], worker))
 
     def _own_groups(self) -> list[Group]:
         groups = self.recordings.groups()
@@ -81,32 +93,20 @@ class Stream(IterableDataset[Any]):
             groups = [groups[i] for i in self._chance().permutation(len(groups))]
         return groups[self.rank :: self.world]
 
-    def _drawn(self, groups: Sequence[Group], chance: np.random.Generator) -> Iterator[int]:
-        """Yield all samples of the groups, each drawn from those of a few groups."""
-        left = list(reversed(groups))
-        pool: list[list[int]] = []
-        most = self._at_a_time(groups)
-        while left or pool:
-            while left and len(pool) < most:
-                pool.append(chance.permutation(list(left.pop().samples)).tolist())
-            counts = np.array([len(held) for held in pool])
-            which = int(chance.choice(len(pool), p=counts / counts.sum()))
-            yield pool[which].pop()
-            if not pool[which]:
-                pool.pop(which)
-
-    def _at_a_time(self, groups: Sequence[Group]) -> int:
-        """Return how many groups may be open, so that the cache holds them and the next one."""
-        largest = max((group.bytes for group in groups), default=1)
-        return int(np.clip(self.recordings.cache_bytes // max(largest, 1) - 1, 1, self.buffer))
+    def _lanes(self, groups: Sequence[Group], worker: int) -> list[Iterator[int]]:
+        """Return samples for each thread, from groups of its own while the cache holds them."""
+        held = held_at_once(groups, self.recordings.cache_bytes)
+        count = min(self.threads, held) if self.shuffle else 1
+        most = min(max(held // count - 1, 1), self.buffer)
+        return [
+            drawn(groups[lane::count], most, self._chance(1, self.rank, worker, lane))
+            if self.shuffle
+            else in_order(groups)
+            for lane in range(count)
+        ]
 
     def _chance(self, *whose: int) -> np.random.Generator:
         return np.random.default_rng((self.seed, int(self._epoch), *whose))
-
-
-def _in_order(groups: Sequence[Group]) -> Iterator[int]:
-    for group in groups:
-        yield from group.samples
 
 
 def _distributed() -> tuple[int, int]:
