@@ -6,15 +6,18 @@ were not asked for longest go first. A forked process starts with an empty one.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from .group import DecodedGroup
 
 CACHE_BYTES = 1 << 27  # two groups of 30 frames of 640x480
+_FREED = 1 << 24  # bytes let go of after which the system gets them back
 Key = tuple[Any, int]  # whose group it is, and its number there
 
 
@@ -42,6 +45,7 @@ class GroupCache:
             group = self._held.setdefault(key, made)
             self._held.move_to_end(key)
             self._count(key, group)
+        self._give_back()
         return group
 
     def settle(self, key: Key) -> None:
@@ -49,6 +53,7 @@ class GroupCache:
         with self._lock:
             if key in self._held:
                 self._count(key, self._held[key])
+        self._give_back()
 
     def forget(self, owner: Any) -> None:
         """Let go of every group of one reader."""
@@ -72,7 +77,13 @@ class GroupCache:
         self._process, self._lock = os.getpid(), threading.Lock()
         self._held: OrderedDict[Key, DecodedGroup] = OrderedDict()
         self._sizes: dict[Key, int] = {}
-        self._bytes = 0
+        self._bytes = self._freed = 0
+
+    def _give_back(self) -> None:
+        """Have the system get what was let go of, which the C library keeps in pieces otherwise."""
+        if self._freed >= _FREED and (trim := _trimmer()) is not None:
+            self._freed = 0
+            trim(0)
 
     def _count(self, key: Key, group: DecodedGroup) -> None:
         self._bytes += group.bytes - self._sizes.get(key, 0)
@@ -82,4 +93,15 @@ class GroupCache:
 
     def _drop(self, key: Key) -> None:
         self._held.pop(key)
-        self._bytes -= self._sizes.pop(key)
+        size = self._sizes.pop(key)
+        self._bytes, self._freed = self._bytes - size, self._freed + size
+
+
+@cache
+def _trimmer() -> Callable[[int], int] | None:
+    """Return glibc's `malloc_trim`, None where the C library has none."""
+    try:
+        found: Callable[[int], int] = ctypes.CDLL(None).malloc_trim
+    except (AttributeError, OSError, TypeError):
+        return None
+    return found
