@@ -248,6 +248,8 @@ class DecodedGroup:
         except Exception:
             run.planes = None  # whoever asks again hears of it again
             raise
+        if place == run.places[-1]:
+            run.planes = None  # and with it the decoder, whose memory is as much as ten planes
         self._done[number, place] = plane = kept(plane)
         with self._lock:
             self.bytes += plane.nbytes
