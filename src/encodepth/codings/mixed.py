@@ -14,13 +14,14 @@ import math
 import numpy as np
 
 from .bands import Banded, facts
+from .lanes import at_most, clip, get_lane, load8, put_lane, same8, store, total
 from .range56 import ended, estimates, finish, inner, move, number, outer, start
 
 __all__ = ["decode", "decode_plane", "encode", "encode_plane", "facts"]
 
-_NODES = 32  # estimates of one context: as predicted, sign, two rows of sizes, jump, hole
-_SIGN, _HOLE, _JUMP, _SAME = 1, 15, 30, 31
-_SIZES = 14  # estimates between a row of sizes and the next
+_NODES = 32  # estimates of one context: sign, hole, jump, as predicted there, two rows of sizes
+_SIGN, _HOLE, _JUMP, _SAME, _SIZE = 0, 1, 2, 3, 4
+_LIKELY = 31  # weights of "as predicted"; its estimates lie apart, close together in the cache
 _CALM = 3  # pixels until a surprise is forgotten
 _LONG = 12  # sizes from here on are Elias gamma codes
 _APART = 8  # a neighbour farther than this from the prediction may be another surface
@@ -30,20 +31,28 @@ _FINE = 10  # bits of a tracker below a step
 _FOLLOWED = 2 << _FINE  # a surface is followed up to this far
 _MEMORY = 6  # pixels a tracker remembers
 _WRONG = 255  # corrections beyond this are alike
+# Of nww, nw, n, ne, nee, w, ww, nn minus the prediction: limits, and what a step is worth in the
+# numbers of contexts 3 (from bit 12 on), 1 (from bit 3 on) and 2 (below), which are made at once.
+_DIGITS = np.array(
+    [[3, 3, 3, 3, 2, 3, 3, 3], [1 << 12, 7 << 12, 7 << 3, 1 << 3, 1, 49 << 3, 343 << 12, 49 << 12]],
+    np.int32,
+)
+_MIDDLE = (1200 << 12) + (171 << 3) + 2  # where all are 0
 _ROUGH = 10  # kinds of neighbourhood that weights tell apart
 
-# Where in the estimates each context begins, those of hole flags after them.
-_AT1 = 9**3 * (_CALM + 1) * _NODES
-_AT2 = _AT1 + 7**3 * 9 * _NODES
-_AT3 = _AT2 + 7**3 * 5 * _NODES
-_AT4 = _AT3 + 7**4 * _NODES
-_HOLES = _AT4 + 31**2 * 4 * _NODES
+# Where each context begins, and among the estimates those of hole flags after them.
+_AT1 = 9**3 * (_CALM + 1)
+_AT2 = _AT1 + 7**3 * 9
+_AT3 = _AT2 + 7**3 * 5
+_AT4 = _AT3 + 7**4
+_CONTEXTS = _AT4 + 31**2 * 4
+_HOLES = _CONTEXTS * (1 + _NODES)
 _LENGTH = _HOLES + 256 + 4096 + 1024 + 2048 + 512
 _BITS = _LENGTH + 16 * 17
 _ESTIMATES = _BITS + 72
 
 _SEAMS = _ROUGH * _NODES  # rows of weights: rough x node, then one for each pattern of holes
-_WEIGHTS = (_SEAMS + 256) * 5
+_WEIGHTS = (_SEAMS + 256, 8)
 _EVEN = 65536 * 35 // 100  # weight at the start
 _LIMIT = 60  # bits beyond which an estimate stops slowing down
 _ONE = 1 << 22
@@ -53,7 +62,7 @@ _RATE = np.array([655360 // (10 * n + 16) for n in range(_LIMIT + 1)], np.int32)
 _SHARE = np.array([0, *(65536 // n for n in range(1, 2 * _MEMORY + 3))], np.int32)
 _KIND = np.array([min(k.bit_length(), _ROUGH - 1) for k in range(6 * _WRONG + 1)], np.int32)
 _STRETCH = np.array(
-    [round(256 * math.log((p + 0.5) / (4095.5 - p))) for p in range(4096)], np.int32
+    [round(256 * math.log((p + 0.5) / (4095.5 - p))) for p in range(4096)], np.int16
 ).clip(-2047, 2047)
 _SQUASH = np.array(
     [round(_ONE / (1 + math.exp(-x / 256))) for x in range(-2047, 2048)], np.int32
@@ -61,7 +70,7 @@ _SQUASH = np.array(
 
 
 def _band(band: np.ndarray, table: np.ndarray, top: int, data: np.ndarray, decoding: object) -> int:
-    width = band.shape[1] + 2 * _PAD
+    width = band.shape[1] + 2 * _PAD + 8  # lanes reach so far
     rows, tracks = np.full((3, width), 2, np.int32), np.zeros((5, width), np.int32)
     weights = np.full(_WEIGHTS, _EVEN, np.int32)
     above, table = np.empty((4, band.shape[1]), np.int32), table.astype(np.int32)
@@ -82,14 +91,19 @@ def _clip(value, limit):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _learn(cell, decision, estimate):  # type: ignore[no-untyped-def]
-    """Move an estimate towards a decision."""
-    held = np.int64(estimate[cell])
-    p, seen = held >> 10, held & 1023
-    rate = np.int64(_RATE[np.uint64(seen)])
-    seen += 1 if seen < _LIMIT else 0
-    p += ((_ONE - 1 - p) * rate >> 16) if decision else -(p * rate >> 16)
-    estimate[cell] = p << 10 | seen
+def _lanes(a, b, c, d, e):  # type: ignore[no-untyped-def]
+    """Return five numbers as lanes."""
+    return put_lane(put_lane(put_lane(put_lane(put_lane(same8(0), 0, a), 1, b), 2, c), 3, d), 4, e)
+
+
+@inner
+def _stretched(held):  # type: ignore[no-untyped-def]
+    return np.int64(_STRETCH[held >> 20])
+
+
+@inner
+def _rate(held):  # type: ignore[no-untyped-def]
+    return _RATE[np.uint64(held & 1023)]
 
 
 def _mixed(decision, cells, node, row, estimate, weights, coder, data, decoding):  # type: ignore[no-untyped-def]
@@ -101,39 +115,37 @@ def _mixed(decision, cells, node, row, estimate, weights, coder, data, decoding)
     node = np.uint64(node)
     c0, c1, c2 = cells[0] + node, cells[1] + node, cells[2] + node
     c3, c4 = cells[3] + node, cells[4] + node
-    s0 = np.int64(_STRETCH[estimate[c0] >> 20])
-    s1 = np.int64(_STRETCH[estimate[c1] >> 20])
-    s2 = np.int64(_STRETCH[estimate[c2] >> 20])
-    s3 = np.int64(_STRETCH[estimate[c3] >> 20])
-    s4 = np.int64(_STRETCH[estimate[c4] >> 20])
-    r0 = np.uint64(row * 5)
-    r1, r2 = r0 + np.uint64(1), r0 + np.uint64(2)
-    r3, r4 = r0 + np.uint64(3), r0 + np.uint64(4)
-    a = s0 * weights[r0] + s1 * weights[r1] + s2 * weights[r2]
-    a += s3 * weights[r3] + s4 * weights[r4]
+    e0, e1, e2, e3, e4 = estimate[c0], estimate[c1], estimate[c2], estimate[c3], estimate[c4]
+    x0, x1, x2 = _stretched(e0), _stretched(e1), _stretched(e2)
+    x3, x4 = _stretched(e3), _stretched(e4)
+    row = np.uint64(row)
+    w0, w1, w2 = weights[row, np.uint64(0)], weights[row, np.uint64(1)], weights[row, np.uint64(2)]
+    w3, w4 = weights[row, np.uint64(3)], weights[row, np.uint64(4)]
+    a = x0 * w0 + x1 * w1 + x2 * w2 + x3 * w3 + x4 * w4
     a = min(max(a >> 16, -2047), 2047)
     p = np.int64(_SQUASH[np.uint64(a + 2047)])
     part = (wide >> 22) * p
     if decoding:
         decision = 1 if low < part else 0
+    one = 0
     if decision:
         wide = part
-        off = _ONE - 1 - p
+        one = _ONE - 1
     else:
         low = low + part if not decoding else low - part
         wide -= part
-        off = -p
-    off = off * _STEP >> 6
-    weights[r0] += s0 * off + 131072 >> 18
-    weights[r1] += s1 * off + 131072 >> 18
-    weights[r2] += s2 * off + 131072 >> 18
-    weights[r3] += s3 * off + 131072 >> 18
-    weights[r4] += s4 * off + 131072 >> 18
-    _learn(c0, decision, estimate)
-    _learn(c1, decision, estimate)
-    _learn(c2, decision, estimate)
-    _learn(c3, decision, estimate)
-    _learn(c4, decision, estimate)
+    off = (one - p) * _STEP >> 6
+    x = _lanes(x0, x1, x2, x3, x4)
+    store(weights, row, load8(weights, row) + (x * off + 131072 >> 18))
+    held = _lanes(e0, e1, e2, e3, e4)
+    rate = _lanes(_rate(e0), _rate(e1), _rate(e2), _rate(e3), _rate(e4))
+    away = (held >> 10 & _ONE - 1) ^ one  # how far each estimate is from the decision
+    # less away * rate >> 16, in 32 bits
+    away = away - ((away >> 11) * rate + ((away & 2047) * rate >> 11) >> 5)
+    held = (away ^ one) << 10 | at_most((held & 1023) + 1, same8(_LIMIT))
+    estimate[c0], estimate[c1] = get_lane(held, 0), get_lane(held, 1)
+    estimate[c2], estimate[c3] = get_lane(held, 2), get_lane(held, 3)
+    estimate[c4] = get_lane(held, 4)
     if wide < 4294967296:
         low, at = move(low, at, data, decoding)
         wide <<= 24
@@ -177,7 +189,7 @@ def _miss(  # type: ignore[no-untyped-def]
         data,
         decoding,
     )
-    node = _SIGN + 1 + negative * _SIZES
+    node = _SIZE + negative
     size, counted = abs(off), np.int64(1)
     while counted < _LONG:
         more = 1 if size > counted else 0
@@ -185,7 +197,7 @@ def _miss(  # type: ignore[no-untyped-def]
         if not more:
             break
         counted += 1
-        node += 1
+        node += 2
     if counted == _LONG:
         rough = min(abs(w - nw) + abs(n - nw) >> 5, 15)
         rest, coder = number(
@@ -220,6 +232,12 @@ def _follow(level, track_w, track_n, age_w, age_n, along_w, along_n, down_w, dow
         along += (off_w * share >> 16) if by_w else 0
         down += (off_n * share >> 16) if by_n else 0
     return height, along, down, age
+
+
+@inner
+def _rest(cell):  # type: ignore[no-untyped-def]
+    """Return where the estimates of a context are but for the first decision's, at `cell`."""
+    return np.uint64(_CONTEXTS) + cell * np.uint64(_NODES)
 
 
 @inner
@@ -296,8 +314,7 @@ def _walk(  # type: ignore[no-untyped-def]
         wrong_w = np.int64(0)
         for x in range(width):
             column, i = np.uint64(x), np.uint64(x + _PAD)
-            nww, nw, n = up[i - two] >> 1, up[i - one] >> 1, up[i] >> 1
-            ne, nee, nn = up[i + one] >> 1, up[i + two] >> 1, far[i] >> 1
+            nw, n, ne, nn = up[i - one] >> 1, up[i] >> 1, up[i + one] >> 1, far[i] >> 1
             holes = holes_n[column] | left & 3 | (left >> 2 & 1) << 8
             p = min(max(w + n - nw, min(w, n)), max(w, n))
             age_n, wrong_n = np.int64(age[i]), np.int64(wrong[i])
@@ -305,24 +322,6 @@ def _walk(  # type: ignore[no-untyped-def]
             track_n = np.int64(tracks_n[column])
             around = 3 * wrong_w + around_n[column]
             rough = np.int64(_KIND[np.uint64(around)])
-
-            dw, dn = w - p, n - p
-            k0 = np.int64(steps_n[column]) + _clip(w - nw, 4)
-            k0 = k0 * (_CALM + 1) + surprise
-            k1 = (_clip(dw, 3) * 7 + _clip(dn, 3)) * 7 + _clip(ne - p, 3)
-            k1 = k1 * 9 + min(wrong_w, 2) * 3 + min(wrong_n, 2)
-            k2 = (_clip(dw + w - ww, 3) * 7 + _clip(dn + n - nn, 3)) * 7 + _clip(dw + ne - n, 3)
-            k2 = k2 * 5 + _clip(nee - p, 2)
-            k3 = (_clip(ww - p, 3) * 7 + _clip(nn - p, 3)) * 7 + _clip(nw - p, 3)
-            k3 = k3 * 7 + _clip(nww - p, 3)
-            k4 = _clip((track_w >> 7) - (p << 3), 15) * 31 + _clip((track_n >> 7) - (p << 3), 15)
-            k4 = k4 * 4 + (2 if age_w > 3 else 0) + (1 if age_n > 3 else 0)
-            cells = (
-                np.uint64(k0 * _NODES), np.uint64(k1 * _NODES + _AT1),
-                np.uint64(k2 * _NODES + _AT2), np.uint64(k3 * _NODES + _AT3),
-                np.uint64(k4 * _NODES + _AT4),
-            )  # fmt: skip
-            row = rough * _NODES
 
             value = np.int64(0)
             if not decoding:
@@ -334,8 +333,33 @@ def _walk(  # type: ignore[no-untyped-def]
                     _SEAMS + (holes & 255), estimate, weights, coder, data, decoding,
                 )  # fmt: skip
             if not holes or not hole:
+                dw, dn = w - p, n - p
+                k0 = np.int64(steps_n[column]) + _clip(w - nw, 4)
+                k0 = k0 * (_CALM + 1) + surprise
+                near = put_lane(put_lane(put_lane(load8(up, i - two) >> 1, 5, w), 6, ww), 7, nn)
+                digits = clip(near - p, load8(_DIGITS, 0))
+                packed = total(digits * load8(_DIGITS, 1)) + _MIDDLE
+                k1 = (packed >> 3 & 511) * 9 + min(wrong_w, 2) * 3 + min(wrong_n, 2)
+                k2 = (_clip(dw + w - ww, 3) * 7 + _clip(dn + n - nn, 3)) * 7 + _clip(dw + ne - n, 3)
+                k2 = k2 * 5 + (packed & 7)
+                k3 = packed >> 12
+                k4 = _clip((track_w >> 7) - (p << 3), 15) * 31 + _clip(
+                    (track_n >> 7) - (p << 3), 15
+                )
+                k4 = k4 * 4 + (2 if age_w > 3 else 0) + (1 if age_n > 3 else 0)
+                likely = (
+                    np.uint64(k0), np.uint64(k1 + _AT1), np.uint64(k2 + _AT2), np.uint64(k3 + _AT3),
+                    np.uint64(k4 + _AT4),
+                )  # fmt: skip
+                cells = (
+                    _rest(likely[0]), _rest(likely[1]), _rest(likely[2]), _rest(likely[3]),
+                    _rest(likely[4]),
+                )  # fmt: skip
+                row = rough * _NODES
                 same = 1 if value == p else 0
-                same, coder = _mix(same, cells, 0, row, estimate, weights, coder, data, decoding)
+                same, coder = _mix(
+                    same, likely, 0, row + _LIKELY, estimate, weights, coder, data, decoding
+                )
                 if same:
                     value, hole = p, 0
                     surprise -= 1 if surprise else 0
