@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from encodepth.codings import bands, mixed, quick, values
+from encodepth.codings import band_rows, bands, mixed, quick, values
 from encodepth.codings.exact import merged_values
 from encodepth.errors import CorruptFileError, EncodepthError
 
@@ -143,6 +143,34 @@ def test_bytes_do_not_depend_on_threads(coding, monkeypatch):
     assert one == three
     for threads in (1, 3):
         assert np.array_equal(coding.decode_plane(one, *plane.shape, threads=threads), plane)
+
+
+@CODINGS
+@SLOW
+@given(plane=SMALL)
+@example(plane=room())
+def test_bytes_are_decoded_while_they_are_written(coding, plane):
+    """The last bytes written may still change, so what is read a row behind ends before them."""
+    listed, place, _ = values.places(plane)
+    table = np.concatenate([np.zeros(1, np.uint16), listed])
+    rows, wide = coding._CODING.rows, np.zeros(3 * plane.size + 64, np.uint8)
+    size = band_rows.encode_rows(plane, place, len(listed), wide, rows)
+    data = np.full(size, 255, np.uint8)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(band_rows, "_STEP", 1)
+        found, back = band_rows.encode_and_decode_rows(plane, place, table, data, rows)
+    assert (found, data.tobytes()) == (size, wide[:size].tobytes())
+    assert np.array_equal(back, plane)
+
+
+@CODINGS
+def test_what_was_seen_of_other_bytes_proves_nothing(coding):
+    plane, proof = room(), []
+    payload = bands._encode(plane, coding._CODING.rows, 0, True, None, proof)
+    other = bands._Proof(proof[0].data if proof[0] else b"", np.zeros(3, np.uint16), plane + 1)
+    assert np.array_equal(
+        bands._decode(payload, *plane.shape, coding._CODING.rows, None, [other]), plane
+    )
 
 
 @CODINGS

@@ -1,13 +1,14 @@
 """What quick codings share: a list of values, then bands of rows coded apart, several at a time.
 
 How a picture is cut depends on its size alone, so the bytes do not depend on the threads. A band
-that its coding cannot make smaller is written as it is.
+that its coding cannot make smaller is written as it is. What was promised of depth is proved on
+what the bytes decode to, which a second core sees to while they are written (`band_rows.py`).
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
@@ -16,6 +17,7 @@ import numpy as np
 
 from ..errors import CorruptFileError
 from ..packing import Fields, blob, varint
+from .band_rows import Rows, decode_rows, encode_and_decode_rows, encode_rows
 from .base import Ask, Coded, Facts, References, bounded, pack_bound, sample_bits
 from .room import empty
 from .values import decode_values, encode_values, places, prove
@@ -26,19 +28,12 @@ _THREADS = 8  # at most
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
-Walk = Callable[[np.ndarray, np.ndarray, int, np.ndarray, bool], int]
-"""(band, table, top, data, decoding) -> bytes, or -1.
-
-Encoding, `table` is each value's place, int32; decoding, each place's value, uint16. `band`
-is uint16 (rows, w), read or filled; `data` is filled with at most its size, or read.
-"""
-
 
 @dataclass(frozen=True)
 class Banded:
-    """A coding of depth and further planes, made of how it codes one band."""
+    """A coding of depth and further planes, made of how it codes rows."""
 
-    walk: Walk
+    rows: Rows
 
     def encode(self, modality: str, plane: np.ndarray, ask: Ask, seen: References) -> Coded:
         """Code depth (h, w) exactly or within `ask.error` steps, or a further plane exactly.
@@ -47,8 +42,11 @@ class Banded:
         of a further plane the bits of a sample.
         """
         if modality == "depth":
-            payload = self.encode_plane(plane, error=ask.error)
-            prove(plane, self.decode_plane(payload, *plane.shape), ask.error)
+            proof: list[_Proof | None] = []
+            payload = _encode(plane, self.rows, ask.error, True, None, proof)
+            height, width = plane.shape
+            decoded = _decode(payload, height, width, self.rows, None, proof)
+            prove(plane, decoded, ask.error)
             return Coded(payload, pack_bound(ask.error))
         bits = bytes([8 * plane.dtype.itemsize])
         payload = self.encode_plane(plane.astype(np.uint16, copy=False), holes=False)
@@ -82,7 +80,7 @@ class Banded:
             threads: at most so many for a large plane, as many as there are cores if None; the
                 bytes do not depend on it.
         """
-        return _encode(plane, self.walk, error, holes, threads)
+        return _encode(plane, self.rows, error, holes, threads)
 
     def decode_plane(
         self, payload: bytes, height: int, width: int, *, threads: int | None = None
@@ -92,7 +90,7 @@ class Banded:
         Raises:
             CorruptFileError: the payload is not such a plane of that size.
         """
-        return _decode(payload, height, width, self.walk, threads)
+        return _decode(payload, height, width, self.rows, threads)
 
 
 def facts(modality: str, coded: Coded) -> Facts:
@@ -103,7 +101,24 @@ def facts(modality: str, coded: Coded) -> Facts:
     return Facts(error=0)
 
 
-def _encode(plane: np.ndarray, walk: Walk, error: int, holes: bool, threads: int | None) -> bytes:
+@dataclass(frozen=True)
+class _Proof:
+    """What a band's bytes were seen to decode to with a table of values."""
+
+    data: bytes
+    table: np.ndarray
+    band: np.ndarray
+
+
+def _encode(
+    plane: np.ndarray,
+    rows: Rows,
+    error: int,
+    holes: bool,
+    threads: int | None,
+    proof: list[_Proof | None] | None = None,
+) -> bytes:
+    """Code a plane; into a list `proof` goes, for each band, what it was seen to decode to."""
     plane = np.require(plane, requirements=("C", "W"))  # compiled code takes nothing read-only
     values, place, some = places(plane, error, holes)
     listed = encode_values(values)
@@ -113,21 +128,39 @@ def _encode(plane: np.ndarray, walk: Walk, error: int, holes: bool, threads: int
     table = np.concatenate([np.zeros(1, np.uint16), values])
     wide, first = _as_they_are(table)
 
-    def code(rows: slice) -> bytes:
-        band = plane[rows]
+    cuts = _cut(*plane.shape)
+    behind = proof is not None and len(cuts) == 1 and _cores() > 1
+
+    def code(cut: slice) -> tuple[bytes, _Proof | None]:
+        band, back = plane[cut], None
         data = np.empty(band.size * wide - 1, np.uint8)
-        size = walk(band, place, len(values), data, False)
+        if behind:
+            size, back = encode_and_decode_rows(band, place, table, data, rows)
+        else:
+            size = encode_rows(band, place, len(values), data, rows)
         if size >= 0:
-            return data[:size].tobytes()
+            written = data[:size].tobytes()
+            return written, None if back is None else _Proof(written, table, back)
         index = place[band]
         seen = (index - first).astype(np.uint8) if wide == 1 else table[index].astype("<u2")
-        return seen.tobytes()
+        return seen.tobytes(), None
 
-    bands = _parallel(code, _cut(*plane.shape), threads)
+    made = _parallel(code, cuts, threads)
+    bands = [written for written, _ in made]
+    if proof is not None:
+        proof += [seen for _, seen in made]
     return head + b"".join(varint(len(band)) for band in bands[:-1]) + b"".join(bands)
 
 
-def _decode(payload: bytes, height: int, width: int, walk: Walk, threads: int | None) -> np.ndarray:
+def _decode(
+    payload: bytes,
+    height: int,
+    width: int,
+    rows: Rows,
+    threads: int | None,
+    proof: Sequence[_Proof | None] = (),
+) -> np.ndarray:
+    """Decode a plane; what was seen already that the same bytes decode to is taken from `proof`."""
     fields = Fields(payload)
     listed = fields.take(fields.varint("size of the list of values"), "list of values")
     table = np.concatenate([np.zeros(1, np.uint16), decode_values(listed)])
@@ -147,18 +180,21 @@ def _decode(payload: bytes, height: int, width: int, walk: Walk, threads: int | 
     plane = empty((height, width), np.uint16)
     wide, first = _as_they_are(table)
 
-    def uncode(job: tuple[slice, bytes]) -> None:
-        rows, data = job
-        band = plane[rows]
-        if len(data) == band.size * wide:
-            seen = np.frombuffer(data, f"<u{wide}").reshape(band.shape)
-            if wide == 1 and seen.max() > top - first:
-                raise CorruptFileError(f"byte {seen.max()} is beyond a list of {top} values")
-            band[:] = table[first:][seen] if wide == 1 else seen
-        elif walk(band, table, top, np.frombuffer(bytearray(data), np.uint8), True) < 0:
-            raise CorruptFileError(f"rows from {rows.start} on end too early or are damaged")
+    def uncode(job: tuple[slice, bytes, _Proof | None]) -> None:
+        cut, data, seen = job
+        band = plane[cut]
+        if seen and seen.data == data and np.array_equal(seen.table, table):
+            band[:] = seen.band
+        elif len(data) == band.size * wide:
+            held = np.frombuffer(data, f"<u{wide}").reshape(band.shape)
+            if wide == 1 and held.max() > top - first:
+                raise CorruptFileError(f"byte {held.max()} is beyond a list of {top} values")
+            band[:] = table[first:][held] if wide == 1 else held
+        elif not decode_rows(band, table, np.frombuffer(bytearray(data), np.uint8), rows):
+            raise CorruptFileError(f"rows from {cut.start} on end too early or are damaged")
 
-    _parallel(uncode, list(zip(cuts, bands, strict=True)), threads)
+    known = proof or [None] * len(cuts)
+    _parallel(uncode, list(zip(cuts, bands, known, strict=True)), threads)
     return plane
 
 
@@ -178,9 +214,16 @@ def _as_they_are(table: np.ndarray) -> tuple[int, int]:
     return (1, first) if len(table) - first <= 256 else (2, first)
 
 
+def _cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def _parallel(do: Callable[[Job], Result], jobs: list[Job], threads: int | None) -> list[Result]:
     """Do the jobs, which let go of Python's lock, side by side; return the results in order."""
-    workers = min(threads or os.cpu_count() or 1, _THREADS, len(jobs))
+    workers = min(threads or _cores(), _THREADS, len(jobs))
     if workers == 1:
         return [do(job) for job in jobs]
     with ThreadPoolExecutor(workers) as pool:

@@ -13,9 +13,10 @@ import math
 
 import numpy as np
 
+from .band_rows import Rows
 from .bands import Banded, facts
 from .lanes import at_most, clip, get_lane, load8, put_lane, same8, store, total
-from .range56 import ended, estimates, finish, inner, move, number, outer, start
+from .range56 import begin, ended, estimates, finish, inner, move, number, outer, pause
 
 __all__ = ["decode", "decode_plane", "encode", "encode_plane", "facts"]
 
@@ -69,17 +70,33 @@ _SQUASH = np.array(
 ).clip(1500, _ONE - 1500)
 
 
-def _band(band: np.ndarray, table: np.ndarray, top: int, data: np.ndarray, decoding: object) -> int:
-    width = band.shape[1] + 2 * _PAD + 8  # lanes reach so far
-    rows, tracks = np.full((3, width), 2, np.int32), np.zeros((5, width), np.int32)
-    weights = np.full(_WEIGHTS, _EVEN, np.int32)
-    above, table = np.empty((4, band.shape[1]), np.int32), table.astype(np.int32)
-    apart = 1 if decoding else None
-    estimate = estimates(_ESTIMATES)
-    return _walk(band, table, top, data, estimate, weights, rows, tracks, above, apart)
+def _fresh(width: int) -> tuple[np.ndarray, ...]:
+    """Return estimates, weights, three rows, trackers, room for `_look_up`, the coder's state."""
+    wide = width + 2 * _PAD + 8  # lanes reach so far
+    return (
+        estimates(_ESTIMATES),
+        np.full(_WEIGHTS, _EVEN, np.int32),
+        np.full((3, wide), 2, np.int32),
+        np.zeros((5, wide), np.int32),
+        np.empty((4, width), np.int32),
+        np.zeros(3, np.int64),
+    )
 
 
-_CODING = Banded(_band)
+def _code(
+    band: np.ndarray,
+    first: int,
+    end: int,
+    table: np.ndarray,
+    top: int,
+    data: np.ndarray,
+    decoding: bool,
+    known: tuple[np.ndarray, ...],
+) -> int:
+    return _walk(band, first, end, table, top, data, *known, 1 if decoding else None)
+
+
+_CODING = Banded(Rows(_fresh, _code))
 encode, decode = _CODING.encode, _CODING.decode
 encode_plane, decode_plane = _CODING.encode_plane, _CODING.decode_plane
 
@@ -286,22 +303,23 @@ def _look_up(up, far, tracks, above):  # type: ignore[no-untyped-def]
 
 @outer
 def _walk(  # type: ignore[no-untyped-def]
-    band, table, top, data, estimate, weights, rows, tracks, above, apart
+    band, first, end, table, top, data, estimate, weights, rows, tracks, above, held, apart
 ):
-    """Code `band`, or decode into it; return the bytes, -1 if that failed.
+    """Code rows first..end - 1, or decode into them; return the bytes so far, -1 if that failed.
 
     `rows` holds three rows, place << 1 | hole, from column 4 on; a hole's place is the predicted.
     `tracks` holds, of the pixel last seen in each column, its surface (`_follow`) and the size of
-    its correction. `above` is room for `_look_up`. `apart` is None, or a number where `band` is to
-    be decoded: of each type code apart is compiled, in which `decoding` is a constant.
+    its correction. `above` is room for `_look_up`, `held` for the coder until rows go on. `apart`
+    is None, or a number where `band` is to be decoded: of each type code apart is compiled, in
+    which `decoding` is a constant.
     """
     decoding = apart is not None
     height, width = band.shape
     one, two, four = np.uint64(1), np.uint64(2), np.uint64(4)
     holes_n, steps_n, around_n, tracks_n = above[0], above[1], above[2], above[3]
     level, along, down, age, wrong = tracks[0], tracks[1], tracks[2], tracks[3], tracks[4]
-    coder = start(data, decoding)
-    for y in range(height):
+    coder = begin(held, data, decoding)
+    for y in range(first, end):
         line = np.uint64(y)
         here, up, far = rows[y % 3], rows[(y + 2) % 3], rows[(y + 1) % 3]
         for k in range(_PAD):
@@ -394,4 +412,4 @@ def _walk(  # type: ignore[no-untyped-def]
                 band[line, i - four] = table[0 if hole else value]
         if ended(coder, data, decoding):
             return -1
-    return finish(coder, data, decoding)
+    return finish(coder, data, decoding) if end == height else pause(coder, held)

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from .band_rows import Rows
 from .bands import Banded, facts
-from .range56 import bit, ended, estimates, finish, inner, number, outer, start
+from .range56 import begin, bit, ended, estimates, finish, inner, number, outer, pause
 
 __all__ = ["decode", "decode_plane", "encode", "encode_plane", "facts"]
 
@@ -44,14 +45,26 @@ def _classes() -> np.ndarray:
 _CLASS = _classes()
 
 
-def _band(band: np.ndarray, table: np.ndarray, top: int, data: np.ndarray, decoding: object) -> int:
-    rows = np.full((3, band.shape[1] + 5), 2, np.int32)
-    cells, holes = np.empty(band.shape[1], np.int32), np.empty(band.shape[1], np.int32)
-    apart = 1 if decoding else None
-    return _walk(band, table, top, data, estimates(_ESTIMATES), rows, cells, holes, apart)
+def _fresh(width: int) -> tuple[np.ndarray, ...]:
+    """Return estimates, three rows, room for two of `_look_up`, the coder's state."""
+    rows, room = np.full((3, width + 5), 2, np.int32), np.empty((2, width), np.int32)
+    return estimates(_ESTIMATES), rows, room, np.zeros(3, np.int64)
 
 
-_CODING = Banded(_band)
+def _code(
+    band: np.ndarray,
+    first: int,
+    end: int,
+    table: np.ndarray,
+    top: int,
+    data: np.ndarray,
+    decoding: bool,
+    known: tuple[np.ndarray, ...],
+) -> int:
+    return _walk(band, first, end, table, top, data, *known, 1 if decoding else None)
+
+
+_CODING = Banded(Rows(_fresh, _code))
 encode, decode = _CODING.encode, _CODING.decode
 encode_plane, decode_plane = _CODING.encode_plane, _CODING.decode_plane
 
@@ -122,19 +135,21 @@ def _look_up(up, far, cells, holes):  # type: ignore[no-untyped-def]
 
 @outer
 def _walk(  # type: ignore[no-untyped-def]
-    band, table, top, data, estimate, rows, cells, holes, apart
+    band, first, end, table, top, data, estimate, rows, room, held, apart
 ):
-    """Code `band`, or decode into it; return the bytes, -1 if that failed.
+    """Code rows first..end - 1, or decode into them; return the bytes so far, -1 if that failed.
 
     `rows` holds three rows, place << 1 | hole, from column 2 on; a hole's place is the predicted.
-    `cells` and `holes` are room for `_look_up`. `apart` is None, or a number where `band` is to be
-    decoded: of each type code apart is compiled, in which `decoding` is a constant.
+    `room` is for `_look_up`, `held` for the coder until rows go on. `apart` is None, or a number
+    where `band` is to be decoded: of each type code apart is compiled, in which `decoding` is a
+    constant.
     """
     decoding = apart is not None
     height, width = band.shape
+    cells, holes = room[0], room[1]
     two = np.uint64(2)
-    coder = start(data, decoding)
-    for y in range(height):
+    coder = begin(held, data, decoding)
+    for y in range(first, end):
         line = np.uint64(y)
         here, up, far = rows[y % 3], rows[(y + 2) % 3], rows[(y + 1) % 3]
         for k in range(3):
@@ -185,4 +200,4 @@ def _walk(  # type: ignore[no-untyped-def]
                 band[line, column] = table[0 if hole else value]
         if ended(coder, data, decoding):
             return -1
-    return finish(coder, data, decoding)
+    return finish(coder, data, decoding) if end == height else pause(coder, held)

@@ -27,6 +27,7 @@ outer: Any = compiled(**_OPTIONS)
 Coder = tuple[int, int, int]  # low (decoding: how far the bytes lie above it), width, bytes moved
 
 _WINDOW = 56  # bits
+AHEAD = _WINDOW // 8  # bytes that a decoder has read where an encoder has written none
 _NARROW = 1 << 32  # below this width bytes move
 _SHIFT, _ONE = 22, 1 << 22  # an estimate's probability of a 1, in 1/2^22
 _LONGEST = 17  # bits of a number
@@ -139,17 +140,32 @@ def start(data: np.ndarray, decoding: object) -> Coder:
     """Return the state of a coder at the beginning of `data`."""
     low, at = np.int64(0), np.int64(0)
     if decoding:
-        for _ in range(_WINDOW // 8):
+        for _ in range(AHEAD):
             low = low << 8 | (np.int64(data[np.uint64(at)]) if at < data.size else 0)
             at += 1
     return low, np.int64(1) << _WINDOW, at
 
 
 @inner
+def begin(held: np.ndarray, data: np.ndarray, decoding: object) -> Coder:
+    """Return the state that `pause` kept in `held`, int64 (3,); zeros: one at the beginning."""
+    if held[1] == 0:
+        return start(data, decoding)
+    return held[0], held[1], held[2]
+
+
+@inner
+def pause(coder: Coder, held: np.ndarray) -> int:
+    """Keep a coder's state until rows go on; return how many bytes moved."""
+    held[0], held[1], held[2] = coder
+    return held[2]
+
+
+@inner
 def ended(coder: Coder, data: np.ndarray, decoding: object) -> bool:
     """Return whether the bytes ended before what they should say: tested once a row."""
     _, _, at = coder
-    return at > data.size + (_WINDOW // 8 if decoding else 0)
+    return at > data.size + (AHEAD if decoding else 0)
 
 
 @outer
@@ -161,7 +177,7 @@ def finish(coder: Coder, data: np.ndarray, decoding: object) -> int:
     """
     low, wide, at = coder
     if decoding:
-        return data.size if data.size <= at <= data.size + _WINDOW // 8 else -1
+        return data.size if data.size <= at <= data.size + AHEAD else -1
     if at > data.size:
         return -1
     for size in range(8):
