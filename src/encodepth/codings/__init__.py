@@ -11,7 +11,8 @@
 | `surface_learned.py`, `learning*.py` | the same, smaller, by a network too |
 | `surface_inter.py`, `inter*.py` | exact depth over time |
 | `motion.py`, `pose.py`, `warp.py` | how a camera moved, for it |
-| `quick.py`, `mixed.py`, `bands.py`, `band_rows.py`, `values.py`, `range56.py` | the same in milliseconds |
+| `quick.py`, `mixed.py`, `bands.py`, `band_rows.py` | the same in milliseconds |
+| `values.py`, `range56.py` | what they stand on |
 | `lanes.py`, `compiled.py` | what compiled code stands on |
 | `jpegxl.py` | exact colour and further planes by JPEG XL |
 | `jpeg.py` | exact colour as the JPEG file that it came from |

@@ -16,7 +16,7 @@ import numpy as np
 from .band_rows import Rows
 from .bands import Banded, facts
 from .lanes import at_most, clip, get_lane, load8, put_lane, same8, store, total
-from .range56 import begin, ended, estimates, finish, inner, move, number, outer, pause
+from .range56 import apart, begin, ended, estimates, finish, inner, move, number, outer, pause
 
 __all__ = ["decode", "decode_plane", "encode", "encode_plane", "facts"]
 
@@ -93,7 +93,7 @@ def _code(
     decoding: bool,
     known: tuple[np.ndarray, ...],
 ) -> int:
-    return _walk(band, first, end, table, top, data, *known, 1 if decoding else None)
+    return _walk(band, first, end, table, top, data, *known, decoding)
 
 
 _CODING = Banded(Rows(_fresh, _code))
@@ -123,7 +123,8 @@ def _rate(held):  # type: ignore[no-untyped-def]
     return _RATE[np.uint64(held & 1023)]
 
 
-def _mixed(decision, cells, node, row, estimate, weights, coder, data, decoding):  # type: ignore[no-untyped-def]
+@inner
+def _mix(decision, cells, node, row, estimate, weights, coder, data, decoding):  # type: ignore[no-untyped-def]
     """Code one decision under five contexts; return it and the coder.
 
     `cells` is where each context's estimates are, `node` which of them, `row` which weights.
@@ -169,9 +170,13 @@ def _mixed(decision, cells, node, row, estimate, weights, coder, data, decoding)
     return decision, (low, wide, at)
 
 
-# Frequent decisions are inlined; a call costs the others less than compiling them would. Nodes of
-# those are given as np.int64: of every plain number numba compiles a function of its own.
-_mix, _mix_apart = inner(_mixed), outer(_mixed)
+@apart
+def _mix_apart(decision, cells, node, row, estimate, weights, coder, data, decoding):  # type: ignore[no-untyped-def]
+    """Do what `_mix` does, for decisions that a call costs less than compiling them in line would.
+
+    Nodes are given as np.int64: of every plain number numba compiles a function of its own.
+    """
+    return _mix(decision, cells, node, row, estimate, weights, coder, data, decoding)
 
 
 @inner
@@ -218,7 +223,7 @@ def _miss(  # type: ignore[no-untyped-def]
     if counted == _LONG:
         rough = min(abs(w - nw) + abs(n - nw) >> 5, 15)
         rest, coder = number(
-            size - _LONG + 1, _LENGTH + 17 * rough, _BITS, estimate, coder, data, decoding
+            size - _LONG + 1, _LENGTH + 17 * rough, np.int64(_BITS), estimate, coder, data, decoding
         )
         counted += rest - 1
     return (p - counted if negative else p + counted), coder
@@ -272,7 +277,7 @@ def _hole_cells(holes, w, n, ne, rough):  # type: ignore[no-untyped-def]
     )
 
 
-@outer
+@apart
 def _look_up(up, far, tracks, above):  # type: ignore[no-untyped-def]
     """Write what rows above say of a row's pixels: for all at once, which slices let a compiler do.
 
@@ -303,17 +308,14 @@ def _look_up(up, far, tracks, above):  # type: ignore[no-untyped-def]
 
 @outer
 def _walk(  # type: ignore[no-untyped-def]
-    band, first, end, table, top, data, estimate, weights, rows, tracks, above, held, apart
+    band, first, end, table, top, data, estimate, weights, rows, tracks, above, held, decoding
 ):
     """Code rows first..end - 1, or decode into them; return the bytes so far, -1 if that failed.
 
     `rows` holds three rows, place << 1 | hole, from column 4 on; a hole's place is the predicted.
     `tracks` holds, of the pixel last seen in each column, its surface (`_follow`) and the size of
-    its correction. `above` is room for `_look_up`, `held` for the coder until rows go on. `apart`
-    is None, or a number where `band` is to be decoded: of each type code apart is compiled, in
-    which `decoding` is a constant.
+    its correction. `above` is room for `_look_up`, `held` for the coder until rows go on.
     """
-    decoding = apart is not None
     height, width = band.shape
     one, two, four = np.uint64(1), np.uint64(2), np.uint64(4)
     holes_n, steps_n, around_n, tracks_n = above[0], above[1], above[2], above[3]

@@ -12,7 +12,7 @@ import numpy as np
 
 from .band_rows import Rows
 from .bands import Banded, facts
-from .range56 import begin, bit, ended, estimates, finish, inner, number, outer, pause
+from .range56 import apart, begin, bit, ended, estimates, finish, inner, number, outer, pause
 
 __all__ = ["decode", "decode_plane", "encode", "encode_plane", "facts"]
 
@@ -102,7 +102,7 @@ def _miss(value, p, w, n, ne, nw, base, estimate, coder, data, decoding):  # typ
     if counted == _LONG:
         rough = min(abs(w - nw) + abs(n - nw) >> 5, 15)
         rest, coder = number(
-            size - _LONG + 1, _LENGTH + 17 * rough, _BITS, estimate, coder, data, decoding
+            size - _LONG + 1, _LENGTH + 17 * rough, np.int64(_BITS), estimate, coder, data, decoding
         )
         counted += rest - 1
     return (p - counted if negative else p + counted), coder
@@ -115,7 +115,7 @@ def _kind(d):  # type: ignore[no-untyped-def]
     return more - (d < 0) - (d < -1) - (d < -2) - (d < -6)
 
 
-@outer
+@apart
 def _look_up(up, far, cells, holes):  # type: ignore[no-untyped-def]
     """Write what rows above say of a row's pixels: for all at once, which slices let a compiler do.
 
@@ -135,16 +135,16 @@ def _look_up(up, far, cells, holes):  # type: ignore[no-untyped-def]
 
 @outer
 def _walk(  # type: ignore[no-untyped-def]
-    band, first, end, table, top, data, estimate, rows, room, held, apart
+    band, first, end, table, top, data, estimate, rows, room, held, way
 ):
     """Code rows first..end - 1, or decode into them; return the bytes so far, -1 if that failed.
 
     `rows` holds three rows, place << 1 | hole, from column 2 on; a hole's place is the predicted.
-    `room` is for `_look_up`, `held` for the coder until rows go on. `apart` is None, or a number
+    `room` is for `_look_up`, `held` for the coder until rows go on. `way` is None, or a number
     where `band` is to be decoded: of each type code apart is compiled, in which `decoding` is a
     constant.
     """
-    decoding = apart is not None
+    decoding = way is not None
     height, width = band.shape
     cells, holes = room[0], room[1]
     two = np.uint64(2)

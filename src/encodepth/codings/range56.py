@@ -20,9 +20,11 @@ from .compiled import compiled
 # Without _nrt=False every inlined call counts references to the arrays it gets, with atomic
 # operations: a third of the time. Such functions cannot allocate.
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
-# What is inlined has no way in for Python, which takes time to compile: call its `py_func` there.
+# What only compiled code calls has no way in for Python, which takes time to compile: call its
+# `py_func` there. `inner` is inlined, `apart` is called, `outer` is what Python calls.
 inner: Any = compiled(forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True, **_OPTIONS)
-outer: Any = compiled(**_OPTIONS)
+apart: Any = compiled(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_OPTIONS)
+outer: Any = compiled(no_cfunc_wrapper=True, **_OPTIONS)
 
 Coder = tuple[int, int, int]  # low (decoding: how far the bytes lie above it), width, bytes moved
 
@@ -105,7 +107,7 @@ def number(  # type: ignore[no-untyped-def]
     return found, coder
 
 
-@outer
+@apart
 def move(low: int, at: int, data: np.ndarray, decoding: object) -> tuple[int, int]:
     """Write the top three bytes of `low`, or read three; beyond the end nothing, or zeros."""
     i, size, one = np.uint64(at), np.uint64(data.size), np.uint64(1)
@@ -168,7 +170,7 @@ def ended(coder: Coder, data: np.ndarray, decoding: object) -> bool:
     return at > data.size + (AHEAD if decoding else 0)
 
 
-@outer
+@apart
 def finish(coder: Coder, data: np.ndarray, decoding: object) -> int:
     """Write the fewest bytes, at least one in all, that with zeros after them mean what was coded.
 

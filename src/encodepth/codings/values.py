@@ -38,9 +38,13 @@ def places(
     """
     seen = np.zeros(_ALL, np.uint8)
     _mark(plane, seen)
-    place, values = np.zeros(_ALL, np.int32), np.zeros(_ALL, np.uint16)
-    count = _merge(seen, 1 if holes else 0, error, place, values)
-    return values[:count].copy(), place, bool(holes and seen[0])
+    some = bool(holes and seen[0])
+    seen[0] &= not holes
+    used = np.flatnonzero(seen)
+    starts, ends = _groups(used, error)
+    place = np.zeros(_ALL, np.int32)
+    place[used] = np.repeat(np.arange(1, len(starts) + 1), ends - starts)
+    return (used[starts] + used[ends - 1] >> 1).astype(np.uint16), place, some
 
 
 def merged(plane: np.ndarray, error: int, holes: bool = True) -> np.ndarray:
@@ -57,9 +61,9 @@ def prove(original: np.ndarray, decoded: np.ndarray, error: int, holes: bool = T
     """
     if original.shape != decoded.shape:
         raise EncodepthError(f"depth {original.shape} came back as {decoded.shape}")
-    off = _farthest(original, decoded, holes)
-    if off == _ALL:
+    if holes and not np.array_equal(original == 0, decoded == 0):
         raise EncodepthError("depth came back with other holes")
+    off = int((np.maximum(original, decoded) - np.minimum(original, decoded)).max(initial=0))
     if off > error:
         raise EncodepthError(f"depth came back off by {off} steps, more than {error}")
 
@@ -98,32 +102,16 @@ def _mark(plane: np.ndarray, seen: np.ndarray) -> None:
             seen[plane[row, x]] = 1
 
 
-@outer
-def _merge(seen: np.ndarray, first: int, error: int, place: np.ndarray, values: np.ndarray) -> int:
-    """Fill `place` and `values` for the values from `first` on; return how many are left."""
-    count, low, high = 0, -1, -1
-    for value in range(first, seen.size):
-        if not seen[value]:
-            continue
-        if low < 0 or value - low > 2 * error:
-            low = value
-            count += 1
-        high = value
-        place[value] = count
-        values[count - 1] = (low + high) >> 1
-    return count
-
-
-@outer
-def _farthest(original: np.ndarray, decoded: np.ndarray, holes: bool) -> int:
-    """Return how far a pixel is off at most; 65536 where holes differ."""
-    most, wrong = np.int32(0), np.int32(0)
-    for y in range(original.shape[0]):
-        for x in range(original.shape[1]):
-            a, b = np.int32(original[y, x]), np.int32(decoded[y, x])
-            most = max(most, abs(a - b))
-            wrong |= np.int32((a == 0) != (b == 0))
-    return 65536 if holes and wrong else most
+def _groups(used: np.ndarray, error: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return where the fewest groups of sorted values begin and end."""
+    if error == 0 or len(used) == 0:
+        every = np.arange(len(used))
+        return every, every + 1
+    beyond = np.searchsorted(used, used + 2 * error, side="right").tolist()
+    bounds = [0]
+    while bounds[-1] < len(used):
+        bounds.append(beyond[bounds[-1]])
+    return np.array(bounds[:-1]), np.array(bounds[1:])
 
 
 @inner
@@ -141,7 +129,9 @@ def _walk_values(
 ) -> int:
     """Code the count of `values` and their gaps; return the bytes, decoding the count, or -1."""
     coder = start(data, decoding)
-    more, coder = number(np.int64(count) + 1, 0, _LENGTHS, estimate, coder, data, decoding)
+    more, coder = number(
+        np.int64(count) + 1, np.int64(0), np.int64(_LENGTHS), estimate, coder, data, decoding
+    )
     count = more - 1
     if count > values.size:
         return -1
