@@ -41,7 +41,7 @@ class Plan:
 
 
 _CHOICE = "runs/choices/choose_coder.py"
-_SPEED = "runs/results/speed.py"
+_SPEED = "runs/results/speed"
 _LEARNED = "runs/results/exact_depth.py"
 
 PLANS = (
