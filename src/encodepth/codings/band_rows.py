@@ -16,7 +16,7 @@ import numpy as np
 
 from .range56 import AHEAD
 
-_STEP = 40  # rows after which an encoder tells how far it is
+_STEP = 80  # rows after which an encoder tells how far it is
 
 
 class Rows(NamedTuple):
