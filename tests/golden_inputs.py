@@ -99,11 +99,20 @@ def golden() -> dict[str, Callable[[], bytes]]:
         "v1-jpeg": lambda: encode(photograph(), lossless="color"),
         "v1-jpeg-as-it-is": lambda: encode(photograph(3, 2), lossless="color"),
         "v1-mixed-exact": lambda: encode(RgbdImage(depth=depth), coding={"depth": "mixed"}),
+        # The next two were written with network 0, which is read only.
         "v1-surface-learned": lambda: encode(
             RgbdImage(depth=rough(scene(120, 160).depth)), coding={"depth": "surface-learned"}
         ),
         "v1-surface-learned-5mm": lambda: encode(
             RgbdImage(depth=rough(depth)), max_depth_error=5, coding={"depth": "surface-learned"}
+        ),
+        "v1-surface-learned-short": lambda: encode(
+            RgbdImage(depth=rough(scene(110, 150).depth)), coding={"depth": "surface-learned"}
+        ),
+        "v1-surface-learned-wide": lambda: encode(
+            RgbdImage(depth=rough(scene(120, 160).depth)),
+            coding={"depth": "surface-learned"},
+            effort=9,
         ),
         "v1-far-pixels": lambda: encode(RgbdImage(depth=far_away(depth)), coding="av1", quality=70),
         "v1-further-planes": lambda: encode(RgbdImage(planes=further())),

@@ -9,7 +9,7 @@ import numpy as np
 
 
 class Lanes:
-    """So many integers of 32 or 64 bits, which wrap."""
+    """So many integers of 16, 32 or 64 bits, which wrap."""
 
     def __init__(self, values: np.ndarray) -> None:
         self.values = values
@@ -58,12 +58,36 @@ def load16(rows: np.ndarray, row: int) -> Lanes:
     return Lanes(_span(rows, row, 16).copy())
 
 
+def same4(value: int) -> Lanes:
+    return Lanes(np.full(4, int(value)).astype(np.int32))
+
+
 def same8(value: int) -> Lanes:
     return Lanes(np.full(8, int(value)).astype(np.int32))
 
 
 def same16(value: int) -> Lanes:
     return Lanes(np.full(16, int(value)).astype(np.int32))
+
+
+def load16_short(rows: np.ndarray, row: int) -> Lanes:
+    return Lanes(_span(rows, row, 16).copy())
+
+
+def load32_short(rows: np.ndarray, row: int) -> Lanes:
+    return Lanes(_span(rows, row, 32).copy())
+
+
+def load_pair(rows: np.ndarray, k: int) -> Lanes:
+    return Lanes(np.tile(rows.reshape(-1).view(np.ndarray)[2 * k : 2 * k + 2], 16))
+
+
+def same16_short(value: int) -> Lanes:
+    return Lanes(np.full(16, int(value)).astype(np.int16))
+
+
+def same32_short(value: int) -> Lanes:
+    return Lanes(np.full(32, int(value)).astype(np.int16))
 
 
 def store(rows: np.ndarray, row: int, lanes: Lanes) -> None:
@@ -81,11 +105,45 @@ def get_lane(lanes: Lanes, k: int) -> int:
 
 
 def wide(lanes: Lanes) -> Lanes:
-    return Lanes(lanes.values.astype(np.int64))
+    return Lanes(lanes.values.astype({4: np.int64, 2: np.int32}[lanes.values.itemsize]))
 
 
 def narrow(lanes: Lanes) -> Lanes:
-    return Lanes(lanes.values.astype(np.int32))
+    return Lanes(lanes.values.astype({8: np.int32, 4: np.int16}[lanes.values.itemsize]))
+
+
+def join(first: Lanes, last: Lanes) -> Lanes:
+    half = {8: np.int32, 4: np.int16}[first.values.itemsize]
+    return Lanes(np.concatenate([first.values, last.values]).astype(half))
+
+
+def halves(lanes: Lanes) -> Lanes:
+    return Lanes(lanes.values.view(np.int16))
+
+
+def sum_pairs(one: Lanes, other: Lanes) -> Lanes:
+    product = one.values.astype(np.int32) * other.values
+    return Lanes(product[0::2] + product[1::2])
+
+
+def high_product(one: Lanes, other: Lanes) -> Lanes:
+    return Lanes((one.values.astype(np.int32) * other.values >> 16).astype(np.int16))
+
+
+def scaled(one: Lanes, other: Lanes) -> Lanes:
+    product = one.values.astype(np.int64) * other.values + (1 << 14) >> 15
+    assert product.max() < 1 << 15, "a product wrapped"
+    return Lanes(product.astype(np.int16))
+
+
+def four_totals(*four: Lanes) -> Lanes:
+    return Lanes(np.array([total(lanes) for lanes in four], np.int32))
+
+
+def plus(one: Lanes, other: Lanes) -> Lanes:
+    return Lanes(
+        np.clip(one.values.astype(np.int32) + other.values, -32768, 32767).astype(np.int16)
+    )
 
 
 def at_most(lanes: Lanes, limits: Lanes) -> Lanes:

@@ -1,6 +1,6 @@
 """Codes a plane by `codings/learning.py` without compiling anything, for a test.
 
-    NUMBA_DISABLE_JIT=1 python plain_learning.py PLANE.npy OUT.bin
+    NUMBA_DISABLE_JIT=1 python plain_learning.py PLANE.npy OUT.bin NETWORK
 
 Lanes are numpy arrays, all other numbers Python's, which know no size. Its bytes are what compiled
 code must write, too. Sums and products that must not wrap are watched.
@@ -18,7 +18,7 @@ import lanes_twin
 
 sys.modules["encodepth.codings.lanes"] = lanes_twin
 
-from encodepth.codings import learning, learning_start  # noqa: E402
+from encodepth.codings import learning, learning_ways  # noqa: E402
 from encodepth.codings.along import CHUNK  # noqa: E402
 from encodepth.codings.arithmetic import encoder, finish  # noqa: E402
 from encodepth.codings.learning_features import steps  # noqa: E402
@@ -39,7 +39,7 @@ def plain(known: Any) -> Any:
     return known.view(Plain) if isinstance(known, np.ndarray) else known
 
 
-def main(source: str, target: str) -> None:
+def main(source: str, target: str, number: str) -> None:
     for name, module in list(sys.modules.items()):
         if name.startswith("encodepth.codings"):
             for key, value in vars(module).copy().items():
@@ -49,9 +49,9 @@ def main(source: str, target: str) -> None:
     top = int(plane.max())
     data, coder = np.zeros(plane.size * CHUNK + 64, np.uint8), encoder()
     step = steps(np.arange(1, top + 1))
-    known = learning.fresh(plane.shape[1], coder, data, step, learning_start.shipped())
-    known = plain(known)
-    assert learning.code_rows(plane.view(Plain), 0, len(plane), top, False, known)
+    way = learning_ways.way(int(number))
+    known = plain(learning.fresh(plane.shape[1], coder, data, step, way))
+    assert way.code_rows(plane.view(Plain), 0, len(plane), top, False, known)
     size = finish(known.mixer.coder, known.mixer.data)
     Path(target).write_bytes(data[:size].tobytes())
 

@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from encodepth import RgbdImage, decode, encode, inspect
-from encodepth.codings import learning_net
+from encodepth.codings import learning_net, learning_short, learning_ways
 from encodepth.codings.exact import encode_depth
 from encodepth.codings.learning import decode_learning, encode_learning
 from encodepth.codings.learning_features import FEATURES, LOG, MOST, steps
-from encodepth.codings.learning_start import FILE, pack, parts_of, shipped
+from encodepth.codings.learning_start import FILES, pack, parts_of
+from encodepth.codings.learning_ways import WAYS, way
 from encodepth.codings.surface_learned import decode_plane, encode_plane
 from encodepth.errors import CorruptFileError
 from encodepth.io.pictures import read
@@ -40,16 +41,17 @@ def places(depth):
     return np.searchsorted(values, depth, side="right") * (depth > 0), values
 
 
-@settings(max_examples=40, deadline=None)
+@pytest.mark.parametrize("number", range(WAYS))
+@settings(max_examples=20, deadline=None)
 @given(
-    arrays(
+    depth=arrays(
         np.uint16,
         st.tuples(st.integers(1, 20), st.integers(1, 20)),
         elements=st.sampled_from([0, 1, 2, 3, 20, 21, 900, 65535]) | st.integers(0, 65535),
     )
 )
-def test_any_plane_comes_back(depth):
-    payload = encode_plane(depth)
+def test_any_plane_comes_back(number, depth):
+    payload = encode_plane(depth, 0, number)
     if payload is None:
         assert len(np.unique(depth[depth > 0])) < 3
     else:
@@ -58,7 +60,9 @@ def test_any_plane_comes_back(depth):
 
 def test_it_is_smaller_than_without_the_network():
     depth = read(depth=TESTS.parent / "samples" / "desk" / "depth.png").depth[:240, :320].copy()
-    assert len(encode_plane(depth)) < 0.96 * len(encode_depth(depth, effort=7))
+    sizes = [len(encode_plane(depth, 0, number)) for number in (2, 1, 0)]
+    assert sizes == sorted(sizes)
+    assert sizes[-1] < 0.96 * len(encode_depth(depth, effort=7))
 
 
 def test_a_bound_is_kept_and_holes_stay():
@@ -68,7 +72,9 @@ def test_a_bound_is_kept_and_holes_stay():
     assert np.array_equal(decoded == 0, depth == 0)
 
 
-@pytest.mark.parametrize(("effort", "name"), [(7, "surface"), (8, "surface-learned")])
+@pytest.mark.parametrize(
+    ("effort", "name"), [(7, "surface"), (8, "surface-learned"), (9, "surface-learned")]
+)
 def test_the_highest_efforts_take_it(effort, name):
     image = RgbdImage(depth=sensor(240, 320))
     data = encode(image, lossless="depth", effort=effort)
@@ -83,7 +89,8 @@ def test_what_has_nothing_to_learn_is_coded_as_before():
     assert np.array_equal(decode(data).depth, flat.depth)
 
 
-def test_plain_python_writes_the_bytes_that_compiled_code_writes(tmp_path):
+@pytest.mark.parametrize("number", range(WAYS))
+def test_plain_python_writes_the_bytes_that_compiled_code_writes(number, tmp_path):
     """Integers alone decide: not compiler, kernels or vectors."""
     plane, values = places(sensor(12, 20))
     assert values[-1] > len(values)
@@ -91,12 +98,23 @@ def test_plain_python_writes_the_bytes_that_compiled_code_writes(tmp_path):
     environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
     script = [sys.executable, str(TESTS / "plain_learning.py")]
     files = [str(tmp_path / "plane.npy"), str(tmp_path / "out.bin")]
-    subprocess.run([*script, *files], env=environment, check=True, timeout=300)
-    written = encode_learning(plane, np.arange(1, len(values) + 1), shipped())
+    subprocess.run([*script, *files, str(number)], env=environment, check=True, timeout=300)
+    written = encode_learning(plane, np.arange(1, len(values) + 1), way(number))
     assert (tmp_path / "out.bin").read_bytes() == written
 
 
-def test_no_sum_of_the_network_reaches_32_bits():
+def test_no_sum_in_16_bits_reaches_32():
+    """Weights are 16 bits and stay so: sums saturate."""
+    n, layouts = learning_short, (learning_ways.NARROW, learning_ways.WIDE)
+    units = max(at.first for at in layouts)
+    assert FEATURES * MOST << 15 < 1 << 31
+    assert (units * n._MOST_HIDDEN + n.ONE) << 15 < 1 << 31
+    assert n.SECOND * (n._MOST_ERROR >> 2) * n._MOST < 1 << 31
+    assert (n.SECOND * n._MOST_HIDDEN + n.ONE) << 15 < 1 << 31
+    assert max(4 * n._MOST_ERROR, 8 * 4095, 2 * n._MOST_HIDDEN, 2 * MOST) < 1 << 15
+
+
+def test_no_sum_of_the_network_in_32_bits_reaches_them():
     """Between two times that weights are bounded eight pixels may move the first two layers."""
     n = learning_net
     first = n.MOST + 8 * (n._MOST_ERROR * MOST + 512 >> 10)
@@ -116,7 +134,7 @@ def test_steps_between_values_are_logarithms_in_whole_numbers():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda p: b"\7" + p[1:], "begins with weights 7; this build has 0"),
+        (lambda p: b"\7" + p[1:], "has network 7; this build knows 0 to"),
         (lambda p: p + bytes(9), "stray bytes after exact depth"),
         (lambda p: p[: len(p) // 2], "ends too early or holds an impossible value"),
         (lambda p: p[:2], "remain"),
@@ -138,14 +156,15 @@ def test_any_damage_is_reported_or_decodes_to_some_plane():
             assert decode_plane(bytes(data), 30, 40).shape == (30, 40)
 
 
-def test_the_weights_are_those_that_files_were_written_with():
-    data = FILE.read_bytes()
+@pytest.mark.parametrize("file", FILES)
+def test_the_weights_are_those_that_files_were_written_with(file):
+    data = file.read_bytes()
     assert pack(parts_of(data)) == data
     assert f"`{zlib.crc32(data):08x}`" in (TESTS.parent / "docs" / "format-learned.md").read_text()
 
 
 def test_a_payload_of_another_list_is_no_crash():
     plane, values = places(sensor(30, 40))
-    payload = encode_learning(plane, values, shipped())
+    payload = encode_learning(plane, values, way(1))
     with suppress(CorruptFileError):
-        decode_learning(payload, 30, 40, values[:5], shipped())
+        decode_learning(payload, 30, 40, values[:5], way(1))

@@ -1,6 +1,7 @@
-"""Train what exact depth of efforts 8 and 9 begins with: weights/surface-learned.bin.
+"""Train what exact depth of efforts 8 and 9 begins with: weights/surface-learned*.bin.
 
-    python -m runs.choices.train_learning ../shared/data/train OUT.bin [--minutes 60] [--rooms 64]
+    python -m runs.choices.train_learning ../shared/data/train OUT.bin [--units 48|96]
+        [--minutes 60] [--rooms 64]
 
 Time: the minutes on one core, and eight for drawing pixels and for the mixers. Pixels are drawn
 from the depth of data/train and from generated rooms, and half as many from the same with values
@@ -30,14 +31,15 @@ from torch.nn import functional as F
 from encodepth.codings.along import CHUNK
 from encodepth.codings.arithmetic import encoder, inner, int64, jit
 from encodepth.codings.exact import merged_values, values_of
-from encodepth.codings.learning import code_rows, fresh
+from encodepth.codings.learning import fresh
 from encodepth.codings.learning_features import FEATURES, describe, describe_steps, steps
-from encodepth.codings.learning_net import FIRST, NODES, SECOND
-from encodepth.codings.learning_start import PARTS, pack, parts_of, unpack
+from encodepth.codings.learning_short import SECOND
+from encodepth.codings.learning_start import pack, parts_of
+from encodepth.codings.learning_ways import NARROW, WIDE, made
 from encodepth.codings.mixing import WIDTH
 from encodepth.codings.surface import other
 from encodepth.codings.surface_contexts import VALUES
-from encodepth.codings.surface_decisions import SET, decisions
+from encodepth.codings.surface_decisions import NODES, SET, decisions
 from encodepth.codings.surface_predict import (
     UNIT,
     Trail,
@@ -75,7 +77,7 @@ BATCH, RATE = 2048, 3e-3
 BETAS = (0.9, 0.98)
 KEEP = 4000  # steps after which all is kept to go on from
 MOST_HIDDEN = 511 / 64
-UNITS = [1 << 16 - shift for _, shift in PARTS]  # steps of a part's bytes in 1
+UNITS = (64, 64, 32, 32, 64)  # steps of a part's bytes in 1
 FROM_CONTEXTS, FROM_NETWORK = 0.1, 0.5  # trust before any was measured
 
 
@@ -212,12 +214,12 @@ def room(k: int) -> np.ndarray:
 
 
 class Network(nn.Module):
-    """The network of `learning_net.py` in floats."""
+    """The network of `learning_short.py` in floats."""
 
-    def __init__(self) -> None:
+    def __init__(self, first: int) -> None:
         super().__init__()
-        self.first = nn.Linear(FEATURES, FIRST, bias=False)
-        self.second, self.last = nn.Linear(FIRST, SECOND), nn.Linear(SECOND, NODES)
+        self.first = nn.Linear(FEATURES, first, bias=False)
+        self.second, self.last = nn.Linear(first, SECOND), nn.Linear(SECOND, NODES)
         nn.init.zeros_(self.last.weight)
 
     def parts(self) -> list[Tensor]:
@@ -246,8 +248,8 @@ def rounded(part: Tensor, unit: int) -> Tensor:
 class Training:
     """A network in training, which can be kept and gone on with."""
 
-    def __init__(self, kept: Path) -> None:
-        self.kept, self.net, self.step, self.spent, self.mean = kept, Network(), 0, 0.0, 0.0
+    def __init__(self, kept: Path, first: int) -> None:
+        self.kept, self.net, self.step, self.spent, self.mean = kept, Network(first), 0, 0.0, 0.0
         turned = [p for name, p in self.net.named_parameters() if is_matrix(name, p)]
         flat = [p for name, p in self.net.named_parameters() if not is_matrix(name, p)]
         groups: list[dict[str, Any]] = [
@@ -297,9 +299,11 @@ class Training:
             ]
 
 
-def fit(features: np.ndarray, bits: np.ndarray, minutes: float, kept: Path) -> list[np.ndarray]:
+def fit(
+    features: np.ndarray, bits: np.ndarray, minutes: float, kept: Path, first: int
+) -> list[np.ndarray]:
     """Return the network's parts, int8, after so many minutes of a core, earlier ones counted."""
-    x, y, t = torch.from_numpy(features), torch.from_numpy(bits), Training(kept)
+    x, y, t = torch.from_numpy(features), torch.from_numpy(bits), Training(kept, first)
     whole = len(x) // BATCH
     order, turn, begun = None, -1, time.process_time() - t.spent
     while (part := (t.spent / 60) / minutes) < 1:
@@ -326,19 +330,19 @@ def trust(parts: list[np.ndarray], depths: list[np.ndarray], held: np.ndarray) -
     Weights count by how far they have moved from `held`, which is what they began with: those of
     decisions that a picture hardly had have no say.
     """
-    start = unpack(pack([*parts, held]))
+    way = made(1 if parts[0].shape[1] == NARROW.first else 2, pack([*parts, held]))
     total, count = np.zeros((NODES, WIDTH)), np.zeros((NODES, 1))
     for depth in depths:
         plane, values = placed(depth)
         data = np.zeros(plane.size * CHUNK, np.uint8)
-        s = fresh(plane.shape[1], encoder(), data, steps(values), start)
-        code_rows(plane, 0, len(plane), len(values), False, s)
+        s = fresh(plane.shape[1], encoder(), data, steps(values), way)
+        way.code_rows(plane, 0, len(plane), len(values), False, s)
         ended = s.mixer.weights[: 3 * SET].reshape(3, NODES, SET // NODES, WIDTH).astype(float)
-        moved = np.abs(ended - start.trust[:, None]).sum(-1, keepdims=True)
+        moved = np.abs(ended - way.trust[:, None]).sum(-1, keepdims=True)
         share = np.minimum(moved / 65536, 1)
         total += (ended * share).sum((0, 2))
         count += share.sum((0, 2))
-    found = np.where(count > 0.5, total / np.maximum(count, 1e-9), start.trust)
+    found = np.where(count > 0.5, total / np.maximum(count, 1e-9), way.trust)
     return np.clip(np.rint(found / 65536 * UNITS[-1]), -127, 127).astype(np.int8)
 
 
@@ -352,6 +356,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path, help="data/train")
     parser.add_argument("out", type=Path)
+    parser.add_argument("--units", type=int, choices=(NARROW.first, WIDE.first), default=48)
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--rooms", type=int, default=64)
     parser.add_argument("--network", type=Path, help="a file whose network is kept, mixers anew")
@@ -366,7 +371,7 @@ def main() -> None:
         with np.load(pixels) as known:
             features, bits = known["features"], known["bits"]
         print(f"{len(features)} pixels", flush=True)
-        parts = fit(features, bits, asked.minutes, asked.out.with_suffix(".state"))
+        parts = fit(features, bits, asked.minutes, asked.out.with_suffix(".state"), asked.units)
     else:
         parts = parts_of(asked.network.read_bytes())[:-1]
     asked.out.write_bytes(pack([*parts, even()]))

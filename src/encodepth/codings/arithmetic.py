@@ -23,6 +23,11 @@ jit = compiled(nogil=True, error_model="numpy", _nrt=False)
 inner = compiled(
     nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False
 )
+# What is made several times, of other constants, is kept with its callers only: two processes
+# that compile at once could take one for the other.
+linked = njit(
+    nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False
+)
 inlined = njit(
     nogil=True,
     error_model="numpy",

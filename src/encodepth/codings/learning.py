@@ -2,27 +2,27 @@
 
 Predictions, contexts and decisions are those of `surface.py`, with larger tables. The network sees
 the neighbourhood as numbers (`learning_features.py`) and has an opinion on every decision
-(`learning_net.py`); contexts and opinions are mixed (`learning_mixing.py`). It begins with
+(`learning_short.py`); contexts and opinions are mixed (`learning_mixing.py`). It begins with
 weights that ship and learns from every pixel, for what carries over between sensors is how
-to learn, more than what was learned.
+to learn, more than what was learned. Which networks there are says `learning_ways.py`.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..errors import CorruptFileError
 from .along import SLACK, Rows, decode_rows, encode_rows
-from .arithmetic import AT, inlined, inner, int64, jit
-from .learning_features import FEATURES, describe, describe_steps, steps
+from .arithmetic import AT, inlined, int64, linked
+from .learning_features import describe, describe_steps, steps
 from .learning_mixing import Chosen, Mixer, code_learning, expect, learning_mixer
-from .learning_net import NODES, bound, learn, logit, network, see, teach
 from .mixing import SQUASH
 from .surface import calm, code_hole, holes_around, other, trust
 from .surface_contexts import QUANTITIES, VALUES, compare, hashing, look, relabel
-from .surface_decisions import IMPOSSIBLE, ROWS, SET, SLOTS, decisions
+from .surface_decisions import IMPOSSIBLE, NODES, ROWS, SET, SLOTS, decisions
 from .surface_predict import (
     UNIT,
     Around,
@@ -47,7 +47,6 @@ _SLOTS = _OF_VALUES + VALUES * TABLE
 _OPINIONS = 32  # classes of what the network says
 _FOURTH = ROWS  # the fourth set of weights
 _ROWS = _FOURTH + NODES * _OPINIONS
-_BOUND = 16  # pixels after which the network's weights are brought within bounds
 _NEAR = 7  # classes of a neighbour's distance in the second map
 _MAPS = SET + NODES * 64
 
@@ -55,15 +54,37 @@ _CHANGE, _NODES = relabel(TABLE)
 _hashed, _ = hashing(TABLE, _CHANGE)
 
 
-class Start(NamedTuple):
-    """What ships.
+class Network(NamedTuple):
+    """A network, as compiled functions; n is what it knows.
 
     Attributes:
-        network: its weights, int32 (482, 16).
+        tidy: (x, n), before the pixel in column x.
+        see: (features, n), computes the hidden units of a pixel.
+        logit: (node, n) -> -2047..2047 in 1/256 nats, of a decision about it.
+        teach: (node, error, n), by how much the logit's probability missed, in 1/4096.
+        learn: (x, y, features, n), after the last decision.
+    """
+
+    tidy: Any
+    see: Any
+    logit: Any
+    teach: Any
+    learn: Any
+
+
+class Way(NamedTuple):
+    """How a plane is coded.
+
+    Attributes:
+        code_rows: a `walk`, compiled.
+        features: () -> room for the features.
+        network: () -> what the network knows at the beginning.
         trust: int32 (64, 16), at each node the mixers' weights of the inputs, in 1/65536.
     """
 
-    network: np.ndarray
+    code_rows: Any
+    features: Callable[[], np.ndarray]
+    network: Callable[[], np.ndarray]
     trust: np.ndarray
 
 
@@ -73,7 +94,7 @@ class State(NamedTuple):
     trail: Trail
     mixer: Mixer
     quantities: np.ndarray  # room
-    x: np.ndarray  # int32 (84,), the features in hand
+    x: np.ndarray  # the features in hand, 84 and room
     step: np.ndarray  # of the list of values
     net: np.ndarray  # the network
 
@@ -88,105 +109,110 @@ class Calm(NamedTuple):
     net: np.ndarray
 
 
-def encode_learning(plane: np.ndarray, values: np.ndarray, start: Start) -> bytes | None:
+def encode_learning(plane: np.ndarray, values: np.ndarray, way: Way) -> bytes | None:
     """Code a plane exactly, as `along.encode_rows` does.
 
     Args:
         plane: (h, w) of places 0..n in the list, 0 = hole.
         values: the list, (n,).
-        start: what ships.
+        way: how.
     """
-    return encode_rows(plane, _rows(values, start))
+    return encode_rows(plane, _rows(values, way))
 
 
 def decode_learning(
-    payload: bytes, height: int, width: int, values: np.ndarray, start: Start
+    payload: bytes, height: int, width: int, values: np.ndarray, way: Way
 ) -> np.ndarray:
     """Decode what `encode_learning` coded: int32 (height, width).
 
     Raises:
         CorruptFileError: the bytes are not such a plane.
     """
-    plane, read = decode_rows(payload, height, width, len(values), _rows(values, start))
+    plane, read = decode_rows(payload, height, width, len(values), _rows(values, way))
     if read < len(payload):
         raise CorruptFileError(f"{len(payload) - read} stray bytes after exact depth")
     return plane
 
 
-def _rows(values: np.ndarray, start: Start) -> Rows:
+def _rows(values: np.ndarray, way: Way) -> Rows:
     step = steps(values)
-    return Rows(lambda width, coder, data: fresh(width, coder, data, step, start), code_rows)
+    return Rows(lambda width, coder, data: fresh(width, coder, data, step, way), way.code_rows)
 
 
-def fresh(width: int, coder: np.ndarray, data: np.ndarray, step: np.ndarray, start: Start) -> State:
+def fresh(width: int, coder: np.ndarray, data: np.ndarray, step: np.ndarray, way: Way) -> State:
     """Return what both sides begin with."""
     m = learning_mixer(_SLOTS, _ROWS, SET, _MAPS, coder, data)
-    m.weights[: 3 * SET] = np.tile(np.repeat(start.trust, SET // NODES, axis=0), (3, 1))
-    m.weights[_FOURTH:] = np.repeat(start.trust, _OPINIONS, axis=0)
-    x = np.zeros(FEATURES, np.int32)
+    m.weights[: 3 * SET] = np.tile(np.repeat(way.trust, SET // NODES, axis=0), (3, 1))
+    m.weights[_FOURTH:] = np.repeat(way.trust, _OPINIONS, axis=0)
     room = np.zeros(QUANTITIES, np.int32)
-    return State(trail(width), m, room, x, step, network(start.network))
+    return State(trail(width), m, room, way.features(), step, way.network())
 
 
-@jit
-def code_rows(plane: np.ndarray, first: int, end: int, top: int, decode: bool, s: State) -> bool:
-    """Code rows first..end - 1 of a plane, or decode into them; return whether that worked."""
-    width = plane.shape[1]
-    for y in range(first, end):
-        if s.mixer.coder[AT] > len(s.mixer.data) + SLACK:
-            return False
-        for x in range(width):
-            if x & _BOUND - 1 == 0:
-                bound(s.net)
-            at = place(x, y, width)
-            near, wide = holes_around(at, s.trail)
-            value = int64(plane[y, x])
-            if code_hole(value == 0, decode, at, near, wide, s):
-                remember_hole(at, s.trail)
-                value = 0
-            else:
-                v = around(x, y, width, at, s.trail)
-                value = _value(value, decode, x + y & 1 == 0, at, v, near, top, s)
-                if value < 0:
-                    return False
-            if decode:
-                plane[y, x] = value
-    return True
+def walk(net: Network) -> Any:
+    """Return what codes rows with a network.
 
-
-@inlined
-def _value(
-    value: int, decode: bool, deep: bool, at: Place, v: Around, near: int, top: int, s: State
-) -> int:
-    """Code the value of a pixel that is no hole; return it, or -1 where it is impossible.
-
-    Whether all of the network learns from it, and not its last layer only, is `deep`.
+    Returns:
+        A compiled (plane, first, end, top, decode, `State`) -> whether coding rows
+        first..end - 1 of the plane, or decoding into them, worked.
     """
-    t = s.trail
-    along, across = tracked(at, v, t)
-    g = guesses(v, along, across)
-    best = min(max(blend(g, at, t), UNIT), top * UNIT)
-    middle = best + UNIT // 2 >> 6
-    far = other(middle, v)
-    look(at, v, middle, near, t, s.quantities)
-    compare(g, best, middle, s.quantities)
-    _hashed(s.quantities, s.mixer.slots, _OF_VALUES)
-    expect(s.mixer, int64(_NODES[0]))
-    describe(at, v, g, best, middle, far, t, s.x)
-    describe_steps(middle, top, s.step, s.x)
-    see(s.x, s.net)
-    side = (best - middle * UNIT >> 3) + (12 if near else 4)
-    close = _class(v.w - middle) * _NEAR + _class(v.n - middle)
-    c = Calm(calm(at, t), trust(at, t), side, close, s.net)
-    value = _decide(value, decode, middle, far, c, s.mixer)
-    if value == IMPOSSIBLE:
-        return int64(-1)
-    value = min(max(value, 1), top)
-    if deep:
-        learn(s.x, s.net)
-    remember(value, middle, g, at, t)
-    track(value, along, across, at, t)
-    return value
+    decide = decisions(_asking(net))
+
+    @inlined
+    def value_of(
+        value: int, decode: bool, x: int, y: int, at: Place, v: Around, near: int, top: int,
+        s: State,
+    ) -> int:  # fmt: skip
+        """Code the value of a pixel that is no hole; return it, or -1 where it is impossible."""
+        t = s.trail
+        along, across = tracked(at, v, t)
+        g = guesses(v, along, across)
+        best = min(max(blend(g, at, t), UNIT), top * UNIT)
+        middle = best + UNIT // 2 >> 6
+        far = other(middle, v)
+        look(at, v, middle, near, t, s.quantities)
+        compare(g, best, middle, s.quantities)
+        _hashed(s.quantities, s.mixer.slots, _OF_VALUES)
+        expect(s.mixer, int64(_NODES[0]))
+        describe(at, v, g, best, middle, far, t, s.x)
+        describe_steps(middle, top, s.step, s.x)
+        net_see(s.x, s.net)
+        side = (best - middle * UNIT >> 3) + (12 if near else 4)
+        close = _class(v.w - middle) * _NEAR + _class(v.n - middle)
+        c = Calm(calm(at, t), trust(at, t), side, close, s.net)
+        value = decide(value, decode, middle, far, c, s.mixer)
+        if value == IMPOSSIBLE:
+            return int64(-1)
+        value = min(max(value, 1), top)
+        net_learn(x, y, s.x, s.net)
+        remember(value, middle, g, at, t)
+        track(value, along, across, at, t)
+        return value
+
+    @inlined
+    def rows(plane: np.ndarray, first: int, end: int, top: int, decode: bool, s: State) -> bool:
+        width = plane.shape[1]
+        for y in range(first, end):
+            if s.mixer.coder[AT] > len(s.mixer.data) + SLACK:
+                return False
+            for x in range(width):
+                net_tidy(x, s.net)
+                at = place(x, y, width)
+                near, wide = holes_around(at, s.trail)
+                value = int64(plane[y, x])
+                if code_hole(value == 0, decode, at, near, wide, s):
+                    remember_hole(at, s.trail)
+                    value = 0
+                else:
+                    v = around(x, y, width, at, s.trail)
+                    value = value_of(value, decode, x, y, at, v, near, top, s)
+                    if value < 0:
+                        return False
+                if decode:
+                    plane[y, x] = value
+        return True
+
+    net_tidy, net_see, net_learn = net.tidy, net.see, net.learn
+    return rows
 
 
 @inlined
@@ -195,23 +221,25 @@ def _class(distance: int) -> int:
     return min(max(distance, -3), 3) + 3
 
 
-@inner
-def _ask(bit: int, decode: bool, node: int, c: Calm, m: Mixer) -> int:
-    """Code a decision about a value."""
-    row, opinion = node * 16, logit(node, c.net)
-    chosen = Chosen(
-        row + c.calm,
-        SET + row + c.trust,
-        2 * SET + row + c.side,
-        _FOURTH + node * _OPINIONS + ((opinion + 2047) * _OPINIONS >> 12),
-        row + c.calm,
-        row + c.calm,
-        SET + node * 64 + c.near,
-    )
-    bit = code_learning(bit, decode, m, int64(_NODES[np.uint64(node)]), opinion, chosen)
-    one = 65535 if bit else 0
-    teach(node, one - int64(SQUASH[np.uint64(opinion + 2047)]) >> 4, c.net)
-    return bit
+def _asking(net: Network) -> Any:
+    """Return what codes a decision about a value."""
 
+    @linked
+    def ask(bit: int, decode: bool, node: int, c: Calm, m: Mixer) -> int:
+        row, opinion = node * 16, net_logit(node, c.net)
+        chosen = Chosen(
+            row + c.calm,
+            SET + row + c.trust,
+            2 * SET + row + c.side,
+            _FOURTH + node * _OPINIONS + ((opinion + 2047) * _OPINIONS >> 12),
+            row + c.calm,
+            row + c.calm,
+            SET + node * 64 + c.near,
+        )
+        bit = code_learning(bit, decode, m, int64(_NODES[np.uint64(node)]), opinion, chosen)
+        one = 65535 if bit else 0
+        net_teach(node, one - int64(SQUASH[np.uint64(opinion + 2047)]) >> 4, c.net)
+        return bit
 
-_decide = decisions(_ask)
+    net_logit, net_teach = net.logit, net.teach
+    return ask

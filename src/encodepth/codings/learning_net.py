@@ -17,9 +17,11 @@ import numpy as np
 from .arithmetic import inlined, inner, int64
 from .lanes import at_most, clip, load16, same16, store, total
 from .learning_features import FEATURES, ONE
+from .surface_decisions import NODES
 
-FIRST, SECOND, NODES = 48, 32, 64  # hidden units, and decisions
+FIRST, SECOND = 48, 32  # hidden units
 MOST = (4 << 16) - 1  # of a weight
+_SHIFTS = (10, 10, 11, 11)  # of the bytes of each part
 LANES = 16
 
 _SECOND = FEATURES * 3  # rows: of each feature three,
@@ -31,14 +33,17 @@ _ROWS = WEIGHTS + 9
 
 _MOST_HIDDEN = 511  # of a unit
 _MOST_ERROR = 16000  # of a unit
+_BOUND = 16  # pixels after which the weights are brought within bounds
 _SMALL = 40  # errors of decisions up to here teach nothing
 _SLOW = 11  # bits by which a step of the last layer is shifted: 1/512 of the gradient;
 _DEEP = 10  # of the others, which take a step at every second pixel
 
 
-def network(weights: np.ndarray) -> np.ndarray:
-    """Return a network that begins with a copy of these weights, int32 (482, 16)."""
-    return np.concatenate([weights, np.zeros((_ROWS - WEIGHTS, LANES), np.int32)])
+def network(weights: list[np.ndarray]) -> np.ndarray:
+    """Return a network that begins with the parts of a file of weights (`learning_start.py`)."""
+    parts = [p.astype(np.int32) << s for p, s in zip(weights, _SHIFTS, strict=True)]
+    rows = np.concatenate([part.reshape(-1, LANES) for part in parts])
+    return np.concatenate([rows, np.zeros((_ROWS - WEIGHTS, LANES), np.int32)])
 
 
 @inner
@@ -102,16 +107,21 @@ def teach(node: int, error: int, n: np.ndarray) -> None:
     n[_BIAS + (node >> 4), node & 15] = min(max(moved, -MOST), MOST)
 
 
-@inner
-def learn(x: np.ndarray, n: np.ndarray) -> None:
-    """Let the first two layers learn from what was taught about a pixel.
+@inlined
+def learn(x: int, y: int, features: np.ndarray, n: np.ndarray) -> None:
+    """Let the first two layers learn from what was taught about every second pixel.
 
     Args:
-        x: the features it had, int32 (84,).
+        x, y: where it is.
+        features: those it had, int32 (84,).
         n: the network.
     """
-    if n[_TAUGHT, 0] == 0:
-        return
+    if x + y & 1 == 0 and n[_TAUGHT, 0]:
+        _learn(features, n)
+
+
+@inner
+def _learn(x: np.ndarray, n: np.ndarray) -> None:
     a, b = _felt(n, 0), _felt(n, 1)
     for k in range(FIRST):
         f, row = int64(n[_ONE + (k >> 4), k & 15]), _SECOND + 2 * k
@@ -142,6 +152,13 @@ def _felt(n: np.ndarray, half: int) -> Any:
 @inlined
 def _step(felt: Any, factor: int) -> Any:
     return felt * factor + (1 << _DEEP - 1) >> _DEEP
+
+
+@inlined
+def tidy(x: int, n: np.ndarray) -> None:
+    """Bring the weights of the first two layers within bounds every few pixels."""
+    if x & _BOUND - 1 == 0:
+        bound(n)
 
 
 @inner

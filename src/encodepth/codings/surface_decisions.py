@@ -14,7 +14,8 @@ from .mixing import Mixer, code
 from .surface_contexts import TABLE, VALUES
 
 IMPOSSIBLE = -(1 << 40)  # a correction that no encoder makes
-SET = 1024  # rows of weights that one selector chooses from: 64 nodes x 16
+NODES = 64  # decisions, at most
+SET = NODES * 16  # rows of weights that one selector chooses from
 
 # Tables of estimates: holes, values, escapes. Rows of weights: values, holes, escapes.
 HOLES = 6  # contexts of a hole flag

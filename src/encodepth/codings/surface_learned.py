@@ -15,14 +15,15 @@ from ..packing import Fields, blob
 from . import exact
 from .base import Ask, Coded, Facts, References, bounded, pack_bound
 
-_WEIGHTS = 0  # first byte of a payload: the weights it begins with
+_NETWORK, _WIDE = 1, 2  # networks that are written
+_WIDE_EFFORT = 9  # from here on the wider one
 _SMALL = 1 << 16  # pixels up to which the other coding is tried
 _FEWEST = 3  # values
 
 
 def encode(modality: str, plane: np.ndarray, ask: Ask, seen: References) -> Coded | None:
     """Code depth (h, w) exactly, or within `ask.error` steps. Parameter: the bound."""
-    payload = encode_plane(plane, ask.error)
+    payload = encode_plane(plane, ask.error, _WIDE if ask.effort >= _WIDE_EFFORT else _NETWORK)
     if payload is not None and plane.size > _SMALL:
         return Coded(payload, pack_bound(ask.error))
     other = exact.encode(modality, plane, ask, seen)
@@ -41,19 +42,20 @@ def facts(modality: str, coded: Coded) -> Facts:
     return bounded(modality, coded)
 
 
-def encode_plane(depth: np.ndarray, error: int = 0) -> bytes | None:
+def encode_plane(depth: np.ndarray, error: int = 0, number: int = _NETWORK) -> bytes | None:
     """Code depth so that every valid pixel decodes to within `error` steps, holes exactly.
 
     Args:
         depth: uint16 (h, w), 0 = hole.
         error: bound in steps; 0 codes exactly.
+        number: the network (`learning_ways.py`).
 
     Returns:
         The bytes, which have been decoded; None where it has less than three values, or is noise
         of over six bytes a pixel.
     """
     from .learning import encode_learning  # numba
-    from .learning_start import shipped
+    from .learning_ways import way
     from .value_list import decode_values, encode_values
 
     used = exact.values_of(depth)
@@ -63,14 +65,14 @@ def encode_plane(depth: np.ndarray, error: int = 0) -> bytes | None:
         return None
     table = np.zeros(int(values[-1]) + 1, np.int32)
     table[values] = np.arange(1, len(values) + 1)
-    plane = encode_learning(table[fewest], values, shipped())
+    plane = encode_learning(table[fewest], values, way(number))
     if plane is None:
         return None
     coded = encode_values(values)
     if not np.array_equal(decode_values(coded), values):
         raise EncodepthError("exact depth decodes to other values than were encoded")
     exact.prove(depth, fewest, error)
-    return bytes([_WEIGHTS]) + blob(coded) + plane
+    return bytes([number]) + blob(coded) + plane
 
 
 def decode_plane(payload: bytes, height: int, width: int) -> np.ndarray:
@@ -80,16 +82,16 @@ def decode_plane(payload: bytes, height: int, width: int) -> np.ndarray:
         CorruptFileError: the payload is not such a plane of that size.
     """
     from .learning import decode_learning  # numba
-    from .learning_start import shipped
+    from .learning_ways import WAYS, way
     from .value_list import decode_values
 
     fields = Fields(payload)
-    weights = fields.byte("weights")
-    if weights != _WEIGHTS:
-        raise CorruptFileError(f"depth begins with weights {weights}; this build has 0")
+    number = fields.byte("network")
+    if number >= WAYS:
+        raise CorruptFileError(f"depth has network {number}; this build knows 0 to {WAYS - 1}")
     size = fields.varint("size of the list of values")
     values = decode_values(fields.take(size, "list of values"))
     if not values[0]:
         raise CorruptFileError("a list of depth values holds 0, which is a hole")
-    plane = decode_learning(payload[fields.at :], height, width, values, shipped())
+    plane = decode_learning(payload[fields.at :], height, width, values, way(number))
     return np.concatenate([np.zeros(1, np.uint16), values])[plane]
