@@ -9,6 +9,7 @@ from PIL import Image
 
 from encodepth import RgbdImage, Writer, encode
 from encodepth.cli import main as cli
+from encodepth.io.against import Kept
 
 Y, X = np.mgrid[:32, :48]
 COLOR = np.stack([X * 5, Y * 7, X + Y], -1).astype(np.uint8)
@@ -125,3 +126,12 @@ def test_a_recording_is_compared_frame_by_frame(tmp_path, capsys):
     (tmp_path / "data" / "depth" / "2.png").unlink()
     assert run("verify", exact, "--against", tmp_path / "data") == 1
     assert "3 frames, the original has 2" in capsys.readouterr().err
+
+
+def test_one_equal_frame_does_not_hide_the_others() -> None:
+    color = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
+    kept = Kept()
+    kept.add(RgbdImage(color), RgbdImage(color), {"color": None})
+    kept.add(RgbdImage(color + np.uint8(1)), RgbdImage(color), {"color": None})
+    assert kept.words == "color 48.13 dB"
+    assert kept.as_dict()["color_psnr_db"] == 48.131

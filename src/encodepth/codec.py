@@ -20,7 +20,7 @@ from . import codings
 from .codings.base import Ask, Coded, Facts
 from .codings.depthmap import within
 from .codings.depthquality import aim
-from .codings.exact import bound_of_rmse
+from .codings.exact import bound_of_rmse, prove
 from .codings.smoothing import allow, shown
 from .container.still import Still
 from .container.stream import Stream
@@ -28,12 +28,12 @@ from .errors import CorruptFileError, InvalidImageError, InvalidSettingError
 from .frame import INVALID, OUTSIDE, Note, RgbdImage
 from .learned.models import Models
 from .metrics import DepthError
-from .modalities import IMAGE, NAMES, PLANES, modality
+from .modalities import PLANES, modality
 from .packing import view
 from .plan import LOSSY, plan
 from .references import Seen
 from .search import Setting, depth_about, depth_within, file_within
-from .settings import DEFAULT_QUALITY, Settings
+from .settings import DEFAULT_QUALITY, Settings, wanted_streams
 
 DEFAULT_MODEL = "base"
 
@@ -155,7 +155,7 @@ class Codec:
         """
         file = parse(data)
         held = [modality(s.modality).name for s in file.streams]
-        wanted = _wanted(streams)
+        wanted = wanted_streams(streams)
         if not set(wanted) & set(held):
             raise InvalidImageError(
                 f"the file holds no {' or '.join(wanted)}; it holds {' and '.join(held)}"
@@ -285,6 +285,8 @@ class _Job:
         if smooth:
             coded = allow("depth", coded, smooth)
         stream = _stream("depth", coded)
+        if smooth:
+            prove(depth, _decode(stream, depth.shape, seen), error)
         if codings.of(stream.coding, stream.modality).exact:
             return [stream]
         streams = [*masks, stream]
@@ -416,19 +418,6 @@ def facts_of(stream: Stream) -> Facts:
     """
     row = codings.of(stream.coding, stream.modality)
     return codings.module(row).facts(modality(stream.modality).name, _coded(stream))
-
-
-def _wanted(streams: str | Iterable[str] | None) -> tuple[str, ...]:
-    if streams is None:
-        return (*IMAGE, *PLANES)
-    if streams == "both":
-        return IMAGE
-    named = (streams,) if isinstance(streams, str) else tuple(streams)
-    for name in named:
-        if name not in NAMES or modality(name).of:
-            known = " and ".join((*IMAGE, *PLANES))
-            raise InvalidSettingError(f'no modality "{name}"; there are {known}')
-    return named
 
 
 def _offer(seen: Seen, stream: Stream, file: Still) -> None:

@@ -15,10 +15,11 @@ from typing import Any
 
 from . import codings
 from .errors import InvalidSettingError
-from .modalities import IMAGE
+from .modalities import IMAGE, PLANES
 from .plan import EXACT, LOSSY
 
 DEFAULT_QUALITY = 50
+_LEAST_SMOOTH = 2  # steps of a bound, half of which smoothing has
 MAX_STEPS = 32767  # of an error bound; beyond it every depth may become one value anyway
 
 _OLD = {  # words of version 0.1: coding of colour, of depth
@@ -176,8 +177,19 @@ class Settings:
         return int(min(left / 1000 / depth_unit + 1e-6, MAX_STEPS))
 
     def smoothing(self, bound: int) -> int:
-        """Return how many steps of depth's bound are left to the decoder to smooth it by."""
-        return bound // 2 if self.smooth else 0
+        """Return how many steps of depth's bound are left to the decoder to smooth it by.
+
+        Raises:
+            InvalidSettingError: there is none to spare.
+        """
+        if not self.smooth:
+            return 0
+        if bound < _LEAST_SMOOTH:
+            raise InvalidSettingError(
+                f"smooth needs a bound of {_LEAST_SMOOTH} steps of depth or more; "
+                f"{self.max_depth_error:g} mm is {bound}"
+            )
+        return bound // 2
 
     def check(self, held: Collection[str], say: Callable[[str], str] = str) -> None:
         """Refuse what contradicts itself, or would be ignored, for a picture.
@@ -290,6 +302,24 @@ def modalities(value: str | Iterable[str]) -> tuple[str, ...]:
         if name not in IMAGE:
             raise InvalidSettingError(f'no modality "{name}"; there are {" and ".join(IMAGE)}')
     return tuple(name for name in IMAGE if name in named)
+
+
+def wanted_streams(streams: str | Iterable[str] | None) -> tuple[str, ...]:
+    """Return the modalities that a caller wants of a file: "color", "depth", "both", names, or all.
+
+    Raises:
+        InvalidSettingError: there is no such modality.
+    """
+    if streams is None:
+        return (*IMAGE, *PLANES)
+    if streams == "both":
+        return IMAGE
+    named = (streams,) if isinstance(streams, str) else tuple(streams)
+    for name in named:
+        if name not in (*IMAGE, *PLANES):
+            known = " and ".join((*IMAGE, *PLANES))
+            raise InvalidSettingError(f'no modality "{name}"; there are {known}')
+    return named
 
 
 def from_old(value: str | Mapping[str, str]) -> dict[str, str]:

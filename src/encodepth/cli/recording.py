@@ -63,6 +63,8 @@ def chosen(which: slice, count: int) -> range:
         EncodepthError: there are none.
     """
     found = range(*which.indices(count))
+    if not count:
+        raise EncodepthError("there is no whole frame; the file may be cut off")
     if not found:
         first, last = ("" if n is None else n for n in (which.start, which.stop))
         raise EncodepthError(f"--frames {first}:{last} names none of {count:,} frames")

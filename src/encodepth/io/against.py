@@ -24,7 +24,7 @@ class Kept:
     Attributes:
         frames: compared so far.
         exact: modality -> whether every sample was as it was.
-        psnr: of colour, dB, of each frame.
+        psnr: of colour, dB, of each frame that differs.
         off: the error of depth over pixels that are measured in both; None without any.
         broken: promises that are not kept, a line each.
         notes: what could not be compared.
@@ -93,7 +93,7 @@ class Kept:
             if name == "depth":
                 broken += self._depth(coded, original, bounds.get(name))
                 continue
-            if name == "color":
+            if name == "color" and not same:
                 self.psnr.append(psnr(plane, was))
             if bounds.get(name) is not None:
                 broken += _differs(name, plane, was)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from .. import codings
+from ..codings.base import Coded, Facts
 from ..container.sequence import SequenceReader
+from ..container.stream import Stream
 from ..errors import CorruptFileError
 from ..modalities import modality
 from .source import open_source
@@ -22,10 +24,18 @@ class TrackInfo:
 
     modality: str
     codings: tuple[str, ...]
+    max_error_mm: float | None  # of exact codings the largest there is; 0 = exact
+    smoothed: bool  # whether the decoder smooths depth within that, in some frame
     size: tuple[int, int]  # width, height
     frames: int
     key_frames: int
     bytes: int
+
+    @property
+    def how(self) -> str:
+        """Return the codings, and what they promise of depth, in words."""
+        promised = f", within {self.max_error_mm:g} mm" if self.max_error_mm else ""
+        return " and ".join(self.codings) + promised + ", smoothed" * self.smoothed
 
 
 @dataclass(frozen=True)
@@ -49,7 +59,7 @@ class RecordingInfo:
 
     def line(self) -> str:
         """Return one line for people: frames, seconds, bytes of each part."""
-        parts = [f"{t.modality} {t.bytes:,} ({' and '.join(t.codings)})" for t in self.tracks]
+        parts = [f"{t.modality} {t.bytes:,} ({t.how})" for t in self.tracks]
         rest = self.bytes - sum(t.bytes for t in self.tracks)
         return (
             f"{self.file}: {self.bytes:,} bytes, {self.frames:,} frames, {self.seconds:.2f} s, "
@@ -59,6 +69,15 @@ class RecordingInfo:
     def json(self) -> str:
         """Return the fields as one line of JSON."""
         return json.dumps(asdict(self))
+
+
+class _Stream(NamedTuple):
+    """What of a frame's plane is counted."""
+
+    coding: int
+    is_key: bool
+    bytes: int
+    facts: Facts
 
 
 def is_recording(data: bytes) -> bool:
@@ -79,7 +98,7 @@ def inspect_recording(source: Any, name: str = "") -> RecordingInfo:
     opened = open_source(source)
     try:
         file = SequenceReader(opened.read_at, opened.size)
-        tracks: dict[int, list[tuple[int, bool, int]]] = {}
+        tracks: dict[int, list[_Stream]] = {}
         problems, times = list(file.problems), []
         for number in range(len(file.chunks)):
             try:
@@ -90,10 +109,9 @@ def inspect_recording(source: Any, name: str = "") -> RecordingInfo:
             for frame in chunk.frames:
                 times.append(frame.time)
                 for s in frame.streams:
-                    row = (s.coding, s.is_key, len(s.payload))
-                    tracks.setdefault(s.modality, []).append(row)
+                    tracks.setdefault(s.modality, []).append(_stream(s))
         sizes = {m.number: (m.width, m.height) for m in file.header.modalities}
-        units = [m.unit for m in file.header.modalities if m.unit is not None]
+        units = {m.number: m.unit for m in file.header.modalities if m.unit is not None}
         return RecordingInfo(
             file=name or opened.name,
             bytes=opened.size,
@@ -101,21 +119,36 @@ def inspect_recording(source: Any, name: str = "") -> RecordingInfo:
             frames=file.frames,
             seconds=(max(times) - min(times)) / _NS if times else 0.0,
             chunks=len(file.chunks),
-            depth_unit_m=units[0] if units else None,
-            tracks=tuple(_track(n, rows, sizes[n]) for n, rows in sorted(tracks.items())),
+            depth_unit_m=next(iter(units.values()), None),
+            tracks=tuple(
+                _track(n, held, sizes[n], units.get(n)) for n, held in sorted(tracks.items())
+            ),
             problems=tuple(problems),
         )
     finally:
         opened.close()
 
 
-def _track(number: int, rows: list[tuple[int, bool, int]], size: tuple[int, int]) -> TrackInfo:
-    names = dict.fromkeys(codings.of(coding, number).name for coding, _, _ in rows)
+def _track(
+    number: int, streams: list[_Stream], size: tuple[int, int], unit: float | None
+) -> TrackInfo:
+    names = dict.fromkeys(codings.of(s.coding, number).name for s in streams)
+    errors = [s.facts.error for s in streams]
+    exact = [error for error in errors if error is not None]
+    worst = max(exact) * (unit or 0) * 1000 if len(exact) == len(errors) else None
     return TrackInfo(
         modality(number).name,
         tuple(names),
+        None if worst is None else round(worst, 6),
+        any(s.facts.smooth for s in streams),
         size,
-        len(rows),
-        sum(key for _, key, _ in rows),
-        sum(size for _, _, size in rows),
+        len(streams),
+        sum(s.is_key for s in streams),
+        sum(s.bytes for s in streams),
     )
+
+
+def _stream(stream: Stream) -> _Stream:
+    module = codings.module(codings.of(stream.coding, stream.modality))
+    facts = module.facts(modality(stream.modality).name, Coded(stream.payload, stream.parameters))
+    return _Stream(stream.coding, stream.is_key, len(stream.payload), facts)

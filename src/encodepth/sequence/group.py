@@ -18,6 +18,7 @@ import numpy as np
 
 from .. import codings
 from ..codings.base import Ask, Coded
+from ..codings.exact import prove
 from ..codings.room import kept
 from ..codings.smoothing import allow, shown
 from ..container import chunk
@@ -29,6 +30,7 @@ from ..modalities import modality
 from ..plan import LOSSY, plan
 from ..references import Seen
 from ..settings import DEFAULT_QUALITY, Settings
+from .back import decoded
 from .live import Running
 from .lossy import Lossy
 
@@ -122,7 +124,7 @@ class GroupEncoder:
         for coding in way.codings:
             made = self._code(coding, name, planes, ask, seen)
             if made is not None:
-                return {i: allow(name, c, smooth) for i, c in made.items()} if smooth else made
+                return self._smoothed(made, planes, smooth, seen) if smooth else made
         raise InvalidImageError(f"{name} cannot be coded as it was asked for")
 
     def _code(
@@ -149,6 +151,17 @@ class GroupEncoder:
         if found is None:
             return None
         return {i: _as(coding, c, i, places) for i, c in found.items()}
+
+    def _smoothed(
+        self, made: dict[int, Coded], planes: dict[int, np.ndarray], steps: int, seen: list[Seen]
+    ) -> dict[int, Coded]:
+        """Have depth smoothed by the decoder, and check that its bound holds all the same."""
+        allowed = {i: allow("depth", coded, steps) for i, coded in made.items()}
+        shape = next(iter(planes.values())).shape
+        backs = decoded("depth", allowed, shape, seen)
+        for plane, back in zip(planes.values(), backs, strict=True):
+            prove(plane, back, self._bound("depth"))
+        return allowed
 
     def _bound(self, name: str) -> int:
         return self.settings.bound(self.unit) if name == "depth" else 0

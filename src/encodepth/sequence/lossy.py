@@ -21,6 +21,7 @@ from ..codings.depthquality import aim
 from ..codings.exact import bound_of_rmse
 from ..plan import Plan
 from ..search import NEAR_ENOUGH, TINY, Setting, depth_about
+from .back import decoded
 
 Planes = dict[int, np.ndarray]  # by place in the group
 Made = dict[int, Coded]
@@ -158,21 +159,13 @@ class Lossy:
     def _errors(self, made: Made, planes: Planes) -> dict[int, float]:
         """Return the RMSE of coded planes over their valid pixels, in mm."""
         errors = {}
-        for (i, plane), back in zip(planes.items(), self._decoded(made, planes), strict=True):
+        shape = next(iter(planes.values())).shape
+        back_again = decoded("depth", made, shape, self.seen)
+        for (i, plane), back in zip(planes.items(), back_again, strict=True):
             off = np.subtract(back, plane, dtype=np.float32)[plane > 0]
             squared = float(np.square(off).mean(dtype=np.float64)) if len(off) else 0.0
             errors[i] = math.sqrt(squared) * self.ask.unit * 1000
         return errors
-
-    def _decoded(self, made: Made, planes: Planes) -> list[np.ndarray]:
-        coded, places = list(made.values()), list(made)
-        row = codings.find(coded[0].coding, "depth")
-        shape = next(iter(planes.values())).shape
-        if row.groups:
-            seen = [self.seen[i] for i in places]
-            return list(codings.module(row).decode_group("depth", coded, shape, seen))
-        decode = codings.module(row).decode
-        return [decode("depth", c, shape, self.seen[i]) for i, c in made.items()]
 
     def _merged(self, planes: Planes, some: Planes, lossy: _Tried) -> Made | None:
         """Return merged values by the rival where they are smaller at no more error."""

@@ -6,7 +6,7 @@ import bisect
 import itertools
 import operator
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, overload
 
 import numpy as np
@@ -16,8 +16,8 @@ from ..container.sequence import SequenceReader
 from ..errors import CorruptFileError, EncodepthError
 from ..frame import INVALID, MILLIMETRE, Frame, Intrinsics, RgbdImage
 from ..learned.models import Models, Unrestoring
-from ..modalities import IMAGE, PLANES, modality
-from ..settings import whole
+from ..modalities import PLANES, modality
+from ..settings import wanted_streams, whole
 from .ahead import ahead
 from .cache import CACHE_BYTES, GroupCache
 from .group import DecodedGroup
@@ -33,7 +33,7 @@ class Reader:
 
     Args:
         source: a path, a URL of fsspec, bytes, or a file object that can seek.
-        streams: modalities that are wanted, all of them if None.
+        streams: modalities that are wanted, as for `decode`; all of them if None.
         model: weights to look into first.
         device: where networks run.
         cache: bytes of decoded groups that are kept beside the one in use, or a cache that several
@@ -55,7 +55,7 @@ class Reader:
         self,
         source: Any,
         *,
-        streams: tuple[str, ...] | None = None,
+        streams: str | Iterable[str] | None = None,
         model: str = "base",
         device: str = "auto",
         cache: int | GroupCache = CACHE_BYTES,
@@ -65,7 +65,7 @@ class Reader:
         self._threads = whole("threads", threads, 1)
         self._cache = cache if isinstance(cache, GroupCache) else GroupCache(cache)
         self._args = (source, streams, model, device, self._cache, restore, threads)
-        self._wanted = (*IMAGE, *PLANES) if streams is None else streams
+        self._wanted = wanted_streams(streams)
         self._source = open_source(source)
         try:
             self._file = SequenceReader(self._source.read_at, self._source.size)

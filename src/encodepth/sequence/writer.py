@@ -156,7 +156,8 @@ class Writer:
             pose = _as_pose(pose)
         self._begin(image)
         if image.depth is not None:
-            self._settings.bound(image.depth_unit, image.rounding)
+            bound = self._settings.bound(image.depth_unit, image.rounding)
+            self._settings.smoothing(bound)
         self._announced.take(image, self.frames)
         if not self._waiting.acquire(blocking=not self._drop):
             self.dropped += 1
