@@ -3,12 +3,12 @@
     python -m runs.results.people [--frames 15] [--sequences office static icl]
 
 The middle 640x480 of consecutive frames of data/sequences. Depth exactly: PNG, FFV1 and JPEG XL
-picture by picture, RVL where its package is, and recordings of one group at efforts 1 and 7, whole
-files; within 5 mm beside them. Colour at the PSNR of SVT-AV1 (preset 12, crf 28, 4:2:0, group of
-30): bytes are read off the curves of results/over_time.json (run that first, with 30 frames), x264
-(veryfast, 4:2:0, group of 30) is measured here. CPU ms of the process, of the middle sequence, as
-good as the machine is idle. Goes on where it stopped, writes results/people.json and the table of
-README.md.
+picture by picture, RVL and ChromaPakZ (VP9 of both bytes) where their packages are, and recordings
+of one group at efforts 1 and 7, whole files; within 5 mm beside them. Colour at the PSNR of SVT-AV1
+(preset 12, crf 28, 4:2:0, group of 30): bytes are read off the curves of results/over_time.json
+(run that first, with 30 frames), x264 (veryfast, 4:2:0, group of 30) is measured here. CPU ms of
+the process, of the middle sequence, as good as the machine is idle. Goes on where it stopped,
+writes results/people.json and the table of README.md.
 """
 
 from __future__ import annotations
@@ -115,6 +115,20 @@ def recording(effort: int, **settings: Any) -> Any:
     return way
 
 
+def chromapakz(name: str, count: int, _: Any) -> Made:
+    """Code depth as one signal of a WebM file by the package of that name (0.12 or later)."""
+    import chromapakz as package
+
+    planes = np.stack(depth_of(name, count))
+    start = time.process_time()
+    data = package.encode({"depth": planes})
+    middle = time.process_time()
+    back = package.decode_signal(data, "depth")
+    end = time.process_time()
+    assert np.array_equal(back, planes)
+    return a_frame(len(data), middle - start, end - middle, count)
+
+
 def read_off(way: str) -> Any:
     """Return what reads a curve of results/over_time.json at SVT-AV1's PSNR."""
 
@@ -158,6 +172,7 @@ def a_frame(size: int, encode: float, decode: float, count: int) -> Made:
 DEPTH: dict[str, Any] = {
     "PNG, 16 bits": pictures(exact.png_encode, exact.png_decode, 6),
     "RVL": pictures(exact.rvl_encode, exact.rvl_decode, 0),
+    "ChromaPakZ": chromapakz,
     "FFV1, 16 bits": pictures(video.ffv1_encode, video.ffv1_decode, 1),
     "JPEG XL, effort 7": pictures(
         jpegxl.encode_frame, lambda data, shape, _: jpegxl.decode_frame(data, shape, np.uint16), 7
