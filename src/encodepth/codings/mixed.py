@@ -96,7 +96,7 @@ def _code(
     return _walk(band, first, end, table, top, data, *known, decoding)
 
 
-_CODING = Banded(Rows(_fresh, _code))
+_CODING = Banded(Rows(_fresh, _code), behind=True)
 encode, decode = _CODING.encode, _CODING.decode
 encode_plane, decode_plane = _CODING.encode_plane, _CODING.decode_plane
 
