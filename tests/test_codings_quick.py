@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from encodepth.codings import band_rows, bands, mixed, quick, values
-from encodepth.codings.exact import merged_values
+from encodepth.codings.exact import merged_values, prove
 from encodepth.errors import CorruptFileError, EncodepthError
 
 CODINGS = pytest.mark.parametrize("coding", [quick, mixed], ids=["quick", "mixed"])
@@ -99,7 +99,7 @@ def test_a_bound_holds(coding, plane, error, holes):
     decoded = coding.decode_plane(
         coding.encode_plane(plane, error=error, holes=holes), *plane.shape
     )
-    values.prove(plane, decoded, error, holes)
+    prove(plane, decoded, error, holes)
     assert np.array_equal(decoded, values.merged(plane, error, holes))
 
 
@@ -112,9 +112,9 @@ def test_merging_is_as_in_exact_depth(plane, error):
 
 def test_a_broken_bound_is_reported():
     with pytest.raises(EncodepthError, match="off by 3 steps, more than 2"):
-        values.prove(room(), np.where(room() > 0, room() + 3, 0), 2)
+        prove(room(), np.where(room() > 0, room() + 3, 0), 2)
     with pytest.raises(EncodepthError, match="other holes"):
-        values.prove(room(), np.maximum(room(), 1), 5)
+        prove(room(), np.maximum(room(), 1), 5)
 
 
 @CODINGS

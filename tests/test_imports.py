@@ -13,7 +13,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "src" / "encodepth"
 
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "files", "packing", "modalities"),
+    ("cores", "errors", "files", "packing", "modalities"),
     ("frame",),
     ("metrics", "turning"),
     ("container", "learned"),

@@ -282,9 +282,7 @@ class _Job:
         unit, smooth = self.image.depth_unit, self.settings.smoothing(error)
         ask = Ask(setting.quality, error - smooth, stretch=setting.stretch, unit=unit)
         coded = self._code("depth", depth, ask, seen)
-        if smooth:
-            coded = allow("depth", coded, smooth)
-        stream = _stream("depth", coded)
+        stream = _stream("depth", allow("depth", coded, smooth) if smooth else coded)
         if smooth:
             prove(depth, _decode(stream, depth.shape, seen), error)
         if codings.of(stream.coding, stream.modality).exact:

@@ -19,7 +19,7 @@ import json, re, sys, time
 import numpy as np
 from encodepth.codings import quick
 from encodepth.codings.base import Ask
-from encodepth.codings.values import prove
+from encodepth.codings.exact import prove
 from runs.common import frames_of
 depth = frames_of(__import__('pathlib').Path(sys.argv[1]))[0].load().depth
 quick.decode_plane(quick.encode_plane(depth), *depth.shape)  # compiled

@@ -23,15 +23,31 @@ class Rows(NamedTuple):
     """How rows are coded.
 
     Attributes:
-        fresh: width -> what both sides begin with.
-        code: (band, first, end, table, top, data, decoding, what is known) -> bytes so far, -1 if
-            that failed. Codes rows first..end - 1 of `band`, uint16 (rows, w), or decodes into
-            them. `table`, int32, is each value's place; decoding, each place's value. `data` is
-            filled with at most its size, or read; after the last row all of it was.
+        fresh: width -> arrays that both sides begin with.
+        walk: (band, first, end, table, top, data, *arrays, way) -> bytes so far, -1 if that failed,
+            compiled. Codes rows first..end - 1 of `band`, uint16 (rows, w), or decodes into them.
+            `table`, int32, is each value's place; decoding, each place's value. `data` is filled
+            with at most its size, or read; after the last row all of it was.
+        ways: what says to `walk` that it encodes, and that it decodes.
     """
 
-    fresh: Callable[[int], Any]
-    code: Callable[[np.ndarray, int, int, np.ndarray, int, np.ndarray, bool, Any], int]
+    fresh: Callable[[int], tuple[np.ndarray, ...]]
+    walk: Callable[..., int]
+    ways: tuple[Any, Any] = (False, True)
+
+    def code(
+        self,
+        band: np.ndarray,
+        first: int,
+        end: int,
+        table: np.ndarray,
+        top: int,
+        data: np.ndarray,
+        decoding: bool,
+        known: tuple[np.ndarray, ...],
+    ) -> int:
+        """Code rows, or decode into them, as `walk` does; `known` are the arrays so far."""
+        return self.walk(band, first, end, table, top, data, *known, self.ways[decoding])
 
 
 class _Written(NamedTuple):

@@ -7,7 +7,6 @@ what the bytes decode to, which a second core may see to while they are written 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,12 +14,14 @@ from typing import TypeVar
 
 import numpy as np
 
+from ..cores import usable_cores
 from ..errors import CorruptFileError
 from ..packing import Fields, blob, varint
 from .band_rows import Rows, decode_rows, encode_and_decode_rows, encode_rows
 from .base import Ask, Coded, Facts, References, bounded, pack_bound, sample_bits
+from .exact import prove
 from .room import empty
-from .values import decode_values, encode_values, places, prove
+from .values import decode_values, encode_values, places
 
 _PIXELS = 1 << 20  # of a band at most, about: 1280x720 is one, 1920x1080 two
 _THREADS = 8  # at most
@@ -137,7 +138,7 @@ def _encode(
     wide, first = _as_they_are(table)
 
     cuts = _cut(*plane.shape)
-    behind = proof is not None and len(cuts) == 1 and _cores() > 1
+    behind = proof is not None and len(cuts) == 1 and usable_cores() > 1
 
     def code(cut: slice) -> tuple[bytes, _Proof | None]:
         band, back = plane[cut], None
@@ -222,16 +223,9 @@ def _as_they_are(table: np.ndarray) -> tuple[int, int]:
     return (1, first) if len(table) - first <= 256 else (2, first)
 
 
-def _cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def _parallel(do: Callable[[Job], Result], jobs: list[Job], threads: int | None) -> list[Result]:
     """Do the jobs, which let go of Python's lock, side by side; return the results in order."""
-    workers = min(threads or _cores(), _THREADS, len(jobs))
+    workers = min(threads or usable_cores(), _THREADS, len(jobs))
     if workers == 1:
         return [do(job) for job in jobs]
     with ThreadPoolExecutor(workers) as pool:

@@ -83,24 +83,6 @@ def _fresh(width: int) -> tuple[np.ndarray, ...]:
     )
 
 
-def _code(
-    band: np.ndarray,
-    first: int,
-    end: int,
-    table: np.ndarray,
-    top: int,
-    data: np.ndarray,
-    decoding: bool,
-    known: tuple[np.ndarray, ...],
-) -> int:
-    return _walk(band, first, end, table, top, data, *known, decoding)
-
-
-_CODING = Banded(Rows(_fresh, _code), behind=True)
-encode, decode = _CODING.encode, _CODING.decode
-encode_plane, decode_plane = _CODING.encode_plane, _CODING.decode_plane
-
-
 @inner
 def _clip(value, limit):  # type: ignore[no-untyped-def]
     """Return 0..2 limit for -limit..limit."""
@@ -415,3 +397,8 @@ def _walk(  # type: ignore[no-untyped-def]
         if ended(coder, data, decoding):
             return -1
     return finish(coder, data, decoding) if end == height else pause(coder, held)
+
+
+_CODING = Banded(Rows(_fresh, _walk), behind=True)
+encode, decode = _CODING.encode, _CODING.decode
+encode_plane, decode_plane = _CODING.encode_plane, _CODING.decode_plane

@@ -51,24 +51,6 @@ def _fresh(width: int) -> tuple[np.ndarray, ...]:
     return estimates(_ESTIMATES), rows, room, np.zeros(3, np.int64)
 
 
-def _code(
-    band: np.ndarray,
-    first: int,
-    end: int,
-    table: np.ndarray,
-    top: int,
-    data: np.ndarray,
-    decoding: bool,
-    known: tuple[np.ndarray, ...],
-) -> int:
-    return _walk(band, first, end, table, top, data, *known, 1 if decoding else None)
-
-
-_CODING = Banded(Rows(_fresh, _code))
-encode, decode = _CODING.encode, _CODING.decode
-encode_plane, decode_plane = _CODING.encode_plane, _CODING.decode_plane
-
-
 @inner
 def _class(difference):  # type: ignore[no-untyped-def]
     return np.int64(_CLASS[np.uint64(min(max(difference, -_REACH), _REACH) + _REACH)])
@@ -201,3 +183,8 @@ def _walk(  # type: ignore[no-untyped-def]
         if ended(coder, data, decoding):
             return -1
     return finish(coder, data, decoding) if end == height else pause(coder, held)
+
+
+_CODING = Banded(Rows(_fresh, _walk, ways=(None, 1)))
+encode, decode = _CODING.encode, _CODING.decode
+encode_plane, decode_plane = _CODING.encode_plane, _CODING.decode_plane

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..errors import CorruptFileError, EncodepthError
+from ..errors import CorruptFileError
+from .exact import merged_groups
 from .range56 import ended, estimates, finish, inner, number, outer, start
 
 _ALL = 65536
 _GAPS = 36  # contexts of a gap: the bit lengths of the two gaps before, up to 5
 _LENGTHS, _CELLS = 17, 17 + 72  # estimates of one kind of number: its length, then its bits
 _LIST = _ALL * 4 + 64  # bytes no list needs
-_ROWS = 64  # compared at once, so that what numpy makes between stays in the cache
 
 
 def places(
@@ -42,7 +42,7 @@ def places(
     some = bool(holes and seen[0])
     seen[0] &= not holes
     used = np.flatnonzero(seen)
-    starts, ends = _groups(used, error)
+    starts, ends = merged_groups(used, error)
     place = np.zeros(_ALL, np.int32)
     place[used] = np.repeat(np.arange(1, len(starts) + 1), ends - starts)
     return (used[starts] + used[ends - 1] >> 1).astype(np.uint16), place, some
@@ -52,25 +52,6 @@ def merged(plane: np.ndarray, error: int, holes: bool = True) -> np.ndarray:
     """Return the plane, uint16 (h, w), with its values merged as `places` does."""
     values, place, _ = places(plane, error, holes)
     return np.concatenate([np.zeros(1, np.uint16), values])[place[plane]]
-
-
-def prove(original: np.ndarray, decoded: np.ndarray, error: int, holes: bool = True) -> None:
-    """Check that every pixel came back within `error` steps, and every hole.
-
-    Raises:
-        EncodepthError: the promise is broken; no bytes may be handed out.
-    """
-    if original.shape != decoded.shape:
-        raise EncodepthError(f"depth {original.shape} came back as {decoded.shape}")
-    for first in range(0, len(original), _ROWS):
-        one, other = original[first : first + _ROWS], decoded[first : first + _ROWS]
-        if np.array_equal(one, other):
-            continue
-        if holes and not np.array_equal(one == 0, other == 0):
-            raise EncodepthError("depth came back with other holes")
-        off = int((np.maximum(one, other) - np.minimum(one, other)).max(initial=0))
-        if off > error:
-            raise EncodepthError(f"depth came back off by {off} steps, more than {error}")
 
 
 def encode_values(values: np.ndarray) -> bytes:
@@ -105,18 +86,6 @@ def _mark(plane: np.ndarray, seen: np.ndarray) -> None:
     for row in range(plane.shape[0]):
         for x in range(plane.shape[1]):
             seen[plane[row, x]] = 1
-
-
-def _groups(used: np.ndarray, error: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return where the fewest groups of sorted values begin and end."""
-    if error == 0 or len(used) == 0:
-        every = np.arange(len(used))
-        return every, every + 1
-    beyond = np.searchsorted(used, used + 2 * error, side="right").tolist()
-    bounds = [0]
-    while bounds[-1] < len(used):
-        bounds.append(beyond[bounds[-1]])
-    return np.array(bounds[:-1]), np.array(bounds[1:])
 
 
 @inner

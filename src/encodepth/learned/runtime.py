@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ..cores import usable_cores
 from ..errors import EncodepthError, ModelNotFoundError
 from .weights import Graph, Weights
 
@@ -48,7 +49,7 @@ class Runtime:
         self, weights: Weights, threads: int | None = None, backend: Backend | None = None
     ) -> None:
         self.weights = weights
-        self.threads = threads or min(_usable_cores(), _MOST_THREADS)
+        self.threads = threads or min(usable_cores(), _MOST_THREADS)
         self._backend = backend or open_session
         self._open: dict[str, Run] = {}
         _after_fork(weakref.ref(self))
@@ -152,13 +153,6 @@ def _after_fork(runtime: weakref.ref[Runtime]) -> None:
 
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=forget)
-
-
-def _usable_cores() -> int:
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not every system has it
-        return os.cpu_count() or 1
 
 
 def _last_line(error: BaseException) -> str:

@@ -20,7 +20,7 @@ from .. import codings
 from ..codings.base import Ask, Coded
 from ..codings.exact import prove
 from ..codings.room import kept
-from ..codings.smoothing import allow, shown
+from ..codings.smoothing import allow
 from ..container import chunk
 from ..container.header import Header
 from ..container.stream import Stream
@@ -30,7 +30,7 @@ from ..modalities import modality
 from ..plan import LOSSY, plan
 from ..references import Seen
 from ..settings import DEFAULT_QUALITY, Settings
-from .back import decoded
+from .back import decoded, decoded_depth
 from .live import Running
 from .lossy import Lossy
 
@@ -158,7 +158,7 @@ class GroupEncoder:
         """Have depth smoothed by the decoder, and check that its bound holds all the same."""
         allowed = {i: allow("depth", coded, steps) for i, coded in made.items()}
         shape = next(iter(planes.values())).shape
-        backs = decoded("depth", allowed, shape, seen)
+        backs = decoded_depth(allowed, shape, seen)
         for plane, back in zip(planes.values(), backs, strict=True):
             prove(plane, back, self._bound("depth"))
         return allowed
@@ -295,16 +295,8 @@ class DecodedGroup:
         if any(stream.coding != first.coding for stream in streams if stream is not None):
             raise CorruptFileError(f"a group of {name} is coded in several ways")
         row = codings.of(first.coding, number)
-        seen = [_Place(self, k) for k in run]
-        shape = (size.height, size.width)
-        module = codings.module(row)
-        planes = (
-            module.decode_group(name, group, shape, seen)
-            if row.groups
-            else (module.decode(name, c, shape, here) for c, here in zip(group, seen, strict=True))
-        )
-        for coded, plane in zip(group, planes, strict=True):
-            yield shown(plane, module.facts(name, coded))
+        seen: list[Any] = [_Place(self, k) for k in run]
+        yield from decoded(row, name, group, (size.height, size.width), seen)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from ..codings.depthquality import aim
 from ..codings.exact import bound_of_rmse
 from ..plan import Plan
 from ..search import NEAR_ENOUGH, TINY, Setting, depth_about
-from .back import decoded
+from .back import decoded_depth
 
 Planes = dict[int, np.ndarray]  # by place in the group
 Made = dict[int, Coded]
@@ -160,7 +160,7 @@ class Lossy:
         """Return the RMSE of coded planes over their valid pixels, in mm."""
         errors = {}
         shape = next(iter(planes.values())).shape
-        back_again = decoded("depth", made, shape, self.seen)
+        back_again = decoded_depth(made, shape, self.seen)
         for (i, plane), back in zip(planes.items(), back_again, strict=True):
             off = np.subtract(back, plane, dtype=np.float32)[plane > 0]
             squared = float(np.square(off).mean(dtype=np.float64)) if len(off) else 0.0
