@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parents[1] / "src" / "encodepth"
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("cores", "errors", "files", "packing", "modalities"),
     ("frame",),
-    ("metrics", "turning"),
+    ("metrics", "native", "turning"),
     ("container", "learned"),
     ("codings",),
     ("plan", "search", "references"),

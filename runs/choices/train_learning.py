@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from encodepth.codings.along import CHUNK
-from encodepth.codings.arithmetic import encoder, inner, int64, jit
+from encodepth.codings.arithmetic import encoder, int64
 from encodepth.codings.exact import merged_values, values_of
 from encodepth.codings.learning import fresh
 from encodepth.codings.learning_features import FEATURES, describe, describe_steps, steps
@@ -53,6 +53,7 @@ from encodepth.codings.surface_predict import (
     tracked,
     trail,
 )
+from encodepth.native import compiled
 from encodepth.scenes.scene import scene
 from encodepth.train.soap import Soap, is_matrix
 
@@ -89,13 +90,13 @@ class Seen(NamedTuple):
     row: int
 
 
-@inner
+@compiled
 def _note(bit: int, decode: bool, node: int, c: Any, m: Any) -> int:
     c.bits[c.row, node] = 1 if bit else 0
     return int64(1 if bit else 0)
 
 
-@inner
+@compiled
 def _skip(value: int, decode: bool, minus: int, calm: int, m: Any) -> int:
     return value
 
@@ -103,7 +104,7 @@ def _skip(value: int, decode: bool, minus: int, calm: int, m: Any) -> int:
 _decide = decisions(_note, _skip)
 
 
-@jit
+@compiled
 def watch(
     plane: np.ndarray, top: int, row: np.ndarray, step: np.ndarray, t: Trail,
     features: np.ndarray, bits: np.ndarray, room: np.ndarray,

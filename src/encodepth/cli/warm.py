@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import io
 import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
 
 import click
+import numpy as np
 
 from .shared import quiet_option
+
+Job = tuple[str, Callable[[], object]]
+
+_SIDE = 96  # pixels
 
 
 @click.command("warm")
@@ -16,61 +24,116 @@ from .shared import quiet_option
     type=click.IntRange(1, 9),
     help="Compile only what encoding a pair at that effort needs, and decoding it.",
 )
+@click.option(
+    "--package",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Compile for any processor of this kind into a folder that a package is made from.",
+)
 @quiet_option
-def command(effort: int | None, quiet: bool) -> None:
-    """Compile the exact codings now instead of when they are first used.
+def command(effort: int | None, package: Path | None, quiet: bool) -> None:
+    """Compile now what is otherwise compiled when it is first used.
 
-    The compiled code is kept beside the package, or where NUMBA_CACHE_DIR says. Half a minute once.
+    The compiled code is kept beside the package, or where NUMBA_CACHE_DIR says. A minute once.
     """
-    import numpy as np
+    from ..native import store
 
+    if package is not None:
+        store.for_a_package(package)
+    for name, do in _of_everything() if effort is None else _of_effort(effort):
+        began = time.monotonic()
+        do()
+        if not quiet:
+            click.echo(f"{name}: {time.monotonic() - began:.1f} s", err=True)
+
+
+def _of_effort(effort: int) -> Iterator[Job]:
+    from ..plan import EXACT, LOSSY, plan
+
+    tried = {name for ask in (EXACT, LOSSY) for name in plan("depth", ask, effort).codings}
+    yield from (_exact(name) for name in _exact_codings() if name in tried)
+    yield "mask by contexts", _mask
+
+
+def _of_everything() -> Iterator[Job]:
+    from ..modalities import PLANES
+
+    yield from map(_exact, _exact_codings())
+    yield "mask by contexts", _mask
+    yield "depth by surface-learned, all networks", _networks
+    yield f"{PLANES[0]} by planes", partial(_code, planes={PLANES[0]: _depth()})
+    yield "depth by surface-inter", partial(_record, lossless="depth")
+    yield "mask by contexts-inter", _record
+    yield "color by av1-groups", _color
+    yield "depth of ROS by RVL", _rvl
+
+
+def _depth() -> np.ndarray:
+    depth = np.add.outer(np.arange(_SIDE), np.arange(_SIDE)).astype(np.uint16) * 7 + 900
+    depth[10:20, 30:50] = 0
+    return depth
+
+
+def _exact_codings() -> list[str]:
     from .. import codings
+
+    return [name for name in codings.names("depth") if codings.find(name, "depth").exact]
+
+
+def _exact(name: str) -> Job:
+    def do() -> None:
+        _code(coding={"depth": name}, depth=_depth())
+        _code(coding={"depth": name}, depth=_depth(), max_depth_error=5, smooth=True)
+
+    return f"depth by {name}", do
+
+
+def _mask() -> None:
+    _code(coding="av1", depth=_depth())
+
+
+def _code(
+    *, depth: np.ndarray | None = None, planes: dict[str, np.ndarray] | None = None, **asked: object
+) -> None:
     from ..codec import Codec
     from ..frame import RgbdImage
-    from ..modalities import PLANES
-    from ..plan import EXACT, LOSSY, plan
+
+    codec, picture = Codec(), RgbdImage(depth=depth, planes=planes or {})
+    codec.decode(codec.encode(picture, **asked))  # type: ignore[arg-type]
+
+
+def _networks() -> None:
+    from ..codings.learning import decode_learning, encode_learning
+    from ..codings.learning_ways import WAYS, way
+
+    values, plane = np.unique(_depth(), return_inverse=True)
+    plane, steps = plane.reshape(_SIDE, _SIDE).astype(np.int32), values[1:].astype(np.int64)
+    for number in range(WAYS):
+        payload = encode_learning(plane, steps, way(number))
+        assert payload is not None
+        decode_learning(payload, _SIDE, _SIDE, steps, way(number))
+
+
+def _record(**asked: object) -> None:
+    from ..frame import RgbdImage
     from ..sequence.reader import Reader
     from ..sequence.writer import Writer
 
-    depth = np.add.outer(np.arange(96), np.arange(96)).astype(np.uint16) * 7 + 900
-    depth[10:20, 30:50] = 0
-    codec = Codec()
+    out = io.BytesIO()
+    with Writer(out, rate=30, **asked) as writer:  # type: ignore[arg-type]
+        for shift in range(3):
+            writer.append(RgbdImage(depth=np.roll(_depth(), shift, 1)))
+    with Reader(out.getvalue()) as reader:
+        for frame in reader:
+            assert frame.image.depth is not None
 
-    def code(kind: str, name: str) -> None:
-        if kind == "depth":
-            picture = RgbdImage(depth=depth)
-            codec.decode(codec.encode(picture, coding={"depth": name}))
-            codec.decode(
-                codec.encode(picture, coding={"depth": name}, max_depth_error=5, smooth=True)
-            )
-        else:
-            codec.decode(codec.encode(RgbdImage(planes={kind: depth}), effort=9))
 
-    def record(lossless: tuple[str, ...]) -> None:
-        out = io.BytesIO()
-        with Writer(out, lossless=lossless, rate=30) as writer:
-            for shift in range(3):
-                writer.append(RgbdImage(depth=np.roll(depth, shift, 1)))
-        with Reader(out.getvalue()) as reader:
-            for frame in reader:
-                assert frame.image.depth is not None
+def _color() -> None:
+    from ..codings import ycbcr
 
-    exact = [name for name in codings.names("depth") if codings.find(name, "depth").exact]
-    if effort is not None:
-        tried = {n for ask in (EXACT, LOSSY) for n in plan("depth", ask, effort).codings}
-        exact = [name for name in exact if name in tried]
-    jobs = [("depth", name) for name in exact]
-    if effort is None:
-        jobs.append((PLANES[0], "planes"))
-        jobs += [("depth", "surface-inter"), ("mask", "contexts-inter")]
-    jobs.append(("mask", "contexts"))
-    for kind, name in jobs:
-        began = time.monotonic()
-        if name.endswith("-inter"):
-            record(("depth",) if kind == "depth" else ())
-        elif kind == "mask":
-            codec.decode(codec.encode(RgbdImage(depth=depth), coding="av1"))
-        else:
-            code(kind, name)
-        if not quiet:
-            click.echo(f"{kind} by {name}: {time.monotonic() - began:.1f} s", err=True)
+    ycbcr.to_rgb(ycbcr.to_planes(np.zeros((16, 16, 3), np.uint8)))
+
+
+def _rvl() -> None:
+    from ..io.ros import rvl
+
+    rvl.decompress(rvl.compress(_depth()), _SIDE, _SIDE)

@@ -9,33 +9,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 
 from ..errors import CorruptFileError
-from .compiled import compiled
-
-njit: Any = numba.njit  # which takes options that type checkers have not heard of
-# Nothing compiled here makes arrays, so none is counted: counting took half of the time. What is
-# inlined has no wrapper for Python: call its `py_func` there.
-jit = compiled(nogil=True, error_model="numpy", _nrt=False)
-# What only compiled code calls has no way in for Python, which takes time to compile.
-inner = compiled(
-    nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False
-)
-# What is made several times, of other constants, is kept with its callers only: two processes
-# that compile at once could take one for the other.
-linked = njit(
-    nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False
-)
-inlined = njit(
-    nogil=True,
-    error_model="numpy",
-    forceinline=True,
-    no_cpython_wrapper=True,
-    no_cfunc_wrapper=True,
-    _nrt=False,
-)
+from ..native import compiled, inlined
 
 int64: Any = np.int64  # an int to type checkers and readers
 
@@ -121,7 +98,7 @@ def get(middle: int, coder: np.ndarray, data: np.ndarray) -> int:
     return bit
 
 
-@jit
+@compiled
 def finish(coder: np.ndarray, data: np.ndarray) -> int:
     """Write the fewest bytes that, with zeros after them, mean what was coded; return the size."""
     for size in range(5):
@@ -134,13 +111,13 @@ def finish(coder: np.ndarray, data: np.ndarray) -> int:
     return -1
 
 
-@jit
+@compiled
 def over(coder: np.ndarray, data: np.ndarray) -> bool:
     """Return whether a decoder was asked for more than the bytes can have meant."""
     return coder[AT] > len(data) + SLACK
 
 
-@inner
+@compiled
 def bit_length(value: int) -> int:
     """Return how many bits a number >= 0 has; 0 below."""
     size = 0
@@ -149,14 +126,14 @@ def bit_length(value: int) -> int:
     return size
 
 
-@jit
+@compiled
 def put_counted(bit: int, seen: np.ndarray, coder: np.ndarray, data: np.ndarray) -> None:
     """Code one decision under the counts `seen`, int32 (2,), and learn from it."""
     put(bit, _split(seen, coder), coder, data)
     _count(bit, seen)
 
 
-@jit
+@compiled
 def get_counted(seen: np.ndarray, coder: np.ndarray, data: np.ndarray) -> int:
     """Decode what `put_counted` coded."""
     bit = get(_split(seen, coder), coder, data)
@@ -164,7 +141,7 @@ def get_counted(seen: np.ndarray, coder: np.ndarray, data: np.ndarray) -> int:
     return bit
 
 
-@jit
+@compiled
 def put_number(value: int, seen: np.ndarray, coder: np.ndarray, data: np.ndarray) -> None:
     """Code 0..2^32 - 2 in adaptive Elias gamma code: how many bits, then the bits, high first."""
     value += 1
@@ -180,7 +157,7 @@ def put_number(value: int, seen: np.ndarray, coder: np.ndarray, data: np.ndarray
         put_counted(value >> place & 1, seen[row], coder, data)
 
 
-@jit
+@compiled
 def get_number(seen: np.ndarray, coder: np.ndarray, data: np.ndarray) -> int:
     """Decode what `put_number` coded."""
     size = 1
@@ -193,14 +170,14 @@ def get_number(seen: np.ndarray, coder: np.ndarray, data: np.ndarray) -> int:
     return known - 1
 
 
-@inner
+@compiled
 def _split(seen: np.ndarray, coder: np.ndarray) -> int:
     """Return where counts split the interval."""
     low, zeros, ones = coder[LOW], int64(seen[0]), int64(seen[1])
     return low + (coder[HIGH] - low) * ones // (zeros + ones)
 
 
-@inner
+@compiled
 def _count(bit: int, seen: np.ndarray) -> None:
     """Learn a decision."""
     full = seen[0] + seen[1] > _LIMIT
@@ -210,7 +187,7 @@ def _count(bit: int, seen: np.ndarray) -> None:
         seen[1] = seen[1] + 1 >> 1
 
 
-@inner
+@compiled
 def _row(seen: np.ndarray, size: int, place: int, known: int) -> int:
     """Return which counts are those of a bit below the leading one."""
     depth = size - 2 - place

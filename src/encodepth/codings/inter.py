@@ -13,19 +13,9 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import CorruptFileError
+from ..native import compiled, inlined
 from .along import CHUNK, SLACK
-from .arithmetic import (
-    AT,
-    bit_length,
-    check_end,
-    decoder,
-    encoder,
-    finish,
-    inlined,
-    inner,
-    int64,
-    jit,
-)
+from .arithmetic import AT, bit_length, check_end, decoder, encoder, finish, int64
 from .inter_contexts import LATE, LATE_QUANTITIES, compare_back, hashed_back, look_back, say
 from .inter_mixing import code_wide, wide_mixer
 from .inter_predict import CHANGE, MEAN, Before, before, foretell, learn_plane, remember_late
@@ -169,7 +159,7 @@ def _code(
     return done, s
 
 
-@jit
+@compiled
 def code_after(plane: np.ndarray, top: int, asking: bool, decode: bool, s: Inter) -> bool:
     """Code a plane, or decode into it; return whether that worked.
 
@@ -281,7 +271,7 @@ def _hole(
     return _hole_at_edge(bit, decode, at, near, wide, asked, steps, were, far, j, row, s)
 
 
-@inner
+@compiled
 def _hole_at_edge(
     bit: int,
     decode: bool,
@@ -374,7 +364,7 @@ def _late(at: Place, late: np.ndarray) -> int:
     return min(_BITS[np.uint64(min(min(change, mean) >> 4, 511))], 14)
 
 
-@inner
+@compiled
 def _ask(bit: int, decode: bool, node: int, c: Calm, m: Mixer) -> int:
     """Code a decision about a value."""
     r = node * 16

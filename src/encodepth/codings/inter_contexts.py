@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from .arithmetic import inlined, int64
+from ..native import inlined
+from .arithmetic import int64
 from .inter_predict import CHANGE, MEAN, PARALLEL, SMOOTH, Before, changed
 from .lanes import get_lane, load8, store
 from .mixing import WIDTH

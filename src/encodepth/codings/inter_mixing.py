@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from .arithmetic import HIGH, LOW, get, inlined, int64, put
+from ..native import inlined
+from .arithmetic import HIGH, LOW, get, int64, put
 from .lanes import at_most, get_lane, high_half, load16, put_lane, same16, store, total, wide
 from .mixing import SQUASH, STRETCH, WIDTH, Mixer, mixer
 

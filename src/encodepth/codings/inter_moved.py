@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .arithmetic import inlined, int64, jit
+from ..native import compiled, inlined
+from .arithmetic import int64
 from .inter_predict import PAD, ROUNDED, Before, smooth_plane
 from .pose import FINE, Motion, View
 from .surface_predict import UNIT
@@ -53,7 +54,7 @@ class Course:
         self._moved = False
 
 
-@jit
+@compiled
 def _list_places(steps: np.ndarray, places: np.ndarray) -> None:
     """Write the place in 1/64 of every distance of whole steps: between two values, a part."""
     top = len(steps) - 2
@@ -67,7 +68,7 @@ def _list_places(steps: np.ndarray, places: np.ndarray) -> None:
             places[at] += (at - low) * UNIT // (high - low)
 
 
-@jit
+@compiled
 def _smooth(mean: np.ndarray, value: np.ndarray, shape: tuple[int, int], made: np.ndarray) -> None:
     """Move each pixel towards the middle of its neighbours, as far as it rounds to its place."""
     height, width = shape
@@ -91,7 +92,7 @@ def _bend(mean: np.ndarray, j: int, beside: int) -> int:
     return off if one > 0 and other > 0 and abs(off) < _BENT else int64(0)
 
 
-@jit
+@compiled
 def _to_steps(mean: np.ndarray, steps: np.ndarray, depth: np.ndarray) -> None:
     """Write depth in 1/64 steps, 0 at holes, of places in 1/64."""
     height, width = depth.shape
@@ -108,7 +109,7 @@ def _to_steps(mean: np.ndarray, steps: np.ndarray, depth: np.ndarray) -> None:
             depth[y, x] = low * FINE + part * (high - low)
 
 
-@jit
+@compiled
 def _to_places(depth: np.ndarray, places: np.ndarray, b: Before) -> None:
     """Make depth in 1/64 steps the picture before."""
     height, width = depth.shape

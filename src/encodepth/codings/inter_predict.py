@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .arithmetic import inlined, int64, jit
+from ..native import compiled, inlined
+from .arithmetic import int64
 from .lanes import at_most, put_lane, same8, size_of, store
 from .surface_predict import PAD, UNIT, Around, Place, Trail
 
@@ -43,7 +44,7 @@ def before(height: int, width: int) -> Before:
     return Before(n[0], n[1], n[2], n[3], n[4], n[5])
 
 
-@jit
+@compiled
 def learn_plane(plane: np.ndarray, moved: bool, b: Before) -> None:
     """Make a picture that has been coded the one before.
 
@@ -73,7 +74,7 @@ def learn_plane(plane: np.ndarray, moved: bool, b: Before) -> None:
     _smooth_plane((height, width), b)
 
 
-@jit
+@compiled
 def smooth_plane(shape: tuple[int, int], b: Before) -> None:
     """Say of every pixel what the neighbourhood was in the picture before."""
     _smooth_plane(shape, b)

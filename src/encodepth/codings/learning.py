@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import CorruptFileError
+from ..native import compiled, inlined
 from .along import SLACK, Rows, decode_rows, encode_rows
-from .arithmetic import AT, inlined, int64, linked
+from .arithmetic import AT, int64
 from .learning_features import describe, describe_steps, steps
 from .learning_mixing import Chosen, Mixer, code_learning, expect, learning_mixer
 from .mixing import SQUASH
@@ -224,7 +225,7 @@ def _class(distance: int) -> int:
 def _asking(net: Network) -> Any:
     """Return what codes a decision about a value."""
 
-    @linked
+    @compiled
     def ask(bit: int, decode: bool, node: int, c: Calm, m: Mixer) -> int:
         row, opinion = node * 16, net_logit(node, c.net)
         chosen = Chosen(

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from .arithmetic import inlined, int64
+from ..native import inlined
+from .arithmetic import int64
 from .lanes import get_lane
 from .surface_decisions import FAR
 from .surface_predict import PREDICTORS, TRACK_N, TRACK_W, UNIT, Around, Place, Trail

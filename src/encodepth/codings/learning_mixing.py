@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .arithmetic import HIGH, LOW, get, inlined, int64, put
+from ..native import inlined
+from .arithmetic import HIGH, LOW, get, int64, put
 from .lanes import load16, prefetch, put_lane, store, total, wide
 from .mixing import SQUASH, look_up, mixer, settle
 from .surface_contexts import VALUES

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from .arithmetic import inlined, inner, int64
+from ..native import compiled, inlined
+from .arithmetic import int64
 from .lanes import at_most, clip, load16, same16, store, total
 from .learning_features import FEATURES, ONE
 from .surface_decisions import NODES
@@ -46,7 +47,7 @@ def network(weights: list[np.ndarray]) -> np.ndarray:
     return np.concatenate([rows, np.zeros((_ROWS - WEIGHTS, LANES), np.int32)])
 
 
-@inner
+@compiled
 def see(x: np.ndarray, n: np.ndarray) -> None:
     """Compute the hidden units of a pixel.
 
@@ -120,7 +121,7 @@ def learn(x: int, y: int, features: np.ndarray, n: np.ndarray) -> None:
         _learn(features, n)
 
 
-@inner
+@compiled
 def _learn(x: np.ndarray, n: np.ndarray) -> None:
     a, b = _felt(n, 0), _felt(n, 1)
     for k in range(FIRST):
@@ -161,7 +162,7 @@ def tidy(x: int, n: np.ndarray) -> None:
         bound(n)
 
 
-@inner
+@compiled
 def bound(n: np.ndarray) -> None:
     """Bring the weights of the first two layers within +-4, which they leave by steps alone."""
     most = same16(MOST)

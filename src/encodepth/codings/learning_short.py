@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .arithmetic import inlined, int64, linked
+from ..native import compiled, inlined
+from .arithmetic import int64
 from .lanes import (
     at_most,
     clip,
@@ -114,7 +115,7 @@ def functions(at: Layout) -> tuple[Any, Any, Any, Any]:
     """
     blocks, pairs = at.first // BLOCK, at.first // 2
 
-    @linked
+    @compiled
     def see(x: np.ndarray, n: np.ndarray) -> None:
         learned = n[at_taught, 1] != 0
         for block in range(blocks):
@@ -152,7 +153,7 @@ def functions(at: Layout) -> tuple[Any, Any, Any, Any]:
         if n[at_taught, 0]:
             learn_of(features, n)
 
-    @linked
+    @compiled
     def learn_of(x: np.ndarray, n: np.ndarray) -> None:
         n[at_taught, 1] = 1
         for r in range(_ROWS_OF_X):

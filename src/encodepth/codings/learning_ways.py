@@ -10,8 +10,8 @@ from functools import cache, partial
 
 import numpy as np
 
+from ..native import compiled, inlined
 from . import learning_net, learning_short
-from .arithmetic import inlined, jit
 from .learning import Network, State, Way, walk
 from .learning_features import FEATURES
 from .learning_start import FILES, unpack
@@ -40,17 +40,17 @@ _narrow = walk(Network(_nothing, *learning_short.functions(NARROW)))
 _wide = walk(Network(_nothing, *learning_short.functions(WIDE)))
 
 
-@jit
+@compiled
 def _rows_0(plane: np.ndarray, first: int, end: int, top: int, decode: bool, s: State) -> bool:
     return _first(plane, first, end, top, decode, s)
 
 
-@jit
+@compiled
 def _rows_1(plane: np.ndarray, first: int, end: int, top: int, decode: bool, s: State) -> bool:
     return _narrow(plane, first, end, top, decode, s)
 
 
-@jit
+@compiled
 def _rows_2(plane: np.ndarray, first: int, end: int, top: int, decode: bool, s: State) -> bool:
     return _wide(plane, first, end, top, decode, s)
 

@@ -12,18 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .arithmetic import (
-    AT,
-    decoder,
-    encoder,
-    finish,
-    get_number,
-    inlined,
-    int64,
-    jit,
-    numbers,
-    put_number,
-)
+from ..native import compiled, inlined
+from .arithmetic import AT, decoder, encoder, finish, get_number, int64, numbers, put_number
 from .mixing import Mixer, code, mixer
 
 PAD, ABOVE = 6, 3  # columns on either side, rows above and below
@@ -100,7 +90,7 @@ def _remember(holes: np.ndarray, state: State) -> None:
     state.first[0] = False
 
 
-@jit
+@compiled
 def _survey(
     holes: np.ndarray, before: np.ndarray, first: bool, distances: np.ndarray
 ) -> tuple[int, int]:
@@ -130,7 +120,7 @@ def _survey(
     return busy, count + 1
 
 
-@jit
+@compiled
 def _walk(holes: np.ndarray, distances: np.ndarray, most: int, decode: bool, s: State) -> bool:
     """Code a mask, or decode it; return whether no more than `most` pixels are not calm."""
     coder, data, before, first = s.mixer.coder, s.mixer.data, s.before, s.first[0]
@@ -174,7 +164,7 @@ def _walk(holes: np.ndarray, distances: np.ndarray, most: int, decode: bool, s: 
     return True
 
 
-@jit
+@compiled
 def _distance(distances: np.ndarray, count: int, decode: bool, s: State) -> int:
     """Code how many calm pixels come before the next surprise; below 0 where none comes."""
     if decode:
@@ -227,7 +217,7 @@ def _change(window: int) -> int:
     return count
 
 
-@jit
+@compiled
 def _look(
     left: int, run: int, a: int, b: int, c: int, p: int, q: int, r: int, t: int,
     often: np.ndarray, y: int, x: int, slots: np.ndarray,
@@ -271,7 +261,7 @@ def _put(slots: np.ndarray, k: int, number: int) -> None:
     slots[k] = k * _TABLE + number
 
 
-@jit
+@compiled
 def _count(holes: np.ndarray, often: np.ndarray) -> None:
     """Move how often each pixel is a hole a quarter of the way to what it is."""
     for y in range(ABOVE, holes.shape[0] - ABOVE):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..native import compiled, inlined
 from .arithmetic import (
     counts,
     decoder,
@@ -16,9 +17,7 @@ from .arithmetic import (
     finish,
     get_counted,
     get_number,
-    inlined,
     int64,
-    jit,
     numbers,
     over,
     put_counted,
@@ -52,7 +51,7 @@ def decode_pixels(
     return _get(holes, most, counts(_ALL + 1), numbers(1)[0], coder, data), coder, data
 
 
-@jit
+@compiled
 def _put(
     holes: np.ndarray,
     most: int,
@@ -81,7 +80,7 @@ def _put(
     return True
 
 
-@jit
+@compiled
 def _calm(holes: np.ndarray, first: int, start: int, near: int) -> int:
     """Return how many calm pixels come before the next surprise, plus 1; 0 if none comes.
 
@@ -102,7 +101,7 @@ def _calm(holes: np.ndarray, first: int, start: int, near: int) -> int:
     return 0
 
 
-@jit
+@compiled
 def _get(
     holes: np.ndarray,
     most: int,

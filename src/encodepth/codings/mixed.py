@@ -13,10 +13,11 @@ import math
 
 import numpy as np
 
+from ..native import compiled, inlined
 from .band_rows import Rows
 from .bands import Banded, facts
 from .lanes import at_most, clip, get_lane, load8, put_lane, same8, store, total
-from .range56 import apart, begin, ended, estimates, finish, inner, move, number, outer, pause
+from .range56 import begin, ended, estimates, finish, move, number, pause
 
 __all__ = ["decode", "decode_plane", "encode", "encode_plane", "facts"]
 
@@ -83,29 +84,29 @@ def _fresh(width: int) -> tuple[np.ndarray, ...]:
     )
 
 
-@inner
+@inlined
 def _clip(value, limit):  # type: ignore[no-untyped-def]
     """Return 0..2 limit for -limit..limit."""
     return min(max(value, -limit), limit) + limit
 
 
-@inner
+@inlined
 def _lanes(a, b, c, d, e):  # type: ignore[no-untyped-def]
     """Return five numbers as lanes."""
     return put_lane(put_lane(put_lane(put_lane(put_lane(same8(0), 0, a), 1, b), 2, c), 3, d), 4, e)
 
 
-@inner
+@inlined
 def _stretched(held):  # type: ignore[no-untyped-def]
     return np.int64(_STRETCH[held >> 20])
 
 
-@inner
+@inlined
 def _rate(held):  # type: ignore[no-untyped-def]
     return _RATE[np.uint64(held & 1023)]
 
 
-@inner
+@inlined
 def _mix(decision, cells, node, row, estimate, weights, coder, data, decoding):  # type: ignore[no-untyped-def]
     """Code one decision under five contexts; return it and the coder.
 
@@ -152,7 +153,7 @@ def _mix(decision, cells, node, row, estimate, weights, coder, data, decoding): 
     return decision, (low, wide, at)
 
 
-@apart
+@compiled
 def _mix_apart(decision, cells, node, row, estimate, weights, coder, data, decoding):  # type: ignore[no-untyped-def]
     """Do what `_mix` does, for decisions that a call costs less than compiling them in line would.
 
@@ -161,7 +162,7 @@ def _mix_apart(decision, cells, node, row, estimate, weights, coder, data, decod
     return _mix(decision, cells, node, row, estimate, weights, coder, data, decoding)
 
 
-@inner
+@inlined
 def _miss(  # type: ignore[no-untyped-def]
     value, p, w, n, ne, nw, cells, row, estimate, weights, coder, data, decoding
 ):
@@ -211,7 +212,7 @@ def _miss(  # type: ignore[no-untyped-def]
     return (p - counted if negative else p + counted), coder
 
 
-@inner
+@inlined
 def _follow(level, track_w, track_n, age_w, age_n, along_w, along_n, down_w, down_n):  # type: ignore[no-untyped-def]
     """Return a pixel's surface: height, slopes along the row and down the column, age.
 
@@ -238,13 +239,13 @@ def _follow(level, track_w, track_n, age_w, age_n, along_w, along_n, down_w, dow
     return height, along, down, age
 
 
-@inner
+@inlined
 def _rest(cell):  # type: ignore[no-untyped-def]
     """Return where the estimates of a context are but for the first decision's, at `cell`."""
     return np.uint64(_CONTEXTS) + cell * np.uint64(_NODES)
 
 
-@inner
+@inlined
 def _hole_cells(holes, w, n, ne, rough):  # type: ignore[no-untyped-def]
     """Return where the estimates of a hole flag are, `holes` being the twelve known around."""
     at = np.uint64(_HOLES)
@@ -259,7 +260,7 @@ def _hole_cells(holes, w, n, ne, rough):  # type: ignore[no-untyped-def]
     )
 
 
-@apart
+@compiled
 def _look_up(up, far, tracks, above):  # type: ignore[no-untyped-def]
     """Write what rows above say of a row's pixels: for all at once, which slices let a compiler do.
 
@@ -288,7 +289,7 @@ def _look_up(up, far, tracks, above):  # type: ignore[no-untyped-def]
         track[x] = level[x] + down[x] if age[x] > 0 else (n[x] >> 1) << _FINE
 
 
-@outer
+@compiled
 def _walk(  # type: ignore[no-untyped-def]
     band, first, end, table, top, data, estimate, weights, rows, tracks, above, held, decoding
 ):

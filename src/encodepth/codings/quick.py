@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..native import compiled, inlined
 from .band_rows import Rows
 from .bands import Banded, facts
-from .range56 import apart, begin, bit, ended, estimates, finish, inner, number, outer, pause
+from .range56 import begin, bit, ended, estimates, finish, number, pause
 
 __all__ = ["decode", "decode_plane", "encode", "encode_plane", "facts"]
 
@@ -51,12 +52,12 @@ def _fresh(width: int) -> tuple[np.ndarray, ...]:
     return estimates(_ESTIMATES), rows, room, np.zeros(3, np.int64)
 
 
-@inner
+@inlined
 def _class(difference):  # type: ignore[no-untyped-def]
     return np.int64(_CLASS[np.uint64(min(max(difference, -_REACH), _REACH) + _REACH)])
 
 
-@inner
+@inlined
 def _miss(value, p, w, n, ne, nw, base, estimate, coder, data, decoding):  # type: ignore[no-untyped-def]
     """Code a value that is not the predicted one, `p`; a decoder may find one out of range."""
     off = value - p
@@ -90,14 +91,14 @@ def _miss(value, p, w, n, ne, nw, base, estimate, coder, data, decoding):  # typ
     return (p - counted if negative else p + counted), coder
 
 
-@inner
+@inlined
 def _kind(d):  # type: ignore[no-untyped-def]
     """Return what `_class` does, without a table: of many differences at once."""
     more = (d > 0) + (d > 1) + (d > 2) + (d > 6)
     return more - (d < 0) - (d < -1) - (d < -2) - (d < -6)
 
 
-@apart
+@compiled
 def _look_up(up, far, cells, holes):  # type: ignore[no-untyped-def]
     """Write what rows above say of a row's pixels: for all at once, which slices let a compiler do.
 
@@ -115,7 +116,7 @@ def _look_up(up, far, cells, holes):  # type: ignore[no-untyped-def]
         holes[x] = above | nee[x] & 1 | (nn[x] & 1) << 7
 
 
-@outer
+@compiled
 def _walk(  # type: ignore[no-untyped-def]
     band, first, end, table, top, data, estimate, rows, room, held, way
 ):

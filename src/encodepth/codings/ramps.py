@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .arithmetic import inlined, int64, jit
+from ..native import compiled, inlined
+from .arithmetic import int64
 
 _FRACTION = 10  # bits
 _WEIGHT = 12  # bits, of a run without a length
@@ -56,7 +57,7 @@ def _ramp(value, low, high, length, i):  # type: ignore[no-untyped-def]
     return (first * (2 * length - past) + last * past) // (2 * length)
 
 
-@jit
+@compiled
 def _rows(plane: np.ndarray, steps: int, values: np.ndarray, weights: np.ndarray) -> None:
     """Fill in what rows say, with weight 0 where they say nothing."""
     height, width = plane.shape
@@ -77,7 +78,7 @@ def _rows(plane: np.ndarray, steps: int, values: np.ndarray, weights: np.ndarray
                 weights[y, x] = _weight(end - start)
 
 
-@jit
+@compiled
 def _columns(
     plane: np.ndarray, steps: int, values: np.ndarray, weights: np.ndarray, made: np.ndarray
 ) -> None:

@@ -11,20 +11,9 @@ that calls, code apart is compiled for it: quicker code, twice the compilation.
 # mypy: disable-error-code="assignment, return-value"
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from .compiled import compiled
-
-# Without _nrt=False every inlined call counts references to the arrays it gets, with atomic
-# operations: a third of the time. Such functions cannot allocate.
-_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
-# What only compiled code calls has no way in for Python, which takes time to compile: call its
-# `py_func` there. `inner` is inlined, `apart` is called, `outer` is what Python calls.
-inner: Any = compiled(forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True, **_OPTIONS)
-apart: Any = compiled(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_OPTIONS)
-outer: Any = compiled(no_cfunc_wrapper=True, **_OPTIONS)
+from ..native import compiled, inlined
 
 Coder = tuple[int, int, int]  # low (decoding: how far the bytes lie above it), width, bytes moved
 
@@ -44,7 +33,7 @@ def estimates(size: int) -> np.ndarray:
     return np.full(size, HALF, np.uint32)
 
 
-@inner
+@inlined
 def bit(
     decision: int, cell: int, estimate: np.ndarray, coder: Coder, data: np.ndarray, decoding: object
 ) -> tuple[int, Coder]:
@@ -83,7 +72,7 @@ def bit(
     return decision, (low, wide, at)
 
 
-@inner
+@inlined
 def number(  # type: ignore[no-untyped-def]
     value, lengths, bits, estimate, coder, data, decoding
 ):
@@ -107,7 +96,7 @@ def number(  # type: ignore[no-untyped-def]
     return found, coder
 
 
-@apart
+@compiled
 def move(low: int, at: int, data: np.ndarray, decoding: object) -> tuple[int, int]:
     """Write the top three bytes of `low`, or read three; beyond the end nothing, or zeros."""
     i, size, one = np.uint64(at), np.uint64(data.size), np.uint64(1)
@@ -127,7 +116,7 @@ def move(low: int, at: int, data: np.ndarray, decoding: object) -> tuple[int, in
     return (low & _NARROW - 1) << 24, at + 3
 
 
-@inner
+@inlined
 def _carry(data: np.ndarray, end: int) -> None:
     """Add one to the number that the bytes before `end` are."""
     j = end - np.uint64(1)
@@ -137,7 +126,7 @@ def _carry(data: np.ndarray, end: int) -> None:
     data[j] += 1
 
 
-@inner
+@inlined
 def start(data: np.ndarray, decoding: object) -> Coder:
     """Return the state of a coder at the beginning of `data`."""
     low, at = np.int64(0), np.int64(0)
@@ -148,7 +137,7 @@ def start(data: np.ndarray, decoding: object) -> Coder:
     return low, np.int64(1) << _WINDOW, at
 
 
-@inner
+@inlined
 def begin(held: np.ndarray, data: np.ndarray, decoding: object) -> Coder:
     """Return the state that `pause` kept in `held`, int64 (3,); zeros: one at the beginning."""
     if held[1] == 0:
@@ -156,21 +145,21 @@ def begin(held: np.ndarray, data: np.ndarray, decoding: object) -> Coder:
     return held[0], held[1], held[2]
 
 
-@inner
+@inlined
 def pause(coder: Coder, held: np.ndarray) -> int:
     """Keep a coder's state until rows go on; return how many bytes moved."""
     held[0], held[1], held[2] = coder
     return held[2]
 
 
-@inner
+@inlined
 def ended(coder: Coder, data: np.ndarray, decoding: object) -> bool:
     """Return whether the bytes ended before what they should say: tested once a row."""
     _, _, at = coder
     return at > data.size + (AHEAD if decoding else 0)
 
 
-@apart
+@compiled
 def finish(coder: Coder, data: np.ndarray, decoding: object) -> int:
     """Write the fewest bytes, at least one in all, that with zeros after them mean what was coded.
 

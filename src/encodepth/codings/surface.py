@@ -16,8 +16,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..native import compiled, inlined
 from .along import SLACK, Rows, decode_rows, encode_rows
-from .arithmetic import AT, bit_length, inlined, inner, int64, jit
+from .arithmetic import AT, bit_length, int64
 from .mixing import Mixer, code, mixer
 from .surface_contexts import (
     NODES,
@@ -110,7 +111,7 @@ def _fresh(width: int, coder: np.ndarray, data: np.ndarray) -> State:
     return State(trail(width), mixer(SLOTS, ROWS, coder, data), np.zeros(QUANTITIES, np.int32))
 
 
-@jit
+@compiled
 def code_rows(plane: np.ndarray, first: int, end: int, top: int, decode: bool, s: State) -> bool:
     """Code rows first..end - 1 of a plane, or decode into them; return whether that worked."""
     width = plane.shape[1]
@@ -157,7 +158,7 @@ def code_hole(bit: int, decode: bool, at: Place, near: int, wide: int, s: Any) -
     return hole_at_edge(bit, decode, at, near, wide, steps, s)
 
 
-@inner
+@compiled
 def hole_at_edge(
     bit: int, decode: bool, at: Place, near: int, wide: int, steps: int, s: Any
 ) -> int:
@@ -233,7 +234,7 @@ def trust(at: Place, t: Trail) -> int:
     return min(_BITS[np.uint64(min(bad >> 4, 511))], 9)
 
 
-@inner
+@compiled
 def _ask(bit: int, decode: bool, node: int, c: Calm, m: Mixer) -> int:
     """Code a decision about a value."""
     row = node * 16

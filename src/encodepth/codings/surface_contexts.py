@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from .arithmetic import inlined, int64
+from ..native import inlined
+from .arithmetic import int64
 from .lanes import clip, get_lane, load8, narrow, same8, store, wide
 from .surface_predict import COLUMN, LINE, PLANE, RISE, TRACK_N, TRACK_W, UNIT, Around, Place, Trail
 

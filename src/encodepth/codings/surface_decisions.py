@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .arithmetic import bit_length, inlined, inner, int64
+from ..native import compiled, inlined
+from .arithmetic import bit_length, int64
 from .mixing import Mixer, code
 from .surface_contexts import TABLE, VALUES
 
@@ -80,7 +81,7 @@ def decisions(ask: Any, escape: Any = None) -> Any:
     return decide
 
 
-@inner
+@compiled
 def _escaped(value: int, decode: bool, minus: int, calm: int, m: Mixer) -> int:
     """Code a number >= 1 in Elias gamma code."""
     length, bits, rows = 0, bit_length(value), int64(_ESCAPE_ROWS)

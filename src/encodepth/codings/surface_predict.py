@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .arithmetic import inlined, int64
+from ..native import inlined
+from .arithmetic import int64
 from .lanes import at_most, get_lane, load8, put_lane, same8, size_of, store, total, wide
 
 UNIT = 64  # predictions are in 1/64 of a value

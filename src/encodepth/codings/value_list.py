@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import CorruptFileError
+from ..native import compiled
 from .arithmetic import (
     bit_length,
     check_end,
@@ -16,7 +17,6 @@ from .arithmetic import (
     finish,
     get_number,
     int64,
-    jit,
     numbers,
     over,
     put_number,
@@ -53,7 +53,7 @@ def decode_values(payload: bytes) -> np.ndarray:
     return values.astype(np.uint16)
 
 
-@jit
+@compiled
 def _put(values: np.ndarray, seen: np.ndarray, coder: np.ndarray, data: np.ndarray) -> None:
     """Code the count, then the gaps."""
     put_number(len(values) - 1, seen[0], coder, data)
@@ -64,7 +64,7 @@ def _put(values: np.ndarray, seen: np.ndarray, coder: np.ndarray, data: np.ndarr
         last = value
 
 
-@jit
+@compiled
 def _get(values: np.ndarray, seen: np.ndarray, coder: np.ndarray, data: np.ndarray) -> int:
     """Decode the gaps; return the last value, or the first that is impossible."""
     value, gap = int64(-1), int64(0)

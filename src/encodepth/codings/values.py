@@ -11,8 +11,9 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import CorruptFileError
+from ..native import compiled, inlined
 from .exact import merged_groups
-from .range56 import ended, estimates, finish, inner, number, outer, start
+from .range56 import ended, estimates, finish, number, start
 
 _ALL = 65536
 _GAPS = 36  # contexts of a gap: the bit lengths of the two gaps before, up to 5
@@ -80,7 +81,7 @@ def _fresh() -> np.ndarray:
     return estimates((1 + _GAPS) * _CELLS)
 
 
-@outer
+@compiled
 def _mark(plane: np.ndarray, seen: np.ndarray) -> None:
     """Set `seen` to 1 where a value occurs."""
     for row in range(plane.shape[0]):
@@ -88,7 +89,7 @@ def _mark(plane: np.ndarray, seen: np.ndarray) -> None:
             seen[plane[row, x]] = 1
 
 
-@inner
+@inlined
 def _length(value: int) -> int:
     """Return the bit length of a number >= 0."""
     size = 0
@@ -97,7 +98,7 @@ def _length(value: int) -> int:
     return size
 
 
-@outer
+@compiled
 def _walk_values(
     values: np.ndarray, count: int, data: np.ndarray, estimate: np.ndarray, decoding: object
 ) -> int:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .arithmetic import inlined, int64, jit
+from ..native import compiled, inlined
+from .arithmetic import int64
 from .pose import LIMIT, ONE, PIXEL, Motion, View
 
 _RAY = 16  # bits behind the point of a ray
@@ -65,7 +66,7 @@ def _back(r: np.ndarray, row: int, x: int, y: int, z: int) -> int:
     return (r[0, row] * x + r[1, row] * y + r[2, row] * z) >> 20
 
 
-@jit
+@compiled
 def _splat(
     depth: np.ndarray,
     columns: np.ndarray,
@@ -96,7 +97,7 @@ def _splat(
                     seen[v, u] = near
 
 
-@jit
+@compiled
 def _refine(
     depth: np.ndarray,
     seen: np.ndarray,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .compiled import compiled
+from ..native import compiled
 
 
 def to_planes(rgb: np.ndarray) -> list[np.ndarray]:
@@ -25,7 +25,7 @@ def to_rgb(planes: list[np.ndarray]) -> np.ndarray:
     return rgb
 
 
-@compiled(nogil=True, _nrt=False)
+@compiled
 def _forward(rgb, y, cb, cr):  # type: ignore[no-untyped-def]
     """Coefficients in 1/65536 that sum to 1 (Y) and to 0 (Cb, Cr)."""
     for i in range(rgb.shape[0]):
@@ -38,7 +38,7 @@ def _forward(rgb, y, cb, cr):  # type: ignore[no-untyped-def]
             cr[i, j] = min(red, 255)
 
 
-@compiled(nogil=True, _nrt=False)
+@compiled
 def _backward(y, cb, cr, rgb):  # type: ignore[no-untyped-def]
     for i in range(rgb.shape[0]):
         for j in range(rgb.shape[1]):

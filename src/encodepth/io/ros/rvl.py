@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...codings.compiled import compiled
 from ...errors import InvalidImageError
+from ...native import compiled, inlined
 
 _BITS, _MASK, _MORE = 3, 7, 8  # of a group: its bits, and the bit that says that more follow
 _GROUPS_OF_VALUE = 6  # at most, for a difference of 17 bits
@@ -43,7 +43,7 @@ def decompress(data: bytes | memoryview, height: int, width: int) -> np.ndarray:
     return depth.reshape(height, width)
 
 
-@compiled()
+@compiled
 def _compress(depth: np.ndarray, words: np.ndarray) -> int:
     """Fill `words`; return how many were used."""
     at, end, place, before = 0, depth.size, 0, 0
@@ -63,7 +63,7 @@ def _compress(depth: np.ndarray, words: np.ndarray) -> int:
     return (place + 7) >> 3
 
 
-@compiled(inline="always")
+@inlined
 def _put(words: np.ndarray, place: int, number: int) -> int:
     """Write a number from the group `place` on; return the place behind it."""
     while True:
@@ -78,7 +78,7 @@ def _put(words: np.ndarray, place: int, number: int) -> int:
             return place
 
 
-@compiled()
+@compiled
 def _decompress(words: np.ndarray, depth: np.ndarray) -> bool:
     """Fill `depth`, which is all 0; return whether the words were enough and made sense."""
     at, end, place, before = 0, depth.size, 0, 0
@@ -98,7 +98,7 @@ def _decompress(words: np.ndarray, depth: np.ndarray) -> bool:
     return True
 
 
-@compiled(inline="always")
+@inlined
 def _get(words: np.ndarray, place: int) -> tuple[int, int]:
     """Read a number from the group `place` on; return it and the place behind it, or -1."""
     number, shift = 0, 0
