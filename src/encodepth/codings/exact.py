@@ -155,7 +155,7 @@ def _encode_indexed(depth: np.ndarray, values: np.ndarray, effort: int) -> bytes
     """Code the sorted list of values, then the index of each pixel's value."""
     table = np.zeros(int(values[-1]) + 1, np.uint16)
     table[values] = np.arange(len(values))
-    from .value_list import encode_values  # numba
+    from .value_list import encode_values  # compiled code
 
     coded = encode_values(values)
     head = bytes([_INDEXED]) + len(coded).to_bytes(_SIZE, "little") + coded
@@ -168,7 +168,7 @@ def _encode_indexed(depth: np.ndarray, values: np.ndarray, effort: int) -> bytes
 
 
 def _decode_indexed(payload: bytes, height: int, width: int) -> np.ndarray:
-    from .value_list import decode_values  # numba
+    from .value_list import decode_values  # compiled code
 
     size = int.from_bytes(payload[:_SIZE], "little")
     values = decode_values(payload[_SIZE : _SIZE + size])
@@ -185,7 +185,7 @@ def _decode_indexed(payload: bytes, height: int, width: int) -> np.ndarray:
 
 def _encode_surface(depth: np.ndarray, values: np.ndarray) -> bytes | None:
     """Code the sorted list of values without 0, then where in it each pixel's value is, from 1."""
-    from .surface import encode_surface  # numba
+    from .surface import encode_surface  # compiled code
     from .value_list import encode_values
 
     values = values[values > 0]
@@ -199,7 +199,7 @@ def _encode_surface(depth: np.ndarray, values: np.ndarray) -> bytes | None:
 
 
 def _decode_surface(payload: bytes, height: int, width: int) -> np.ndarray:
-    from .surface import decode_surface  # numba
+    from .surface import decode_surface  # compiled code
 
     values, plane = _surface_parts(payload)
     return values[decode_surface(plane, height, width, len(values) - 1)]
@@ -220,7 +220,7 @@ def _decoded(payload: bytes, fewest: np.ndarray) -> np.ndarray:
 
 def _surface_parts(payload: bytes) -> tuple[np.ndarray, bytes]:
     """Return the value of each place in the list, 0 first, and the bytes of the plane."""
-    from .value_list import decode_values  # numba
+    from .value_list import decode_values  # compiled code
 
     size = int.from_bytes(payload[:_SIZE], "little")
     values = decode_values(payload[_SIZE : _SIZE + size])

@@ -36,7 +36,7 @@ def facts(modality: str, coded: Coded) -> Facts:
 
 def encode_mask(valid: np.ndarray) -> bytes:
     """Code a bool (h, w) mask."""
-    from .mask_pixels import ABOVE, PAD, encode_pixels  # numba
+    from .mask_pixels import ABOVE, PAD, encode_pixels  # compiled code
 
     holes = ~valid.astype(bool)
     coded = encode_pixels(np.pad(holes, ((ABOVE, 0), (PAD, PAD))).view(np.uint8), _MAX_BUSY)
@@ -55,7 +55,7 @@ def decode_mask(payload: bytes, height: int, width: int) -> np.ndarray:
         return decode_frame(payload[1:], (height, width), np.uint8) == 0
     if payload[:1] != bytes([_CONTEXTS]):
         raise CorruptFileError(f"mask is coded in the unknown way {payload[:1].hex() or 'none'}")
-    from .arithmetic import check_end  # numba
+    from .arithmetic import check_end  # compiled code
     from .mask_pixels import ABOVE, PAD, decode_pixels
 
     holes = np.zeros((height + ABOVE, width + 2 * PAD), np.uint8)

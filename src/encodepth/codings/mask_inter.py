@@ -24,7 +24,7 @@ def encode_group(
     modality: str, planes: Sequence[np.ndarray], ask: Ask, seen: Sequence[References]
 ) -> list[Coded] | None:
     """Code bool (h, w) masks, True = measured, all of one size."""
-    from .mask_contexts import encode_pixels, fresh  # numba
+    from .mask_contexts import encode_pixels, fresh  # compiled code
 
     single = [encode_mask(plane) for plane in planes]
     state, payloads = fresh(*planes[0].shape), list[bytes]()
@@ -45,7 +45,7 @@ def decode_group(
     modality: str, group: Sequence[Coded], shape: tuple[int, int], seen: Sequence[References]
 ) -> Iterator[np.ndarray]:
     """Yield the masks, each decoded when it is asked for."""
-    from .arithmetic import check_end  # numba
+    from .arithmetic import check_end  # compiled code
     from .mask_contexts import decode_pixels, fresh
 
     state = fresh(*shape)

@@ -30,6 +30,6 @@ def shown(plane: np.ndarray, facts: Facts) -> np.ndarray:
     """Return a decoded plane as it is shown: smoothed where its parameters say so."""
     if not facts.smooth:
         return plane
-    from .ramps import smooth  # numba
+    from .ramps import smooth  # compiled code
 
     return smooth(plane, facts.smooth)

@@ -192,7 +192,7 @@ class _Encoder:
 
     def encode(self, plane: np.ndarray) -> bytes | None:
         """Code the next picture; return None where it is noise."""
-        from .inter import encode_next  # numba
+        from .inter import encode_next  # compiled code
         from .value_list import encode_values
 
         merged, head, asking, moved = self._levels[plane], b"", False, b""
@@ -220,7 +220,7 @@ class _Encoder:
             if self._course is not None:
                 self._course.stay()
             return b""
-        from .inter_moved import Course  # numba
+        from .inter_moved import Course  # compiled code
 
         head = b""
         if self._course is None:
@@ -257,7 +257,7 @@ class _Decoder:
         if len(self._table) == 1:
             fields.end("depth that has no value")
             return np.zeros(self.shape, np.uint16)
-        from .inter import decode_next  # numba
+        from .inter import decode_next  # compiled code
 
         top = len(self._table) - 1
         rest = payload[fields.at :]
@@ -271,7 +271,7 @@ class _Decoder:
             if self._course is not None:
                 self._course.stay()
             return
-        from .inter_moved import Course  # numba
+        from .inter_moved import Course  # compiled code
 
         if self._course is None:
             self._course = Course(self._table, take_view(fields, self.shape))
@@ -280,7 +280,7 @@ class _Decoder:
 
 def _values(fields: Fields) -> np.ndarray:
     """Read the list of values of a group; return the value of each place, 0 first."""
-    from .value_list import decode_values  # numba
+    from .value_list import decode_values  # compiled code
 
     listed = fields.take(fields.varint("size of the list of values"), "list of values")
     none = np.zeros(1, np.uint16)

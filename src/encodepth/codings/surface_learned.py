@@ -54,7 +54,7 @@ def encode_plane(depth: np.ndarray, error: int = 0, number: int = _NETWORK) -> b
         The bytes, which have been decoded; None where it has less than three values, or is noise
         of over six bytes a pixel.
     """
-    from .learning import encode_learning  # numba
+    from .learning import encode_learning  # compiled code
     from .learning_ways import way
     from .value_list import decode_values, encode_values
 
@@ -81,7 +81,7 @@ def decode_plane(payload: bytes, height: int, width: int) -> np.ndarray:
     Raises:
         CorruptFileError: the payload is not such a plane of that size.
     """
-    from .learning import decode_learning  # numba
+    from .learning import decode_learning  # compiled code
     from .learning_ways import WAYS, way
     from .value_list import decode_values
 

@@ -15,6 +15,7 @@ import numpy as np
 
 TYPES: dict[str, Any] = {
     "p": ctypes.c_void_p,
+    "?": ctypes.c_bool,
     "b": ctypes.c_int8,
     "h": ctypes.c_int16,
     "i": ctypes.c_int32,

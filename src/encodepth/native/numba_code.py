@@ -52,6 +52,8 @@ def compile_for(function: Any, args: tuple[Any, ...]) -> Native:
 
 
 def _of_result(kind: Any) -> str:
+    if isinstance(kind, types.Boolean):
+        return "?"
     return _letter(default_manager[kind].get_data_type())
 
 

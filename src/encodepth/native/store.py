@@ -66,9 +66,11 @@ def keep(function: FunctionType, kinds: str, made: Native) -> bool:
 def folders() -> list[Path]:
     """Return where this machine's code may lie."""
     named = os.environ.get("NUMBA_CACHE_DIR")
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    places = [Path(__file__).with_name("__pycache__"), Path(home, "encodepth")]
-    return [Path(named)] if named else places
+    if named:
+        return [Path(named)]
+    cached = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    home = [Path(cached, "encodepth")] if os.path.isabs(cached) else []  # nobody's has no home
+    return [Path(__file__).with_name("__pycache__"), *home]
 
 
 def for_a_package(folder: Path) -> None:
