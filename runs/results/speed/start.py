@@ -1,4 +1,8 @@
-"""The first encoding of a process, and `import encodepth`."""
+"""The first encoding of a process, and `import encodepth`.
+
+"cold" is without compiled code, "warm" where the process before left it, "brought" with no more
+than the code that a wheel brings along (`make wheel`).
+"""
 
 from __future__ import annotations
 
@@ -15,13 +19,16 @@ def cold(asked: Any) -> Row:
     """Measure processes that encode one pair of samples/, without and with compiled code."""
     made: Row = {}
     desk = ROOT / "samples" / "desk"
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as wheel:
+        spent("from encodepth.cli.main import main; main()", ["warm", "--package", wheel])
         for effort in (1, 5, 7):
-            for state in ("cold", "warm"):
-                row = spent(_ONCE, [str(desk), str(effort)], folder)
+            for state in ("cold", "warm", "brought"):
+                place, brought = (f"{folder}/none", wheel) if state == "brought" else (folder, "")
+                row = spent(_ONCE, [str(desk), str(effort), brought], place)
                 made[f"effort {effort}, {state}"] = row
-            made[f"effort {effort}, inside"] = json.loads(row.pop("out"))
-            made[f"effort {effort}, cold"].pop("out")
+                inside = json.loads(row.pop("out"))
+                if state == "warm":
+                    made[f"effort {effort}, inside"] = inside
     found = [spent("import encodepth", []) for _ in range(7)]
     bare = [spent("pass", []) for _ in range(7)]
     for clock in ("cpu_s", "wall_s"):
@@ -33,8 +40,10 @@ def cold(asked: Any) -> Row:
 _ONCE = """
 import json, sys, time
 from pathlib import Path
-import encodepth
+import encodepth, encodepth.native.store
 a = time.process_time()
+if sys.argv[3]:
+    encodepth.native.store.SHIPPED = Path(sys.argv[3])
 folder = Path(sys.argv[1])
 image = encodepth.read(folder / 'color.webp', folder / 'depth.png')
 codec, effort = encodepth.Codec(), int(sys.argv[2])

@@ -124,8 +124,10 @@ def _load(native: Native) -> int:
     if not _engines:
         binding.initialize_native_target()
         binding.initialize_native_asmprinter()
-    machine = binding.Target.from_default_triple().create_target_machine(jit=True)
-    engine = binding.create_mcjit_compiler(binding.parse_assembly(""), machine)
+    triple = binding.get_process_triple()
+    machine = binding.Target.from_triple(triple).create_target_machine(jit=True)
+    empty = binding.parse_assembly(f'target triple = "{triple}"')
+    engine = binding.create_mcjit_compiler(empty, machine)
     engine.add_object_file(binding.ObjectFileRef.from_data(native.code))
     engine.finalize_object()
     _engines.append(engine)

@@ -27,10 +27,9 @@ from .calling import Native
 
 SHIPPED = Path(__file__).with_name("objects")
 # Processors that a package brings code for, by architecture: LLVM's name, what they need to have.
-KINDS = {
-    "x86_64": ("x86-64-v3", "+avx2,+bmi,+bmi2,+f16c,+fma,+lzcnt,+movbe,+popcnt"),
-    "aarch64": ("generic", ""),
-}
+_AVX2 = ("x86-64-v3", "+avx2,+bmi,+bmi2,+f16c,+fma,+lzcnt,+movbe,+popcnt")
+_ARM = ("generic", "")
+KINDS = {"x86_64": _AVX2, "AMD64": _AVX2, "aarch64": _ARM, "arm64": _ARM}
 _CODE = Path(__file__).parents[1]
 _SOURCES = ("native", "codings")  # all that a compiled function may be made from
 
