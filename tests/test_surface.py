@@ -75,14 +75,19 @@ def test_the_bytes_of_version_1_stay(name):
 
 
 def test_bytes_that_decode_to_another_plane_are_never_returned(monkeypatch):
-    decode = along._decode_along
+    decoder = along._decoder
 
-    def wrong(*args):
-        plane = decode(*args)
-        plane[3, 4] += 1
-        return plane
+    def wrong(plane, *args):
+        decode = decoder(plane, *args)
 
-    monkeypatch.setattr(along, "_decode_along", wrong)
+        def spoilt(first, end, step):
+            done = decode(first, end, step)
+            plane[3, 4] += first <= 3 < end
+            return done
+
+        return spoilt
+
+    monkeypatch.setattr(along, "_decoder", wrong)
     with pytest.raises(EncodepthError, match="decodes to another plane"):
         encode_surface(planes()["scene"])
 

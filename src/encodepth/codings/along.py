@@ -1,21 +1,19 @@
 """Coding a plane of places while a second thread decodes what is written, so that bytes are proved.
 
-What a coder learns and how it codes rows are its own affair (`Rows`); how far an encoder is, what a
-decoder may already read, and when bytes are too many are said here.
+What a coder learns and how it codes rows are its own affair (`Rows`); how far an encoder is and
+when bytes are too many are said here.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from queue import Queue
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..errors import CorruptFileError, EncodepthError
 from .arithmetic import AT, decoder, encoder, finish
+from .behind import Step, follow
 
 CHUNK = 6  # bytes per pixel no encoding needs in practice
 SLACK = 8  # bytes beyond the end that a decoder may read
@@ -37,14 +35,6 @@ class Rows(NamedTuple):
     code: Callable[[np.ndarray, int, int, int, bool, Any], bool]
 
 
-class _Written(NamedTuple):
-    """How far an encoder is: the bytes before `size` will not change."""
-
-    rows: int
-    size: int
-    end: bool
-
-
 def encode_rows(plane: np.ndarray, rows: Rows) -> bytes | None:
     """Code a plane exactly, and prove it: the bytes are decoded while they are written.
 
@@ -60,19 +50,14 @@ def encode_rows(plane: np.ndarray, rows: Rows) -> bytes | None:
     """
     plane = np.ascontiguousarray(plane, np.int32)
     data = np.zeros(plane.size * CHUNK + 64, np.uint8)
-    written: Queue[_Written | None] = Queue()
-    with ThreadPoolExecutor(1) as pool:
-        proof = pool.submit(_decode_along, plane.shape, int(plane.max()), data, written, rows)
-        try:
-            size = _encode(plane, data, written, rows)
-        finally:
-            written.put(None)
-        if size is None:
-            return None
-        decoded = proof.result()
-        if decoded is None or not np.array_equal(decoded, plane):
-            raise EncodepthError("exact depth decodes to another plane than was encoded")
-    return data[:size].tobytes()
+    back = np.zeros_like(plane)
+    decode = _decoder(back, int(plane.max()), data, rows)
+    last, decoded = follow(_encode(plane, data, rows), decode, _AHEAD)
+    if last is None or not last.end:
+        return None
+    if decoded < len(plane) or not np.array_equal(back, plane):
+        raise EncodepthError("exact depth decodes to another plane than was encoded")
+    return data[: last.size].tobytes()
 
 
 def decode_rows(
@@ -100,50 +85,36 @@ def decode_rows(
     return plane, int(coder[AT])
 
 
-def _encode(
-    plane: np.ndarray, data: np.ndarray, written: Queue[_Written | None], rows: Rows
-) -> int | None:
-    """Code a plane into `data`, telling every few rows; return the size, None if too large."""
+def _encode(plane: np.ndarray, data: np.ndarray, rows: Rows) -> Iterator[Step]:
+    """Code a plane into `data`; end before its end where there is no room."""
     height, width = plane.shape
     coder = encoder()
     state, top = rows.fresh(width, coder, data), int(plane.max())
     for first in range(0, height, _BAND):
         end = min(first + _BAND, height)
         if not rows.code(plane, first, end, top, False, state):
-            return None
-        written.put(_Written(end, int(coder[AT]), False))
+            return
+        size = int(coder[AT])
+        yield Step(end, size, size, False)
     if coder[AT] + SLACK > len(data):
-        return None
+        return
     size = finish(coder, data)
-    written.put(_Written(height, size, True))
-    return size
+    yield Step(height, size, size, True)
 
 
-def _decode_along(
-    shape: tuple[int, int],
-    top: int,
-    data: np.ndarray,
-    written: Queue[_Written | None],
-    rows: Rows,
-) -> np.ndarray | None:
-    """Decode what an encoder writes into `data`, as far as it is; return None if that fails.
-
-    The decoder sees no bytes that may still change. At the end of a row it has read four more than
-    the encoder had written there, so it waits until those are there too.
-    """
-    plane, first = np.zeros(shape, np.int32), 0
+def _decoder(
+    plane: np.ndarray, top: int, data: np.ndarray, rows: Rows
+) -> Callable[[int, int, Step], bool]:
+    """Return what decodes rows from as much of `data` as is final, into a plane."""
     state: Any = None
-    waiting: deque[_Written] = deque()
-    while (step := written.get()) is not None:
-        waiting.append(step)
-        known = data[: step.size]
-        while waiting and (step.end or waiting[0].size + _AHEAD <= step.size):
-            state = state or rows.fresh(shape[1], decoder(known), known)
-            state = state._replace(mixer=state.mixer._replace(data=known))
-            end, read = waiting.popleft().rows, state.mixer.coder
-            if not rows.code(plane, first, end, top, True, state):
-                return None
-            if read[AT] > step.size + (SLACK if step.end else 0):
-                return None
-            first = end
-    return plane
+
+    def decode(first: int, end: int, step: Step) -> bool:
+        nonlocal state
+        known = data[: step.final]
+        state = state or rows.fresh(plane.shape[1], decoder(known), known)
+        state = state._replace(mixer=state.mixer._replace(data=known))
+        if not rows.code(plane, first, end, top, True, state):
+            return False
+        return bool(state.mixer.coder[AT] <= step.final + (SLACK if step.end else 0))
+
+    return decode

@@ -6,14 +6,12 @@ byte that can still take one.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from queue import SimpleQueue
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from .behind import Step, follow
 from .range56 import AHEAD
 
 _STEP = 80  # rows after which an encoder tells how far it is
@@ -50,14 +48,6 @@ class Rows(NamedTuple):
         return self.walk(band, first, end, table, top, data, *known, self.ways[decoding])
 
 
-class _Written(NamedTuple):
-    """How far an encoder is: rows, bytes, those that will not change, all of them at the end."""
-
-    rows: int
-    size: int
-    final: int
-
-
 def encode_rows(band: np.ndarray, place: np.ndarray, top: int, data: np.ndarray, rows: Rows) -> int:
     """Code a band into `data`; return how many bytes it takes, -1 if they do not fit."""
     return rows.code(band, 0, len(band), place, top, data, False, rows.fresh(band.shape[1]))
@@ -84,33 +74,29 @@ def encode_and_decode_rows(
     Returns:
         The bytes, and what they decode to; None if they do not fit or cannot be decoded.
     """
-    back, steps = np.zeros_like(band), SimpleQueue[_Written | None]()
-    with ThreadPoolExecutor(1) as pool:
-        whole = pool.submit(_decode_behind, back, table.astype(np.int32), data, steps, rows)
-        try:
-            size = _encode_before(band, place, len(table) - 1, data, steps, rows)
-        finally:
-            steps.put(None)
-        return size, back if whole.result() and size >= 0 else None
+    back, known = np.zeros_like(band), rows.fresh(band.shape[1])
+    table, top = table.astype(np.int32), len(table) - 1
+
+    def decode(first: int, end: int, step: Step) -> bool:
+        read = data[: step.final]
+        return rows.code(back, first, end, table, top, read, True, known) >= 0
+
+    last, decoded = follow(_encode(band, place, top, data, rows), decode, AHEAD)
+    size = last.size if last is not None and last.end else -1
+    return size, back if size >= 0 and decoded == len(band) else None
 
 
-def _encode_before(
-    band: np.ndarray,
-    place: np.ndarray,
-    top: int,
-    data: np.ndarray,
-    steps: SimpleQueue[_Written | None],
-    rows: Rows,
-) -> int:
-    """Code a band, telling every few rows how far it is; return the bytes, -1 if too many."""
-    known, size = rows.fresh(band.shape[1]), 0
-    for first in range(0, len(band), _STEP):
-        end = min(first + _STEP, len(band))
+def _encode(
+    band: np.ndarray, place: np.ndarray, top: int, data: np.ndarray, rows: Rows
+) -> Iterator[Step]:
+    """Code a band; end before its end where there is no room."""
+    known, height = rows.fresh(band.shape[1]), len(band)
+    for first in range(0, height, _STEP):
+        end = min(first + _STEP, height)
         size = rows.code(band, first, end, place, top, data, False, known)
         if size < 0:
-            return size
-        steps.put(_Written(end, size, size if end == len(band) else _final(data, size)))
-    return size
+            return
+        yield Step(end, size, size if end == height else _final(data, size), end == height)
 
 
 def _final(data: np.ndarray, size: int) -> int:
@@ -119,27 +105,3 @@ def _final(data: np.ndarray, size: int) -> int:
     while last >= 0 and data[last] == 255:
         last -= 1
     return max(last, 0)
-
-
-def _decode_behind(
-    band: np.ndarray,
-    table: np.ndarray,
-    data: np.ndarray,
-    steps: SimpleQueue[_Written | None],
-    rows: Rows,
-) -> bool:
-    """Decode a band as far as an encoder is; return whether all of it was decoded.
-
-    At the end of a row a decoder has read some bytes more than the encoder had written there.
-    """
-    known, first, waiting = rows.fresh(band.shape[1]), 0, deque[_Written]()
-    while (step := steps.get()) is not None:
-        waiting.append(step)
-        done = step.rows == len(band)
-        while waiting and (done or waiting[0].size + AHEAD <= step.final):
-            end = waiting.popleft().rows
-            read = data[: step.final]
-            if rows.code(band, first, end, table, len(table) - 1, read, True, known) < 0:
-                return False
-            first = end
-    return first == len(band)
