@@ -53,9 +53,10 @@ def spent(program: str, arguments: list[str], cache: str | None = None) -> Row:
 
 def python(program: str, arguments: list[str], cache: str | None = None) -> Any:
     place = {} if cache is None else {"NUMBA_CACHE_DIR": cache}
+    kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}  # as users have
     return subprocess.run(
         [sys.executable, "-c", program, *arguments],
-        env={**os.environ, **place},
+        env=kept | place,
         cwd=ROOT,
         check=True,
         capture_output=True,
