@@ -120,3 +120,22 @@ def test_a_package_brings_code_for_its_kind_of_processor(tmp_path):
     lacking = use + "store._features = lambda: frozenset({'+sse2'}); " + BARE
     if features:
         assert call(lacking, own) != "(153, True)\n", name
+
+
+def test_a_command_says_that_it_compiles_once(tmp_path):
+    words = "from encodepth.cli.main import main; import sys; main(sys.argv[1:])"
+    target = tmp_path / "pair.rgbd"
+
+    def encode(*more: str) -> str:
+        sample = Path(__file__).parents[1] / "samples" / "desk"
+        given = ["encode", str(sample / "color.webp"), str(sample / "depth.png"), "-o", str(target)]
+        environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+        asked = [*given, "-f", "--lossless", "depth", "--effort", "1", *more]
+        done = subprocess.run(
+            [sys.executable, "-c", words, *asked],
+            env=environment, capture_output=True, text=True, timeout=300, check=True,
+        )  # fmt: skip
+        return done.stderr
+
+    assert encode().count("compiling, once on this machine") == 1
+    assert "compiling" not in encode()

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 import click
 
 from ..errors import EncodepthError
+from .compiling import is_said, say_what_compiles
 from .shared import fail, written
 
 if TYPE_CHECKING:
@@ -120,7 +121,8 @@ def _workers(job: Job[Any]) -> Iterator[Any]:
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 
-    pool = ProcessPoolExecutor(job.jobs, get_context("spawn"), _begin, (job.start, job.jobs))
+    given = (job.start, job.jobs, is_said())
+    pool = ProcessPoolExecutor(job.jobs, get_context("spawn"), _begin, given)
     try:
         yield pool
     finally:
@@ -130,7 +132,9 @@ def _workers(job: Job[Any]) -> Iterator[Any]:
 _kept: list[Any] = []  # what a worker made at its start
 
 
-def _begin(start: Callable[[], Any], jobs: int) -> None:
+def _begin(start: Callable[[], Any], jobs: int, said: bool) -> None:
+    if said:
+        say_what_compiles()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent sees it and ends us
     threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // jobs)))

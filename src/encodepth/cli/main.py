@@ -17,6 +17,7 @@ from types import FrameType
 import click
 
 from .. import __version__
+from .compiling import say_what_compiles
 from .shared import explain, fail
 
 VERBS = {
@@ -87,7 +88,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command and leave the process with its exit status."""
     signal.signal(signal.SIGTERM, _stop)
     warnings.showwarning = _warn  # type: ignore[assignment]
-    status = _run(sys.argv[1:] if arguments is None else list(arguments))
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    if "--quiet" not in given and given[:1] != ["warm"]:
+        say_what_compiles()
+    status = _run(given)
     try:
         sys.stdout.flush()
     except OSError as error:  # the last words did not fit on the disk, or nobody reads them

@@ -8,6 +8,7 @@ took half of the time.
 from __future__ import annotations
 
 import functools
+import logging
 import os
 import sys
 import threading
@@ -30,6 +31,7 @@ _OPTIONS = {
 }
 _PLAIN = bool(os.environ.get("NUMBA_DISABLE_JIT"))  # functions stay Python's
 _lock = threading.RLock()
+_log = logging.getLogger("encodepth.native")
 _said: list[bool] = []  # whether the lack of a folder was mentioned in this process
 
 
@@ -70,6 +72,7 @@ class Compiled:
         return door(native, self.py_func.__qualname__)
 
     def _compile(self, args: tuple[Any, ...]) -> Native:
+        _log.info("compiling %s", self.py_func.__qualname__)
         from .numba_code import compile_for  # seconds
 
         return compile_for(self.real, args)

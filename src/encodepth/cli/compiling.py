@@ -1,0 +1,34 @@
+"""Saying why a command takes long the first time: it compiles what it then keeps."""
+
+from __future__ import annotations
+
+import logging
+
+import click
+
+_LOG = logging.getLogger("encodepth.native")
+
+
+class _Once(logging.Handler):
+    """Says it when the first function is compiled."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        _LOG.removeHandler(self)
+        click.echo(
+            "encodepth: compiling, once on this machine, which takes some seconds; "
+            "encodepth warm does all of it ahead",
+            err=True,
+        )
+
+
+def say_what_compiles() -> None:
+    """Tell once in this process that something is compiled."""
+    if not any(isinstance(handler, _Once) for handler in _LOG.handlers):
+        _LOG.addHandler(_Once())
+    _LOG.setLevel(logging.INFO)
+    _LOG.propagate = False
+
+
+def is_said() -> bool:
+    """Return whether it would be told."""
+    return any(isinstance(handler, _Once) for handler in _LOG.handlers)
