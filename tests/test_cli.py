@@ -82,6 +82,7 @@ def test_every_verb_has_a_file_and_every_file_a_verb():
         "back",
         "bags",
         "cluster",
+        "compiling",
         "jobs",
         "lerobot",
         "main",
