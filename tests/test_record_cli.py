@@ -117,6 +117,20 @@ def test_frames_that_cannot_be_read_are_named_once_and_cost_the_exit_status(run,
     assert len(Reader("run.rgbd")) == 4
 
 
+def test_many_recordings_are_shared_out_among_processes_with_the_same_bytes(
+    run, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    for k in range(4):
+        trees.folder(Path("data", f"ep_{k}"))
+    each = ("encode", "data", "--recordings", "--effort", "1", "--out-dir")
+    assert "4 recordings in one" in run(*each, "one").err
+    assert "4 sources, " in run(*each, "two", "-j", "2").err
+    for path in sorted(Path("one").rglob("*.rgbd")):
+        assert Path("two", *path.parts[1:]).read_bytes() == path.read_bytes()
+    assert "4 sources, 4 made before and left" in run(*each, "two", "-j", "2").err
+
+
 def test_several_sequences_are_named_or_become_a_recording_each(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("ep_000/cam0", "ep_001/cam0"):

@@ -71,12 +71,14 @@ class Job(Generic[Item]):
         work: (what `start` made, item) -> its outcome. Both travel to other processes.
         jobs: processes; on Ray, cores that an item gets.
         ray: the address of a Ray cluster that does the work, or "local"; None for processes here.
+        at_once: whether what is under way in processes here ends when the job is stopped.
     """
 
     start: Callable[[], Any]
     work: Callable[[Any, Item], Outcome]
     jobs: int = 1
     ray: str | None = None
+    at_once: bool = False
 
     def run(self, items: Iterable[Item]) -> Iterator[tuple[Item, Outcome]]:
         """Yield items with their outcomes as they are done.
@@ -119,12 +121,16 @@ class Job(Generic[Item]):
 def _workers(job: Job[Any]) -> Iterator[Any]:
     """Open a pool of processes; on any way out what has not begun is dropped."""
     from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
+    from multiprocessing import active_children, get_context
 
     given = (job.start, job.jobs, is_said())
     pool = ProcessPoolExecutor(job.jobs, get_context("spawn"), _begin, given)
     try:
         yield pool
+    except BaseException:
+        for process in active_children() if job.at_once else ():
+            process.terminate()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
 

@@ -1,8 +1,9 @@
 """Many recordings, for `encodepth encode DATA... --out-dir DIR --recordings`, here or on Ray.
 
-What an earlier call made of the same data with the same settings is left, whichever of the two
-made it: the folder's journal says what is done. On Ray a recording gets its name when it is whole,
-so one whose process died is simply made again.
+Few are made one after another, each with all processors; many are shared out among processes, or
+among the machines of a cluster. What an earlier call made of the same data with the same settings
+is left, whichever way it was made: the folder's journal says what is done. Shared out, a recording
+gets its name when it is whole, so one whose process died is simply made again.
 """
 
 from __future__ import annotations
@@ -37,6 +38,9 @@ from .shared import explain, fail
 
 if TYPE_CHECKING:
     from ..io.recordings import Opened, Recordable
+
+
+_MANY = 2  # times as many recordings as processes are shared out
 
 
 class Task(NamedTuple):
@@ -106,8 +110,8 @@ def encode_recordings(paths: Sequence[str], folder: Path, call: Call) -> int:
     if bad and call.stop:
         return 1
     make_folder(folder)
-    if call.ray is not None:
-        return max(bad, _on_ray(tasks, kept, call.ray))
+    if call.ray is not None or (call.jobs > 1 and len(tasks) >= _MANY * call.jobs):
+        return max(bad, _shared_out(tasks, kept))
     return max(bad, _one_by_one(tasks, kept))
 
 
@@ -194,7 +198,7 @@ class _Row(NamedTuple):
 
 @dataclass
 class _Said:
-    """What a process of the cluster has to tell of a task."""
+    """What another process has to tell of a task."""
 
     rows: list[_Row] = field(default_factory=list)
     notes: Notes = field(default_factory=Notes)
@@ -203,11 +207,12 @@ class _Said:
     lost: int = 0  # frames, or pictures of a dataset
 
 
-def _on_ray(tasks: Sequence[Task], kept: _Kept, address: str) -> int:
-    """Make recordings on a cluster, with one line for all; return the exit status."""
+def _shared_out(tasks: Sequence[Task], kept: _Kept) -> int:
+    """Make recordings in processes or on a cluster, with one line for all; return the status."""
     call, folder = kept.call, kept.folder
     progress, notes, words, size = Progress(len(tasks), call.quiet), Notes(), _Words(), 0
-    job = Job(partial(_begin, folder, call), _make, call.jobs, address)
+    own = call if call.ray else replace(call, jobs=1)
+    job = Job(partial(_begin, folder, own), _make, call.jobs, call.ray, at_once=True)
     for task in (done for done in tasks if _is_done(done, kept)):
         progress.step(Outcome(skipped=True), task.origin.at)
     for task, outcome in job.run(_handed_out(tasks, kept)):
