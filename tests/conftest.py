@@ -79,6 +79,12 @@ class Transcript:
     err: str
 
 
+@pytest.fixture(autouse=True)
+def _compiles_without_a_word(monkeypatch) -> None:
+    """What a command in this process says hangs not on whether something was compiled before."""
+    monkeypatch.setattr("encodepth.cli.main.say_what_compiles", lambda: None)
+
+
 @pytest.fixture
 def samples() -> Path:
     """The folder of bundled pairs."""
