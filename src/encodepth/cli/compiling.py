@@ -21,14 +21,16 @@ class _Once(logging.Handler):
         )
 
 
+_ONCE = _Once()
+
+
 def say_what_compiles() -> None:
     """Tell once in this process that something is compiled."""
-    if not any(isinstance(handler, _Once) for handler in _LOG.handlers):
-        _LOG.addHandler(_Once())
+    _LOG.addHandler(_ONCE)  # the same one twice is one
     _LOG.setLevel(logging.INFO)
     _LOG.propagate = False
 
 
 def is_said() -> bool:
     """Return whether it would be told."""
-    return any(isinstance(handler, _Once) for handler in _LOG.handlers)
+    return _ONCE in _LOG.handlers

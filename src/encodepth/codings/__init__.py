@@ -13,7 +13,8 @@
 | `motion.py`, `pose.py`, `warp.py` | how a camera moved, for it |
 | `quick.py`, `mixed.py`, `bands.py`, `band_rows.py` | the same in milliseconds |
 | `values.py`, `range56.py` | what they stand on |
-| `lanes.py`, `compiled.py` | what compiled code stands on |
+| `lanes.py`, `lane_code.py` | vector registers, for compiled code |
+| `behind.py` | bytes proved while they are written |
 | `jpegxl.py` | exact colour and further planes by JPEG XL |
 | `jpeg.py` | exact colour as the JPEG file that it came from |
 | `mask.py`, `mask_pixels.py`, `arithmetic.py` | which depth pixels were measured |
