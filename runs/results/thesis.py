@@ -37,23 +37,32 @@ class Budget:
     """Steps of every stage, for colour and for depth; equal for all rows of a modality.
 
     Attributes:
-        linear: of the baselines with their blocks frozen at adding nothing.
-        start: of the baselines after that, from which every row goes on.
+        start: of the baselines, from the linear start; every row goes on from there.
         middle: of each row at the middle lambda.
         outer: of each row at the other two lambdas, from its middle one.
         ranges: of depth by its own range and by 65535, each from the beginning.
     """
 
-    linear: tuple[int, int] = (1200, 1200)
-    start: tuple[int, int] = (12000, 8000)
-    middle: tuple[int, int] = (1500, 1000)
-    outer: tuple[int, int] = (800, 500)
-    ranges: int = 500
+    start: tuple[int, int] = (2000, 3000)
+    middle: tuple[int, int] = (300, 400)
+    outer: tuple[int, int] = (200, 250)
+    ranges: int = 300
 
 
 BUDGET = Budget()
-SMOKE = Budget((2, 2), (2, 2), (2, 2), (2, 2), 2)
-FRESH = ("model.start=linear", 'model.frozen=["g_a.tcm", "g_s.tcm"]')
+SMOKE = Budget((2, 2), (2, 2), (2, 2), 2)
+FRESH = ("model.start=linear",)
+RATE = 2e-5  # of the linear path, which holds the picture from the first step on
+RATES = {  # of what starts at adding nothing, or reads pixels; docs/log.md
+    "*.tcm.*.mix.*": 5e-4,
+    "*.tcm.*": 2e-3,
+    "*.slices.*": 2e-4,
+    "*.g_a.down.0.conv1.*": 5e-4,
+}
+GUIDE_RATES = {  # of what a guide brings
+    "rgb-attn": {"*.g_a.?_a.*": 5e-4},
+    "depth-conv": {"*.g_a.side_*": 1e-3, "*.g_a.spf.*": 5e-4},
+}
 
 
 @dataclass(frozen=True)
@@ -89,10 +98,8 @@ def plan(budget: Budget) -> list[Run]:
     """Every run in the order of its worth."""
     runs: list[Run] = []
     for which, (modality, lmbda) in enumerate(MIDDLE.items()):
-        linear = f"{modality}-linear"
-        runs.append(Run(linear, modality, lmbda, budget.linear[which], changes=FRESH))
         steps = budget.start[which]
-        runs.append(Run(f"{modality}-start", modality, lmbda, steps, (linear, lmbda)))
+        runs.append(Run(f"{modality}-start", modality, lmbda, steps, changes=FRESH))
         runs += of_rows(budget, modality, lmbda)
     for modality in ROWS:
         for lmbda in OUTER[modality]:
@@ -142,7 +149,7 @@ def settings_of(run: Run, options: argparse.Namespace) -> list[str]:
     """What a run changes in its row's recipe."""
     scenes, every = (4, 40) if options.smoke else (300, 2)
     textures = "" if options.smoke else 'path="cid22/training_*",'
-    late = not run.name.endswith(("-linear", "-start"))
+    late = not run.name.endswith("-start")
     photos = '{kind="photos",path="cid22/training_*",share=0.5},'
     alone = not late and run.modality == "rgb"  # rows must see what has depth
     pairs = f'{{kind="pairs",path="train/*",every={every},share=0.5}}'
@@ -160,7 +167,8 @@ def settings_of(run: Run, options: argparse.Namespace) -> list[str]:
         "data.workers=0", "data.validation=[]", "data.crop=256",
         f"data.train=[{photos if alone else ''}{pairs},{rooms}]", "augment.rescale=0.5",
         "augment.flip_x=0.5", "augment.flip_y=0.3", "augment.transpose=0.3",
-        "optimiser.kind=soap", "optimiser.lr=2e-5", "optimiser.soap_largest=256",
+        "optimiser.kind=soap", f"optimiser.lr={RATE:g}", "optimiser.soap_largest=256",
+        f"optimiser.rates=[{rates_of(run.row)}]",
         "optimiser.precision=fp32", "optimiser.threads=1",
         f"optimiser.batch={2 if run.modality == 'rgb' else 1}", "optimiser.ema=0.99",
         "optimiser.nan_patience=20",
@@ -170,6 +178,13 @@ def settings_of(run: Run, options: argparse.Namespace) -> list[str]:
         "log.every=25", "log.checkpoint=50", "log.tensorboard=false",
         *run.changes,
     ]  # fmt: skip
+
+
+def rates_of(row: str) -> str:
+    """The recipe's table of rates by tensor; convolutional fusion freezes what is not its own."""
+    own = GUIDE_RATES.get(row, {})
+    rates = own if row == "depth-conv" else RATES | own
+    return ",".join(f'{{match="{k}",factor={v / RATE:g}}}' for k, v in rates.items())
 
 
 def weights(folder: Path, name: str, lmbda: float) -> Path:
