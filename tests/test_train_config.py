@@ -167,3 +167,9 @@ def test_a_tensor_learns_at_the_rate_of_the_first_pattern_that_fits():
     }
     with pytest.raises(EncodepthError, match='no tensor is named like "g_b"'):
         by_rate(tensors, Optimiser(rates=(Rate("g_b", 2.0),)))
+
+
+@pytest.mark.parametrize("settings", [["model.init_lambda=0.01"], ["model.init_lambda=-1"]])
+def test_a_lambda_of_no_weights_is_refused(settings):
+    with pytest.raises(EncodepthError, match="init_lambda"):
+        load_recipe("recipes/rgb.toml", settings)

@@ -135,14 +135,16 @@ def of_rows(budget: Budget, modality: str, lmbda: float) -> Iterator[Run]:
     middle, base = MIDDLE[modality], modality
     steps = (budget.middle if lmbda == middle else budget.outer)[which]
     for row in ROWS[modality]:
+        shape = "-small-gated" if row == "rgb-attn" else "-small"  # prompts start unseen
         if row == "depth-conv":  # round the frozen baseline of the same lambda (section 3.5)
             fusion = None if lmbda == middle else (row, middle)
             yield Run(row, row, lmbda, steps, (base, lmbda), fusion=fusion)
         elif lmbda == middle:
             grow = ("model.grow=true",) if row != base else ()
-            yield Run(row, row, lmbda, steps, (f"{base}-start", middle), grow)
+            yield Run(row, row, lmbda, steps, (f"{base}-start", middle), grow, shape=shape)
         else:
-            yield Run(row, row, lmbda, steps, (row, middle))
+            moved = (f"model.init_lambda={middle:g}",)
+            yield Run(row, row, lmbda, steps, (row, middle), moved, shape=shape)
 
 
 def settings_of(run: Run, options: argparse.Namespace) -> list[str]:

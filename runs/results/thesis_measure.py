@@ -215,7 +215,7 @@ def main() -> int:
         file.add(machine_header(jobs=1, threads=1))
         for run in plan(SMOKE if options.smoke else BUDGET):
             path = weights(options.output, run.name, run.lmbda)
-            if run.name.endswith(("-linear", "-start")) or not path.exists():
+            if run.name.endswith("-start") or not path.exists():
                 continue
             if options.names and run.name not in options.names:
                 continue

@@ -13,6 +13,7 @@ from ..train.batches import Batch
 from ..train.config import Recipe
 from ..train.tasks import Costs, Task
 from .linear import start_linear
+from .rescale import rescale_latent
 from .rows import config_of
 from .start import tcm_model
 from .tcm import pad
@@ -34,6 +35,8 @@ class TcmTask(Task):
         config = dataclasses.replace(config_of(recipe.model.row), lmbda=lmbda)
         self.config = config
         self.model = tcm_model(config, recipe.model.init, grow=recipe.model.grow)
+        if recipe.model.init_lambda:
+            rescale_latent(self.model, recipe.model.init_lambda, lmbda)
         for transform in (self.model.g_a, self.model.g_s):
             self._lower(transform)
         self.freeze(tuple(f"model.{prefix}" for prefix in recipe.model.frozen))

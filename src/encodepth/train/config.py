@@ -33,6 +33,8 @@ class Model:
             the public LIC-TCM code, and weights of colour start a row of depth.
         grow: tcm: `init` may be of a plainer row: what it lacks starts at zero where it is input
             channels of a convolution, at weighing nothing where it is gated prompts, else fresh.
+        init_lambda: tcm: the lambda that `init` was trained for, if it is not this run's; the steps
+            of the latent follow (`thesis.rescale`). 0 takes them as they are.
         start: tcm without `init`: "random" weights, or "linear", a transform codec fitted to the
             first crops (`thesis.linear`).
         frozen: tensors whose name starts with one of these are not trained.
@@ -43,8 +45,15 @@ class Model:
     row: str = "rgb"
     init: str = ""
     grow: bool = False
+    init_lambda: float = 0.0
     start: Literal["random", "linear"] = "random"
     frozen: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.init_lambda < 0 or (self.init_lambda and not self.init):
+            raise ValueError("init_lambda is the lambda above 0 of the weights in init")
+        if self.init_lambda and self.family != "tcm":
+            raise ValueError("init_lambda is for the tcm family")
 
 
 @dataclass(frozen=True)
