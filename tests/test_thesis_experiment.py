@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from encodepth import Codec, RgbdImage
 from encodepth.container.still import Still
@@ -160,3 +161,24 @@ def test_depth_by_a_peak_makes_a_file_that_decodes(image):
     decoded = Codec(model).decode(data).depth
     assert decoded.shape == image.depth.shape
     assert ((decoded > 0) == (image.depth > 0)).all()
+
+
+def test_the_search_of_a_latent_ends_no_worse_than_it_began():
+    from encodepth.thesis.random import random_tcm
+    from encodepth.thesis.rows import ROWS, small
+    from encodepth.train.config import Loss
+    from runs.results.thesis_search import search
+
+    model = random_tcm(small(ROWS["rgb"]))
+    x = torch.rand(1, 3, 128, 128, generator=torch.manual_seed(2))
+    loss = Loss(lambdas=(0.013,))
+
+    def cost(y):
+        with torch.no_grad():
+            out = model.of_latent(y, 128, 128)
+        worth = 0.013 * loss.factor * (out.x_hat - x).square().mean()
+        return float(out.bits / 128**2 + worth)
+
+    begun, found = (search(model, x, None, loss, None, steps, 0.01) for steps in (0, 15))
+    torch.testing.assert_close(begun, model.analyse(x).detach(), rtol=1e-4, atol=1e-4)
+    assert cost(found) < cost(begun)

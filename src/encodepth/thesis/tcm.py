@@ -105,8 +105,20 @@ class TCM(nn.Module):
         """
         height, width = x.shape[-2:]
         x, guide = pad(x), self._check_guide(x, guide)
-        y = self.analyse(x, guide)
-        with _full_precision(x.device):
+        return self.of_latent(self.analyse(x, guide), height, width, guide)
+
+    def of_latent(
+        self, y: Tensor, height: int, width: int, guide: Tensor | None = None
+    ) -> TcmOutput:
+        """As `forward` of a latent, (B, M, h, w), that some encoder chose.
+
+        Args:
+            y: the latent.
+            height: of the picture.
+            width: of the picture.
+            guide: padded, for a model with l_s.
+        """
+        with _full_precision(y.device):
             y_hat, y_bits, z_bits = self._estimate(y)
         x_hat = self.synthesise(y_hat, guide)[..., :height, :width]
         return TcmOutput(x_hat, y_bits, z_bits)
