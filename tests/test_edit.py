@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from encodepth import CorruptFileError, InvalidSettingError, Reader, RgbdImage, Writer
+from encodepth.codec import facts_of
 from encodepth.sequence.edit import Span, cut, join
 from encodepth.settings import Settings
 from test_sequence import NS, image, record
@@ -42,6 +43,36 @@ def test_a_cut_inside_a_group_ends_exactly_and_begins_with_what_it_needs():
     made, reader = part(data, 6, 10, again=Settings(effort=1, lossless=("color", "depth")))
     assert (made.first, made.frames, made.early, made.coded) == (6, 4, 0, 2)
     assert [same(f, whole[6 + f.number]) for f in reader] == [True] * 4
+
+
+@pytest.mark.parametrize(
+    ("made", "asked"),
+    [
+        ({"lossless": "both"}, {}),
+        ({"lossless": "depth", "quality": 80}, {"quality": 30}),
+        ({"max_depth_error": 10, "quality": 80}, {}),
+    ],
+)
+def test_a_group_that_is_coded_again_stays_exact_where_it_was(made, asked):
+    data = record(8, 8, effort=7, **made)
+    whole = list(Reader(data))
+    done, reader = part(data, 3, 8, again=Settings(effort=1, **asked))
+    assert done.coded == 5
+    for frame in reader:
+        np.testing.assert_array_equal(frame.image.depth, whole[3 + frame.number].image.depth)
+
+
+def test_a_group_that_is_coded_again_keeps_its_qualities():
+    data = record(8, 8, effort=1, quality=85, depth_quality=20)
+    _, reader = part(data, 3, 8, again=Settings(effort=1))
+    held = [facts_of(s).quality for f in reader.container.read(0).frames for s in f.streams]
+    assert set(held) <= {85, 20, None}
+    assert 85 in held
+    assert 20 in held
+    _, reader = part(data, 3, 8, again=Settings(effort=1, quality=40, depth_quality=30))
+    held = [facts_of(s).quality for f in reader.container.read(0).frames for s in f.streams]
+    assert 40 in held
+    assert 30 in held
 
 
 def test_frames_that_lean_on_nothing_are_cut_anywhere():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -12,9 +12,6 @@ from ..modalities import IMAGE
 from .options import check, flag, settings_of, settings_options
 from .recording import refuse_targets
 from .shared import check_free, force_option, model_option, quiet_option
-
-if TYPE_CHECKING:
-    pass
 
 _POINT = re.compile(r"(-?\d+)|(\d+(?:\.\d+)?)(s|min)")
 _SECONDS = {"s": 1.0, "min": 60.0}
@@ -46,7 +43,8 @@ class _Part(click.ParamType):
 @click.option(
     "--exact",
     is_flag=True,
-    help="Begin with the very frame: code the group that it cuts again, by the options below.",
+    help="Begin with the very frame: code the group that it cuts again, exact what was exact, else "
+    "at the quality that it had; the options below say otherwise.",
 )
 @settings_options
 @model_option

@@ -13,11 +13,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..container.chunk import Chunk
+from ..codec import facts_of
+from ..container.chunk import Chunk, Frame
 from ..container.header import Header, Modality
 from ..container.sequence import SequenceReader, SequenceWriter
 from ..errors import CorruptFileError, InvalidSettingError
 from ..frame import RgbdImage
+from ..modalities import IMAGE, modality
 from ..settings import Settings
 from .reader import Reader
 from .recording import record
@@ -73,8 +75,9 @@ def cut(
         source: as `Reader` takes it.
         target: a path that does not exist yet, or an object with `write`.
         span: which frames.
-        again: code the frames of a group that is cut at its beginning again, so; None keeps the
-            frames before that they need.
+        again: code the frames of a group that is cut at its beginning again, so; what it leaves
+            open stays as it was: exact what was exact, the quality of what was lossy. None keeps
+            the frames before that they need.
         overwrite: whether a file at `target` may be replaced.
         model: as for `Codec`.
 
@@ -94,7 +97,7 @@ def cut(
                 needed = _needed(chunk, start)
                 if needed < start and again is not None:
                     numbers = range(chunk.first + start, chunk.first + end)
-                    _code(reader, numbers, writer, again)
+                    _code(reader, numbers, writer, _as_it_was(chunk.frames[start:end], again))
                     coded += end - start
                     continue
                 early += start - needed
@@ -199,6 +202,28 @@ def _check_gaps(file: SequenceReader, first: int, stop: int) -> None:
             raise CorruptFileError(f"frames {gap} are missing")
 
 
+def _as_it_was(frames: Sequence[Frame], again: Settings) -> Settings:
+    """Fill in what settings leave open about colour and depth from how frames are coded.
+
+    Depth within a bound is kept as it is decoded, so that the bound goes on holding.
+    """
+    was: dict[str, int | None] = {}  # quality, None of what is exact
+    for stream in (s for frame in frames for s in frame.streams):
+        name, quality = modality(stream.modality).name, facts_of(stream).quality
+        was[name] = max(quality or 0, was.get(name) or 0) if quality is not None else was.get(name)
+    open_ = {name for name in IMAGE if again.coding.get(name, "auto") == "auto"}
+    if again.max_depth_error is not None or again.depth_quality is not None:
+        open_.discard("depth")
+    exact = {name for name in open_ if name in was and was[name] is None}
+    again = replace(again, lossless=tuple(n for n in IMAGE if n in {*again.lossless, *exact}))
+    if again.quality is not None:
+        return again
+    again = replace(again, quality=was.get("color"))
+    if "depth" in open_ and "depth" not in again.lossless:
+        again = replace(again, depth_quality=was.get("depth"))
+    return again
+
+
 def _code(reader: Reader, numbers: range, writer: SequenceWriter, settings: Settings) -> None:
     """Code frames again, as groups of their own."""
     part, frames = io.BytesIO(), [reader[n] for n in numbers]
@@ -262,15 +287,11 @@ def _places(header: Header) -> list[int | None]:
 
 
 def _words(m: Modality) -> str:
-    from ..modalities import modality
-
     unit = "" if m.unit is None else f", unit {m.unit:g} m"
     return f"{modality(m.number).name} of {m.width}x{m.height}, {m.bits} bits{unit}"
 
 
 def _held(header: Header) -> str:
-    from ..modalities import modality
-
     return " and ".join(modality(m.number).name for m in header.modalities)
 
 
