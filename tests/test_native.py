@@ -137,5 +137,5 @@ def test_a_command_says_that_it_compiles_once(tmp_path):
         )  # fmt: skip
         return done.stderr
 
-    assert encode().count("compiling, once on this machine") == 1
+    assert encode().count("compiling what this machine has not needed before") == 1
     assert "compiling" not in encode()

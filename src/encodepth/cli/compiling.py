@@ -15,8 +15,8 @@ class _Once(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         _LOG.removeHandler(self)
         click.echo(
-            "encodepth: compiling, once on this machine, which takes some seconds; "
-            "encodepth warm does all of it ahead",
+            "encodepth: compiling what this machine has not needed before, which takes some "
+            "seconds and is kept; encodepth warm does all of it ahead",
             err=True,
         )
 
