@@ -554,7 +554,20 @@ BAD = [
     (["color.png", "-o", "."], ". is a folder; expected a file name"),
     (["color.png", "--coding", "color=learned", "--model", "bases"],
      'no model "bases"'),
+    (["color.png", "--model", "bases"], 'no model "bases"'),
 ]  # fmt: skip
+
+
+def test_a_model_that_is_named_codes_what_it_can(run, pair, tiny_model):
+    assert run("encode", "color.png", "-o", "m.rgbd", "--model", "tiny").status == 0
+    (stream,) = json.loads(run("info", "m.rgbd", "--json").out)["streams"]
+    assert stream["coding"] == "learned"
+    restorer = Path(encodepth.__file__).parent / "weights" / "restore.safetensors"
+    for left in (["--model", str(restorer)], ["--model", "tiny", "--lossless", "color"]):
+        shown = run("encode", "color.png", "-o", "n.rgbd", *left)
+        assert shown.status == 2
+        assert "nothing here is left to it" in shown.err
+    assert not Path("n.rgbd").exists()
 
 
 @pytest.mark.parametrize(("arguments", "line"), BAD, ids=[" ".join(a) for a, _ in BAD])

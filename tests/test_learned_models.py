@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ import safetensors.numpy
 
 from encodepth.errors import ModelNotFoundError
 from encodepth.learned import Models, list_models, open_model
-from encodepth.learned.weights import fingerprint, read_weights
+from encodepth.learned.weights import SHIPPED, fingerprint, read_weights
 
 TINY = Path(__file__).parent / "weights" / "tiny.safetensors"
 FINGERPRINTS = {"base": 0x5595977F, "restore": 0x83C4A8CE}
@@ -197,3 +198,28 @@ def test_the_runtime_reports_nothing_to_its_makers(tmp_path):
     home = os.environ | {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120, env=home)
     assert not list(tmp_path.iterdir())
+
+
+def test_another_package_brings_weights(tmp_path):
+    folder = tmp_path / "more"
+    folder.mkdir()
+    (folder / "__init__.py").touch()
+    shipped = SHIPPED / "restore.safetensors"
+    for name in ("mine", "restore"):
+        shutil.copyfile(shipped, folder / f"{name}.safetensors")
+    about = tmp_path / "more-1.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: more\nVersion: 1\n")
+    (about / "entry_points.txt").write_text("[encodepth.weights]\nmore = more\n")
+    code = (
+        "from encodepth.learned import find_weights, list_models; "
+        "print(*(r.name for r in list_models()), find_weights('mine'), find_weights('restore'))"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    *names, mine, own = done.stdout.split()
+    assert sorted(names) == ["base", "mine", "restore", "restore-color"]
+    assert mine == str(folder / "mine.safetensors")
+    assert own == str(shipped)

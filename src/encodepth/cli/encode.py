@@ -15,7 +15,7 @@ from ..errors import EncodepthError
 from ..modalities import IMAGE, PLANES
 from .bags import bag_options, bag_planes, refuse_bag_options, topics_of
 from .info import as_dict, line
-from .options import check, settings_of, settings_options
+from .options import check, settings_of, settings_options, with_model
 from .recording import Call, FrameRange, encode_recording, refuse_targets
 from .shared import (
     NAMED_PLANE,
@@ -200,6 +200,8 @@ def command(
     times, poses and cameras.
     """
     settings = settings_of(given, quiet=quiet)
+    if not _defaulted("model"):
+        settings = with_model(settings, model)
     context = click.get_current_context()
     unit = None if _defaulted("depth_unit") else depth_unit
     whole = None if out_dir is None or recordings else _kind_of(pictures)

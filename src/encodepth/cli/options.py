@@ -11,8 +11,11 @@ import click
 from ..codings import CODINGS
 from ..errors import InvalidSettingError
 from ..modalities import IMAGE, PLANES
+from ..plan import LOSSY
 from ..settings import Option, Settings, from_old, split_codings
 from .shared import Decorated, fail
+
+LEARNED = "learned"  # the coding by a model
 
 
 def flag(name: str) -> str:
@@ -38,6 +41,29 @@ def settings_options(command: Decorated) -> Decorated:
     for option in reversed([*made, kept, coding, old]):
         command = option(command)
     return command
+
+
+def with_model(settings: Settings, model: str) -> Settings:
+    """Let a model that was named code what it can, where nothing else is asked for.
+
+    Raises:
+        click.UsageError: it would code nothing.
+        ModelNotFoundError: there is no such model.
+    """
+    from ..learned import open_model
+
+    if LEARNED in settings.coding.values():
+        return settings
+    codes = open_model(model).codes
+    free = [
+        name
+        for name in codes
+        if settings.coding.get(name, "auto") == "auto" and settings.ask(name) == LOSSY
+    ]
+    if not free:
+        does = f"codes {' and '.join(codes)}" if codes else "codes no plane by itself"
+        raise click.UsageError(f"--model {model} {does}, and nothing here is left to it")
+    return dataclasses.replace(settings, coding={**settings.coding, **dict.fromkeys(free, LEARNED)})
 
 
 def settings_of(given: dict[str, Any], *, quiet: bool = False) -> Settings:

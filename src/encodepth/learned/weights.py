@@ -14,6 +14,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -165,11 +166,27 @@ def naming_failures(path: str | Path) -> Iterator[None]:
 
 
 def list_models() -> list[ModelRecord]:
-    """Return the models that ship with the package, by name."""
-    return [
-        ModelRecord(p.stem, p, p.with_suffix(".md"), p.stat().st_size)
-        for p in sorted(SHIPPED.glob("*.safetensors"))
-    ]
+    """Return the models that are installed: those that ship, then other packages', by name.
+
+    A package brings weights by an entry point of the group "encodepth.weights" that names a module
+    whose folder holds them, each with its card; a name that ships stays what it is.
+    """
+    found: dict[str, ModelRecord] = {}
+    for folder in (SHIPPED, *_brought()):
+        for path in sorted(folder.glob("*.safetensors")):
+            record = ModelRecord(path.stem, path, path.with_suffix(".md"), path.stat().st_size)
+            found.setdefault(path.stem, record)
+    return list(found.values())
+
+
+@cache
+def _brought() -> tuple[Path, ...]:
+    """Return the folders of weights that other packages bring."""
+    from importlib.metadata import entry_points
+    from importlib.util import find_spec
+
+    specs = [find_spec(point.value) for point in entry_points(group="encodepth.weights")]
+    return tuple(Path(spec.origin).parent for spec in specs if spec and spec.origin)
 
 
 def find_weights(name_or_path: str | os.PathLike[str]) -> Path:
@@ -178,12 +195,15 @@ def find_weights(name_or_path: str | os.PathLike[str]) -> Path:
     Raises:
         ModelNotFoundError: neither; names the nearest shipped model.
     """
-    shipped = {record.name: record.path for record in list_models()}
     name = os.fspath(name_or_path)
-    if name in shipped:
-        return shipped[name]
+    own = SHIPPED / f"{name}.safetensors"
+    if own.parent == SHIPPED and own.is_file():
+        return own
+    installed = {record.name: record.path for record in list_models()}
+    if name in installed:
+        return installed[name]
     if Path(name).is_file():
         return Path(name)
-    near = difflib.get_close_matches(name, shipped, n=1)
+    near = difflib.get_close_matches(name, installed, n=1)
     hint = f'; did you mean "{near[0]}"?' if near else ""
     raise ModelNotFoundError(f'no model "{name}"{hint} (encodepth models lists all)')
