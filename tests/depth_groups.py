@@ -6,17 +6,18 @@ import numpy as np
 
 from encodepth.codings import surface_inter
 from encodepth.codings.base import Coded
+from encodepth.codings.surface_inter import CONTEXTS
 
 
-def together(planes, error=0):
+def together(planes, error=0, by=CONTEXTS):
     """Code planes as a group, whatever stills would be."""
-    payloads = surface_inter._encode(planes, error)
+    payloads = surface_inter._encode(planes, error, by=by)
     assert payloads is not None
     return [Coded(p, b"", (("depth", 1),) if i else ()) for i, p in enumerate(payloads)]
 
 
-def decoded(coded, shape):
-    return list(surface_inter.decode_group("depth", coded, shape, [None] * len(coded)))
+def decoded(coded, shape, by=CONTEXTS):
+    return list(surface_inter.decode_by(by, coded, shape))
 
 
 def with_a_flipped_bit(coded, rng: np.random.Generator, within: int | None = None):

@@ -1,6 +1,6 @@
-"""Codes a plane by `codings/learning.py` without compiling anything, for a test.
+"""Codes a plane by `codings/learning.py`, or several by `inter_learning.py`, without compiling.
 
-    NUMBA_DISABLE_JIT=1 python plain_learning.py PLANE.npy OUT.bin NETWORK
+    NUMBA_DISABLE_JIT=1 python plain_learning.py PLANES.npy OUT.bin NETWORK
 
 Lanes are numpy arrays, all other numbers Python's, which know no size. Its bytes are what compiled
 code must write, too. Sums and products that must not wrap are watched.
@@ -18,10 +18,12 @@ import lanes_twin
 
 sys.modules["encodepth.codings.lanes"] = lanes_twin
 
-from encodepth.codings import learning, learning_ways  # noqa: E402
+from encodepth.codings import inter, inter_learning, learning, learning_ways  # noqa: E402
 from encodepth.codings.along import CHUNK  # noqa: E402
 from encodepth.codings.arithmetic import encoder, finish  # noqa: E402
+from encodepth.codings.inter_predict import before, learn_plane  # noqa: E402
 from encodepth.codings.learning_features import steps  # noqa: E402
+from encodepth.codings.surface_predict import trail  # noqa: E402
 
 
 class Plain(np.ndarray):
@@ -45,15 +47,41 @@ def main(source: str, target: str, number: str) -> None:
             for key, value in vars(module).copy().items():
                 if isinstance(value, np.ndarray):
                     setattr(module, key, value.view(Plain))
-    plane = np.load(source).astype(np.int32)
+    planes = np.load(source).astype(np.int32)
+    code = _group if planes.ndim == 3 else _alone
+    Path(target).write_bytes(code(planes, int(number)))
+
+
+def _alone(plane: np.ndarray, number: int) -> bytes:
     top = int(plane.max())
     data, coder = np.zeros(plane.size * CHUNK + 64, np.uint8), encoder()
     step = steps(np.arange(1, top + 1))
-    way = learning_ways.way(int(number))
+    way = learning_ways.way(number)
     known = plain(learning.fresh(plane.shape[1], coder, data, step, way))
     assert way.code_rows(plane.view(Plain), 0, len(plane), top, False, known)
-    size = finish(known.mixer.coder, known.mixer.data)
-    Path(target).write_bytes(data[:size].tobytes())
+    return data[: finish(known.mixer.coder, known.mixer.data)].tobytes()
+
+
+def _group(planes: np.ndarray, number: int) -> bytes:
+    """Return the planes of a group, coded one after the other; pixels may say that they stayed."""
+    top, (height, width) = int(planes.max()), planes[0].shape
+    by = inter_learning.learning_coder(np.arange(1, top + 1), number)
+    known, written = None, b""
+    for plane in planes.view(Plain):
+        data, coder = (
+            a.view(Plain) for a in (np.zeros(plane.size * CHUNK + 64, np.uint8), encoder())
+        )
+        if known is None:
+            known = plain(by.fresh(width, coder, data))
+            assert by.first(plane, 0, height, top, False, known.state)
+            known = known._replace(before=plain(before(height, width)))
+        else:
+            known = inter._next_plane(known, coder, data)
+            known = known._replace(state=known.state._replace(trail=plain(trail(width))))
+            assert by.after(plane, top, True, False, known)
+        learn_plane(plane, False, known.before)
+        written += np.asarray(data)[: finish(coder, data)].tobytes()
+    return written
 
 
 if __name__ == "__main__":

@@ -87,12 +87,15 @@ def depth_recordings() -> dict[str, bytes]:
         "v2-surface-inter-5mm": depth_recording(still, max_depth_error=5),
         "v2-smoothed-30mm": depth_recording(moving, max_depth_error=30, smooth=True),
         "v2-surface-inter-moved": depth_recording(room(4, 54, 72), lossless=("depth",)),
+        "v2-surface-learned-inter": depth_recording(moving, 8, lossless=("depth",)),
+        "v2-surface-learned-inter-5mm": depth_recording(still, 8, max_depth_error=5),
+        "v2-surface-learned-inter-moved": depth_recording(room(4, 54, 72), 8, lossless=("depth",)),
     }
 
 
-def depth_recording(planes: list[np.ndarray], **settings: Any) -> bytes:
+def depth_recording(planes: list[np.ndarray], effort: int = 7, **settings: Any) -> bytes:
     out = io.BytesIO()
-    with Writer(out, rate=30, key_interval=4, effort=7, **settings) as writer:
+    with Writer(out, rate=30, key_interval=4, effort=effort, **settings) as writer:
         for plane in planes:
             writer.append(RgbdImage(depth=plane.astype(np.uint16)))
     return out.getvalue()

@@ -1,6 +1,7 @@
-"""What time is worth for exact and bounded depth: groups against stills. Five minutes, one core.
+"""What time is worth for exact and bounded depth: groups against stills. Ten minutes, one core.
 
-    python -m runs.results.depth_over_time [--frames 15] [--interval 15] [--only 'val/*']
+    python -m runs.results.depth_over_time [--effort 7] [--frames 15] [--interval 15]
+        [--only 'val/*']
 
 On the sequences of data/sequences, depth as recordings code it, exact and within 5 mm: bytes of
 whole groups with their first pictures, against the same pictures alone at the same effort, and CPU
@@ -17,26 +18,32 @@ from typing import Any
 
 import numpy as np
 
-from encodepth.codings import exact, surface_inter
+from encodepth import codings
+from encodepth.codings import exact, surface_learned
 from encodepth.codings.base import Ask
 from encodepth.io.dataset import open_dataset
+from encodepth.plan import EXACT, plan
 from runs.common import DATA, RESULTS, keep, need, options, progress, show
 
-EFFORT = 7
 BOUND = 0.005  # metres
+KEY = ("sequence", "bound mm", "interval", "effort")  # of a row
 
 
 def main() -> None:
     parser = options(__doc__, frames=15, output=RESULTS / "depth_over_time.json")
     parser.add_argument("--interval", type=int, default=15, help="pictures of a group")
     parser.add_argument("--only", default="*/*", help="which, as split/sequence with wildcards")
+    parser.add_argument("--effort", type=int, default=7, help="6 to 9")
     args = parser.parse_args()
     need(DATA / "sequences")
     done = json.loads(args.output.read_text())["rows"] if args.output.exists() else []
-    rows = {(row["sequence"], row["bound mm"], row["interval"]): row for row in done}
+    rows = {
+        tuple(row[k] for k in ("sequence", "bound mm", "interval", "effort")): row for row in done
+    }
     for folder in sorted((DATA / "sequences").glob(args.only)):
         for bound in (0.0, BOUND):
-            key = (f"{folder.parent.name}/{folder.name}", 1000 * bound, args.interval)
+            name = f"{folder.parent.name}/{folder.name}"
+            key = (name, 1000 * bound, args.interval, args.effort)
             if key not in rows:
                 progress(key)
                 rows[key] = measure(*key, depth_of(folder, args.frames), bound)
@@ -52,29 +59,36 @@ def depth_of(folder: Path, count: int) -> tuple[list[np.ndarray], float]:
 
 
 def measure(
-    name: str, millimetres: float, interval: int, seen: tuple[list[np.ndarray], float], bound: float
+    name: str,
+    millimetres: float,
+    interval: int,
+    effort: int,
+    seen: tuple[list[np.ndarray], float],
+    bound: float,
 ) -> dict[str, Any]:
     """Code a sequence in groups and alone; return a row of figures."""
     planes, unit = seen
-    ask = Ask(error=int(bound / unit + 1e-9), effort=EFFORT)
-    surface_inter.encode_group("depth", planes[:2], ask, [])  # compiles
+    ask = Ask(error=int(bound / unit + 1e-9), effort=effort)
+    (coding,) = plan("depth", EXACT, effort, over_time=True).codings
+    over_time = codings.module(codings.find(coding, "depth"))
+    over_time.encode_group("depth", planes[:2], ask, [])  # compiles
     start, alone = time.process_time(), []
     for plane in planes:
-        alone.append(exact.encode_depth(plane, ask.error, EFFORT))
+        alone.append(_alone(plane, ask))
     still = time.process_time() - start
     sizes, encoding, decoding, kept = [], 0.0, 0.0, 0
     for first in range(0, len(planes), interval):
         group = planes[first : first + interval]
         start = time.process_time()
-        coded = surface_inter.encode_group("depth", group, ask, [])
+        coded = over_time.encode_group("depth", group, ask, [])
         encoding += time.process_time() - start
         assert coded is not None
         sizes += [len(one.payload) for one in coded]
-        if coded[0].coding == "surface":
+        if coded[0].coding:
             continue
         kept += 1
         start = time.process_time()
-        decoded = surface_inter.decode_group("depth", coded, planes[0].shape, [])
+        decoded = over_time.decode_group("depth", coded, planes[0].shape, [])
         for plane, back in zip(group, decoded, strict=True):
             check(plane, back, ask.error)
         decoding += (time.process_time() - start) / len(group)
@@ -84,6 +98,7 @@ def measure(
         "sequence": name,
         "bound mm": millimetres,
         "interval": interval,
+        "effort": effort,
         "frames": count,
         "stills": round(stills / count),
         "groups": round(sum(sizes) / count),
@@ -92,6 +107,15 @@ def measure(
         "encode ms": round(1000 * encoding / count),
         "decode ms": round(1000 * decoding / max(kept, 1)),
     }
+
+
+def _alone(plane: np.ndarray, ask: Ask) -> bytes:
+    """Return a picture alone, as recordings code it at that effort."""
+    if ask.effort < 8:
+        return exact.encode_depth(plane, ask.error, ask.effort)
+    made = surface_learned.encode_plane(plane, ask.error)
+    assert made is not None
+    return made
 
 
 def check(plane: np.ndarray, back: np.ndarray, error: int) -> None:

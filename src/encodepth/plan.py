@@ -64,6 +64,7 @@ PLANS = (
 
 
 _TIME = "runs/results/over_time.py"
+_DEPTH_TIME = "runs/results/depth_over_time.py"
 
 OVER_TIME = (
     Plan("color", LOSSY, (1, 7), ("av1-inter",), _TIME),
@@ -89,7 +90,8 @@ OVER_TIME = (
         rival="surface-inter",
         filters=("restored-inter", "restored"),
     ),
-    Plan("depth", EXACT, (6, 9), ("surface-inter",), "runs/results/depth_over_time.py"),
+    Plan("depth", EXACT, (6, 7), ("surface-inter",), _DEPTH_TIME),
+    Plan("depth", EXACT, (8, 9), ("surface-learned-inter",), _DEPTH_TIME),
     Plan("mask", EXACT, (1, 2), ("contexts",), _TIME),
     Plan("mask", EXACT, (3, 9), ("contexts-inter",), _TIME),
     *(p for p in PLANS if p.ask == EXACT and p.modality != "mask"),

@@ -62,6 +62,7 @@ def _of_everything() -> Iterator[Job]:
     yield "depth by surface-learned, all networks", _networks
     yield f"{PLANES[0]} by planes", partial(_code, planes={PLANES[0]: _depth()})
     yield "depth by surface-inter", partial(_record, lossless="depth")
+    yield "depth by surface-learned-inter", partial(_record, lossless="depth", effort=8)
     yield "mask by contexts-inter", _record
     yield "color by av1-groups", _color
     yield "depth of ROS by RVL", _rvl

@@ -10,6 +10,7 @@
 | `exact.py`, `surface*.py`, `mixing.py`, `along.py`, `value_list.py` | exact depth, small |
 | `surface_learned.py`, `learning*.py` | the same, smaller, by a network too |
 | `surface_inter.py`, `inter*.py` | exact depth over time |
+| `surface_learned_inter.py`, `inter_learning*.py` | the same, smaller, by a network too |
 | `motion.py`, `pose.py`, `warp.py` | how a camera moved, for it |
 | `quick.py`, `mixed.py`, `bands.py`, `band_rows.py` | the same in milliseconds |
 | `values.py`, `range56.py` | what they stand on |
@@ -97,6 +98,15 @@ CODINGS: list[Row] = [
         ("depth",),
         ".surface_inter",
         "values in place, given the picture before",
+        exact=True,
+        groups=True,
+    ),
+    Row(
+        11,
+        "surface-learned-inter",
+        ("depth",),
+        ".surface_learned_inter",
+        "values in place, given the picture before, by contexts and a network",
         exact=True,
         groups=True,
     ),

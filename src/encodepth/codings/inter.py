@@ -8,7 +8,8 @@ picture before as further contexts (`inter_predict.py`, `inter_contexts.py`).
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -40,16 +41,16 @@ from .surface_predict import (
 )
 
 # Tables and rows of weights after those of planes that are coded alone.
-_OF_LATE = SLOTS  # contexts of values
-_OF_STAYED = _OF_LATE + LATE * TABLE
+OF_LATE = SLOTS  # contexts of values
+_OF_STAYED = OF_LATE + LATE * TABLE
 _STAYED = 8  # contexts of what stayed
 _OF_HOLES = _OF_STAYED + _STAYED * TABLE
 _LATE_HOLES = 11  # contexts of a hole flag
-_ALL_SLOTS = _OF_HOLES + _LATE_HOLES * TABLE
-_TIME_ROWS = ROWS  # the fourth set of weights,
-_STAYED_ROWS = _TIME_ROWS + SET  # of what stayed,
+ALL_SLOTS = _OF_HOLES + _LATE_HOLES * TABLE
+TIME_ROWS = ROWS  # the fourth set of weights,
+_STAYED_ROWS = TIME_ROWS + SET  # of what stayed,
 _HOLE_ROWS = _STAYED_ROWS + 3 * 64  # and of holes
-_ALL_ROWS = _HOLE_ROWS + 3 * 64
+ALL_ROWS = _HOLE_ROWS + 3 * 64
 
 _CALM = 4  # of four neighbours that stayed, for a pixel to be asked
 _BITS = np.array([k.bit_length() for k in range(512)], np.int64)
@@ -58,10 +59,24 @@ _BITS = np.array([k.bit_length() for k in range(512)], np.int64)
 class Inter(NamedTuple):
     """All that an encoder or a decoder of a group knows."""
 
-    state: State  # as of planes alone
+    state: Any  # as of planes alone
     late: np.ndarray  # int32 (n, 8): error of each prediction of the picture before, in a ring
     same: np.ndarray  # int32 (n,): 1 where the pixel is as before, in a ring
     before: Before
+
+
+class Coder(NamedTuple):
+    """How the planes of a group are coded.
+
+    Attributes:
+        fresh: (width, coder, data) -> what both sides begin a group with, an `Inter`.
+        first: (plane, first row, end, top, decode, its state) -> whether the first plane worked.
+        after: (plane, top, asking, decode, what is known) -> whether another did, as `walk_after`.
+    """
+
+    fresh: Callable[[int, np.ndarray, np.ndarray], Inter]
+    first: Any
+    after: Any
 
 
 class Calm(NamedTuple):
@@ -73,14 +88,20 @@ class Calm(NamedTuple):
     late: int  # how well the picture before foretold nearby, 0 (best) .. 14; 15 where it has a hole
 
 
+def begin(width: int, state: Any) -> Inter:
+    """Return what a group begins with; of the pictures before nothing is known yet.
+
+    Args:
+        width: of the planes.
+        state: as of planes alone.
+    """
+    t = state.trail
+    return Inter(state, np.zeros_like(t.missed), np.zeros_like(t.hole), before(0, 0))
+
+
 def _fresh(width: int, coder: np.ndarray, data: np.ndarray) -> Inter:
-    """Return what both sides begin a group with; of the pictures before nothing is known yet."""
-    t = trail(width)
-    mixer = wide_mixer(_ALL_SLOTS, _ALL_ROWS, _STAYED_ROWS, coder, data)
-    late = np.zeros_like(t.missed)
-    same = np.zeros_like(t.hole)
-    state = State(t, mixer, np.zeros(LATE_QUANTITIES, np.int32))
-    return Inter(state, late, same, before(0, 0))
+    mixer = wide_mixer(ALL_SLOTS, ALL_ROWS, _STAYED_ROWS, coder, data)
+    return begin(width, State(trail(width), mixer, np.zeros(LATE_QUANTITIES, np.int32)))
 
 
 def _next_plane(s: Inter, coder: np.ndarray, data: np.ndarray) -> Inter:
@@ -93,11 +114,17 @@ def _next_plane(s: Inter, coder: np.ndarray, data: np.ndarray) -> Inter:
 
 
 def encode_next(
-    known: Inter | None, plane: np.ndarray, top: int, asking: bool, moved: bool = False
+    by: Coder,
+    known: Inter | None,
+    plane: np.ndarray,
+    top: int,
+    asking: bool,
+    moved: bool = False,
 ) -> tuple[bytes | None, Inter]:
     """Code the next plane of a group.
 
     Args:
+        by: how.
         known: what was known after the one before; None for the first. It is changed.
         plane: int32 (h, w) of 0..top, 0 = hole.
         top: the largest value of the group.
@@ -109,13 +136,14 @@ def encode_next(
         now.
     """
     coder, data = encoder(), np.zeros(plane.size * CHUNK + 64, np.uint8)
-    done, s = _code(known, plane, top, (asking, moved), False, coder, data)
+    done, s = _code(by, known, plane, top, (asking, moved), False, coder, data)
     if not done or coder[AT] + SLACK > len(data):
         return None, s
     return data[: finish(coder, data)].tobytes(), s
 
 
 def decode_next(
+    by: Coder,
     known: Inter | None,
     payload: bytes,
     shape: tuple[int, int],
@@ -130,7 +158,7 @@ def decode_next(
     """
     data = np.frombuffer(bytearray(payload), np.uint8)
     plane, coder = np.zeros(shape, np.int32), decoder(data)
-    done, s = _code(known, plane, top, (asking, moved), True, coder, data)
+    done, s = _code(by, known, plane, top, (asking, moved), True, coder, data)
     if not done:
         raise CorruptFileError("exact depth ends too early or holds an impossible value")
     check_end(coder, data)
@@ -138,6 +166,7 @@ def decode_next(
 
 
 def _code(
+    by: Coder,
     known: Inter | None,
     plane: np.ndarray,
     top: int,
@@ -147,62 +176,67 @@ def _code(
     data: np.ndarray,
 ) -> tuple[bool, Inter]:
     if known is None:
-        s = _fresh(plane.shape[1], coder, data)
-        done = code_rows(plane, 0, plane.shape[0], top, decode, s.state)
+        s = by.fresh(plane.shape[1], coder, data)
+        done = by.first(plane, 0, plane.shape[0], top, decode, s.state)
         if not done:
             return done, s
         s = s._replace(before=before(*plane.shape))  # a damaged size has not come so far
     else:
         s = _next_plane(known, coder, data)
-        done = code_after(plane, top, way[0], decode, s)
+        done = by.after(plane, top, way[0], decode, s)
     learn_plane(plane, way[1], s.before)
     return done, s
 
 
-@compiled
-def code_after(plane: np.ndarray, top: int, asking: bool, decode: bool, s: Inter) -> bool:
-    """Code a plane, or decode into it; return whether that worked.
+def walk_after(value_of: Any) -> Any:
+    """Return what codes a plane given the one before.
 
     Args:
-        plane: int32 (h, w), 0 = hole.
-        top: the largest value of the group.
-        asking: whether pixels may say that they stayed.
-        decode: whether to decode.
-        s: what is known; of the picture before, too.
+        value_of: (value, decode, x, y, near holes, asked, top, what is known) -> the value of a
+            pixel that is no hole, or -1 where it is impossible.
+
+    Returns:
+        An inlined (plane, top, asking, decode, what is known) -> whether that worked. The plane is
+        int32 (h, w), 0 = hole; `asking` says whether pixels may say that they stayed.
     """
-    height, width = plane.shape
-    row = width + 2 * PAD
-    m, t = s.state.mixer, s.state.trail
-    for y in range(height):
-        if m.coder[AT] > len(m.data) + SLACK:
-            return False
-        for x in range(width):
-            at = place(x, y, width)
-            j = (y + PAD) * row + x + PAD
-            value, was = int64(plane[y, x]), int64(s.before.value[j])
-            u = at.u
-            stayed = s.same[at.i - 1] + s.same[u] + s.same[u - 1] + s.same[u + 1]
-            asked = 1 if asking and stayed >= _CALM else 0
-            if asked and _same(value == was, decode, at, j, row, s):
-                _stay(was, x, y, width, at, s)
-                value = was
-            else:
-                near, wide = holes_around(at, t)
-                hole = False
-                if was or not asked:
-                    hole = _hole(value == 0, decode, at, near, wide, asked, j, row, s) == 1
-                if hole:
-                    remember_hole(at, t)
-                    store(s.late, at.i, load8(s.late, at.i - 1))
-                    value = 0
+
+    @inlined
+    def after(plane: np.ndarray, top: int, asking: bool, decode: bool, s: Any) -> bool:
+        height, width = plane.shape
+        row = width + 2 * PAD
+        m, t = s.state.mixer, s.state.trail
+        for y in range(height):
+            if m.coder[AT] > len(m.data) + SLACK:
+                return False
+            for x in range(width):
+                at = place(x, y, width)
+                j = (y + PAD) * row + x + PAD
+                value, was = int64(plane[y, x]), int64(s.before.value[j])
+                u = at.u
+                stayed = s.same[at.i - 1] + s.same[u] + s.same[u - 1] + s.same[u + 1]
+                asked = 1 if asking and stayed >= _CALM else 0
+                if asked and _same(value == was, decode, at, j, row, s):
+                    _stay(was, x, y, width, at, s)
+                    value = was
                 else:
-                    value = _value(value, decode, x, y, near, asked, top, s)
-                    if value < 0:
-                        return False
-            s.same[at.i] = 1 if value == was else 0
-            if decode:
-                plane[y, x] = value
-    return True
+                    near, wide = holes_around(at, t)
+                    hole = False
+                    if was or not asked:
+                        hole = _hole(value == 0, decode, at, near, wide, asked, j, row, s) == 1
+                    if hole:
+                        remember_hole(at, t)
+                        store(s.late, at.i, load8(s.late, at.i - 1))
+                        value = 0
+                    else:
+                        value = value_of(value, decode, x, y, near, asked, top, s)
+                        if value < 0:
+                            return False
+                s.same[at.i] = 1 if value == was else 0
+                if decode:
+                    plane[y, x] = value
+        return True
+
+    return after
 
 
 @inlined
@@ -340,9 +374,9 @@ def _value(
     hashed(q, s.state.mixer.slots, OF_VALUES)
     look_back(at, v, middle, j, row, t, b, q)
     compare_back(h, best, middle, was, q)
-    quiet, late = calm(at, t), _late(at, s.late) if was else 15
+    quiet, late = calm(at, t), late_of(at, s.late) if was else 15
     say(asked, quiet, late, q)
-    hashed_back(q, s.state.mixer.slots, _OF_LATE)
+    hashed_back(q, s.state.mixer.slots, OF_LATE)
     side = (best - middle * UNIT >> 3) + (12 if near else 4)
     c = Calm(quiet, trust(at, t), side, late)
     value = _decide(value, decode, middle, other(middle, v), c, s.state.mixer)
@@ -356,7 +390,7 @@ def _value(
 
 
 @inlined
-def _late(at: Place, late: np.ndarray) -> int:
+def late_of(at: Place, late: np.ndarray) -> int:
     """Return how much the better of two predictions of the picture before missed, 0..14."""
     i, u = at.i - 1, at.u
     change = late[i, CHANGE] + late[u, CHANGE] + late[u + 1, CHANGE]
@@ -368,8 +402,20 @@ def _late(at: Place, late: np.ndarray) -> int:
 def _ask(bit: int, decode: bool, node: int, c: Calm, m: Mixer) -> int:
     """Code a decision about a value."""
     r = node * 16
-    rows = (r + c.calm, SET + r + c.trust, 2 * SET + r + c.side, _TIME_ROWS + r + c.late)
-    return code_wide(bit, decode, m, (VALUES, LATE), NODES[np.uint64(node)], rows, int64(_ALL_ROWS))
+    rows = (r + c.calm, SET + r + c.trust, 2 * SET + r + c.side, TIME_ROWS + r + c.late)
+    return code_wide(bit, decode, m, (VALUES, LATE), NODES[np.uint64(node)], rows, int64(ALL_ROWS))
 
 
 _decide = decisions(_ask)
+
+
+_after = walk_after(_value)
+
+
+@compiled
+def code_after(plane: np.ndarray, top: int, asking: bool, decode: bool, s: Inter) -> bool:
+    """Code a plane, or decode into it, as `walk_after` says."""
+    return _after(plane, top, asking, decode, s)
+
+
+PLAIN = Coder(_fresh, code_rows, code_after)

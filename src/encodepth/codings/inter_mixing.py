@@ -57,9 +57,9 @@ def code_wide(
         rows: the rows of `m.weights` that mix the first half, all different.
         second: the row that belongs to row 0 in the second half.
     """
-    x, y = _look_up(m, 0, contexts[0], node), _look_up(m, WIDTH, contexts[1], node)
-    a, b = _mixed(x, y, m, rows[0], second), _mixed(x, y, m, rows[1], second)
-    c, d = _mixed(x, y, m, rows[2], second), _mixed(x, y, m, rows[3], second)
+    x, y = look_up_half(m, 0, contexts[0], node), look_up_half(m, WIDTH, contexts[1], node)
+    a, b = mixed(x, y, m, rows[0], second), mixed(x, y, m, rows[1], second)
+    c, d = mixed(x, y, m, rows[2], second), mixed(x, y, m, rows[3], second)
     p = int64(SQUASH[np.uint64((a + b + c + d >> 2) + 2047)])
     low = m.coder[LOW]
     middle = low + ((m.coder[HIGH] - low) * p >> 16)
@@ -68,17 +68,17 @@ def code_wide(
     else:
         put(bit, middle, m.coder, m.data)
     one = 65535 if bit else 0
-    _trust(x, y, m, rows[0], second, one - SQUASH[np.uint64(a + 2047)])
-    _trust(x, y, m, rows[1], second, one - SQUASH[np.uint64(b + 2047)])
-    _trust(x, y, m, rows[2], second, one - SQUASH[np.uint64(c + 2047)])
-    _trust(x, y, m, rows[3], second, one - SQUASH[np.uint64(d + 2047)])
-    _learn(m, 0, contexts[0], node, one)
-    _learn(m, WIDTH, contexts[1], node, one)
+    trust(x, y, m, rows[0], second, one - SQUASH[np.uint64(a + 2047)])
+    trust(x, y, m, rows[1], second, one - SQUASH[np.uint64(b + 2047)])
+    trust(x, y, m, rows[2], second, one - SQUASH[np.uint64(c + 2047)])
+    trust(x, y, m, rows[3], second, one - SQUASH[np.uint64(d + 2047)])
+    learn_half(m, 0, contexts[0], node, one)
+    learn_half(m, WIDTH, contexts[1], node, one)
     return bit
 
 
 @inlined
-def _look_up(m: Mixer, first: int, contexts: int, node: int) -> Any:
+def look_up_half(m: Mixer, first: int, contexts: int, node: int) -> Any:
     """Return what contexts from `first` on expect, stretched, as lanes; 0 where there is none."""
     x = same16(0)
     for k in range(contexts):
@@ -89,7 +89,7 @@ def _look_up(m: Mixer, first: int, contexts: int, node: int) -> Any:
 
 
 @inlined
-def _mixed(x: Any, y: Any, m: Mixer, row: int, second: int) -> int:
+def mixed(x: Any, y: Any, m: Mixer, row: int, second: int) -> int:
     """Return what a row of weights makes of the inputs, -2047..2047."""
     both = wide(x) * wide(load16(m.weights, row))
     both += wide(y) * wide(load16(m.weights, row + second))
@@ -97,7 +97,7 @@ def _mixed(x: Any, y: Any, m: Mixer, row: int, second: int) -> int:
 
 
 @inlined
-def _trust(x: Any, y: Any, m: Mixer, row: int, second: int, error: int) -> None:
+def trust(x: Any, y: Any, m: Mixer, row: int, second: int, error: int) -> None:
     """Trust those contexts more that leaned to the side of the error."""
     off = error * _RATE
     store(m.weights, row, load16(m.weights, row) + (x * off + 131072 >> 18))
@@ -106,7 +106,7 @@ def _trust(x: Any, y: Any, m: Mixer, row: int, second: int, error: int) -> None:
 
 
 @inlined
-def _learn(m: Mixer, first: int, contexts: int, node: int, one: int) -> None:
+def learn_half(m: Mixer, first: int, contexts: int, node: int, one: int) -> None:
     """Move each estimate towards the bit, the less the more it has seen (as in `mixing.py`)."""
     held = load16(m.held, first)
     rate = same16(0)

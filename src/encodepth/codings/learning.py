@@ -45,14 +45,14 @@ TABLE = 1 << 18  # estimates per context of a value
 # Tables of values come after those of `surface.py`, at a multiple of their size: nodes are XORed.
 _OF_VALUES = -(-SLOTS // TABLE) * TABLE
 _SLOTS = _OF_VALUES + VALUES * TABLE
-_OPINIONS = 32  # classes of what the network says
+OPINIONS = 32  # classes of what the network says
 _FOURTH = ROWS  # the fourth set of weights
-_ROWS = _FOURTH + NODES * _OPINIONS
+_ROWS = _FOURTH + NODES * OPINIONS
 _NEAR = 7  # classes of a neighbour's distance in the second map
-_MAPS = SET + NODES * 64
+MAPS = SET + NODES * 64
 
-_CHANGE, _NODES = relabel(TABLE)
-_hashed, _ = hashing(TABLE, _CHANGE)
+_CHANGE, WIDE_NODES = relabel(TABLE)
+wide_hashed, _ = hashing(TABLE, _CHANGE)
 
 
 class Network(NamedTuple):
@@ -71,6 +71,16 @@ class Network(NamedTuple):
     logit: Any
     teach: Any
     learn: Any
+
+
+class Tables(NamedTuple):
+    """Where what was learned lies: the first estimate and row of weights of each part."""
+
+    values: int  # estimates of values, a multiple of `TABLE`
+    fourth: int  # the fourth set of weights
+
+
+_ALONE = Tables(_OF_VALUES, _FOURTH)
 
 
 class Way(NamedTuple):
@@ -142,21 +152,32 @@ def _rows(values: np.ndarray, way: Way) -> Rows:
 
 def fresh(width: int, coder: np.ndarray, data: np.ndarray, step: np.ndarray, way: Way) -> State:
     """Return what both sides begin with."""
-    m = learning_mixer(_SLOTS, _ROWS, SET, _MAPS, coder, data)
-    m.weights[: 3 * SET] = np.tile(np.repeat(way.trust, SET // NODES, axis=0), (3, 1))
-    m.weights[_FOURTH:] = np.repeat(way.trust, _OPINIONS, axis=0)
+    m = learning_mixer(_SLOTS, _ROWS, SET, MAPS, coder, data)
+    begin_trusting(m.weights, way.trust, _FOURTH)
     room = np.zeros(QUANTITIES, np.int32)
     return State(trail(width), m, room, way.features(), step, way.network())
 
 
-def walk(net: Network) -> Any:
+def begin_trusting(weights: np.ndarray, trust: np.ndarray, fourth: int) -> None:
+    """Let the weights of values begin with those that ship.
+
+    Args:
+        weights: int32 (n, 16), of all sets.
+        trust: int32 (64, 16), of each node.
+        fourth: where the fourth set begins.
+    """
+    weights[: 3 * SET] = np.tile(np.repeat(trust, SET // NODES, axis=0), (3, 1))
+    weights[fourth : fourth + NODES * OPINIONS] = np.repeat(trust, OPINIONS, axis=0)
+
+
+def walk(net: Network, tables: Tables = _ALONE) -> Any:
     """Return what codes rows with a network.
 
     Returns:
         A compiled (plane, first, end, top, decode, `State`) -> whether coding rows
         first..end - 1 of the plane, or decoding into them, worked.
     """
-    decide = decisions(_asking(net))
+    decide, of_values = decisions(_asking(net, tables)), tables.values
 
     @inlined
     def value_of(
@@ -172,14 +193,13 @@ def walk(net: Network) -> Any:
         far = other(middle, v)
         look(at, v, middle, near, t, s.quantities)
         compare(g, best, middle, s.quantities)
-        _hashed(s.quantities, s.mixer.slots, _OF_VALUES)
-        expect(s.mixer, int64(_NODES[0]))
+        wide_hashed(s.quantities, s.mixer.slots, of_values)
+        expect(s.mixer, int64(WIDE_NODES[0]))
         describe(at, v, g, best, middle, far, t, s.x)
         describe_steps(middle, top, s.step, s.x)
         net_see(s.x, s.net)
         side = (best - middle * UNIT >> 3) + (12 if near else 4)
-        close = _class(v.w - middle) * _NEAR + _class(v.n - middle)
-        c = Calm(calm(at, t), trust(at, t), side, close, s.net)
+        c = Calm(calm(at, t), trust(at, t), side, near_class(v, middle), s.net)
         value = decide(value, decode, middle, far, c, s.mixer)
         if value == IMPOSSIBLE:
             return int64(-1)
@@ -217,12 +237,24 @@ def walk(net: Network) -> Any:
 
 
 @inlined
+def near_class(v: Around, middle: int) -> int:
+    """Return 0..48 for how far the left and the upper neighbour lie from the prediction."""
+    return _class(v.w - middle) * _NEAR + _class(v.n - middle)
+
+
+@inlined
+def opinion_row(node: int, opinion: int) -> int:
+    """Return which row of the fourth set a network's logit chooses."""
+    return node * OPINIONS + ((opinion + 2047) * OPINIONS >> 12)
+
+
+@inlined
 def _class(distance: int) -> int:
     """Return 0..6 for a distance that counts up to 3."""
     return min(max(distance, -3), 3) + 3
 
 
-def _asking(net: Network) -> Any:
+def _asking(net: Network, tables: Tables) -> Any:
     """Return what codes a decision about a value."""
 
     @compiled
@@ -232,15 +264,15 @@ def _asking(net: Network) -> Any:
             row + c.calm,
             SET + row + c.trust,
             2 * SET + row + c.side,
-            _FOURTH + node * _OPINIONS + ((opinion + 2047) * _OPINIONS >> 12),
+            fourth + opinion_row(node, opinion),
             row + c.calm,
             row + c.calm,
             SET + node * 64 + c.near,
         )
-        bit = code_learning(bit, decode, m, int64(_NODES[np.uint64(node)]), opinion, chosen)
+        bit = code_learning(bit, decode, m, int64(WIDE_NODES[np.uint64(node)]), opinion, chosen)
         one = 65535 if bit else 0
         net_teach(node, one - int64(SQUASH[np.uint64(opinion + 2047)]) >> 4, c.net)
         return bit
 
-    net_logit, net_teach = net.logit, net.teach
+    net_logit, net_teach, fourth = net.logit, net.teach, tables.fourth
     return ask

@@ -84,31 +84,41 @@ def describe(
     off = g - middle * UNIT >> 3
     x[0], x[1] = ONE, 2 * (best - middle * UNIT)
     for k in range(PREDICTORS):
-        x[_GUESSES + k] = _log(get_lane(off, k))
+        x[_GUESSES + k] = logarithm(get_lane(off, k))
     _describe_values(at, v, middle, t.seen, x)
     _describe_holes(at, t.hole, x)
     _describe_misses(at, t, x)
     i, u, far = at.i, at.u, other - middle
     x[_TRACKED], x[_TRACKED + 1] = 10 * t.age[i - 1], 10 * t.age[u]
-    x[_TRACKED + 2], x[_TRACKED + 3] = _log(t.slope_x[i - 1] >> 7), _log(t.slope_y[u] >> 7)
-    x[_OTHER], x[_OTHER + 1] = _log(far), ONE if abs(far) > FAR else 0
+    x[_TRACKED + 2], x[_TRACKED + 3] = (
+        logarithm(t.slope_x[i - 1] >> 7),
+        logarithm(t.slope_y[u] >> 7),
+    )
+    x[_OTHER], x[_OTHER + 1] = logarithm(far), ONE if abs(far) > FAR else 0
 
 
 @inlined
 def _describe_values(at: Place, v: Around, middle: int, seen: np.ndarray, x: np.ndarray) -> None:
     """Write how far 24 neighbours lie from the prediction."""
     i, u, a, f, k = at.i, at.u, at.a, at.f, _VALUES
-    x[k], x[k + 1] = _log(v.w - middle), _log(v.n - middle)
-    x[k + 2], x[k + 3] = _log(v.nw - middle), _log(v.ne - middle)
-    x[k + 4], x[k + 5], x[k + 6] = _log(v.ww - middle), _log(v.nn - middle), _log(v.nnn - middle)
+    x[k], x[k + 1] = logarithm(v.w - middle), logarithm(v.n - middle)
+    x[k + 2], x[k + 3] = logarithm(v.nw - middle), logarithm(v.ne - middle)
+    x[k + 4], x[k + 5], x[k + 6] = (
+        logarithm(v.ww - middle),
+        logarithm(v.nn - middle),
+        logarithm(v.nnn - middle),
+    )
     for j in range(1, 4):
-        x[k + 5 + 2 * j], x[k + 6 + 2 * j] = _log(seen[a + j] - middle), _log(seen[a - j] - middle)
-        x[k + 10 + 3 * j], x[k + 11 + 3 * j], x[k + 12 + 3 * j] = (
-            _log(seen[u + j + 1] - middle),
-            _log(seen[u - j - 1] - middle),
-            _log(seen[i - j - 2] - middle),
+        x[k + 5 + 2 * j], x[k + 6 + 2 * j] = (
+            logarithm(seen[a + j] - middle),
+            logarithm(seen[a - j] - middle),
         )
-    x[k + 22], x[k + 23] = _log(seen[f + 1] - middle), _log(seen[f - 1] - middle)
+        x[k + 10 + 3 * j], x[k + 11 + 3 * j], x[k + 12 + 3 * j] = (
+            logarithm(seen[u + j + 1] - middle),
+            logarithm(seen[u - j - 1] - middle),
+            logarithm(seen[i - j - 2] - middle),
+        )
+    x[k + 22], x[k + 23] = logarithm(seen[f + 1] - middle), logarithm(seen[f - 1] - middle)
 
 
 @inlined
@@ -125,15 +135,22 @@ def _describe_holes(at: Place, hole: np.ndarray, x: np.ndarray) -> None:
 def _describe_misses(at: Place, t: Trail, x: np.ndarray) -> None:
     """Write how much the prediction missed at eight neighbours, and each predictor at some."""
     i, u, a, moved, missed, k = at.i, at.u, at.a, t.moved, t.missed, _MOVED
-    x[k], x[k + 1], x[k + 2] = _log(moved[i - 1]), _log(moved[u]), _log(moved[u - 1])
-    x[k + 3], x[k + 4] = _log(moved[u + 1]), _log(moved[i - 2])
-    x[k + 5], x[k + 6], x[k + 7] = _log(moved[a]), _log(moved[a + 1]), _log(moved[a - 1])
+    x[k], x[k + 1], x[k + 2] = logarithm(moved[i - 1]), logarithm(moved[u]), logarithm(moved[u - 1])
+    x[k + 3], x[k + 4] = logarithm(moved[u + 1]), logarithm(moved[i - 2])
+    x[k + 5], x[k + 6], x[k + 7] = (
+        logarithm(moved[a]),
+        logarithm(moved[a + 1]),
+        logarithm(moved[a - 1]),
+    )
     for j in range(PREDICTORS):
-        x[_MISSED + j] = _log(missed[i - 1, j] >> 4)
-        x[_MISSED + PREDICTORS + j] = _log(missed[u, j] >> 4)
+        x[_MISSED + j] = logarithm(missed[i - 1, j] >> 4)
+        x[_MISSED + PREDICTORS + j] = logarithm(missed[u, j] >> 4)
     k = _MISSED + 2 * PREDICTORS
-    x[k], x[k + 1] = _log(missed[u - 1, TRACK_W] >> 4), _log(missed[u + 1, TRACK_W] >> 4)
-    x[k + 2], x[k + 3] = _log(missed[u - 1, TRACK_N] >> 4), _log(missed[u + 1, TRACK_N] >> 4)
+    x[k], x[k + 1] = logarithm(missed[u - 1, TRACK_W] >> 4), logarithm(missed[u + 1, TRACK_W] >> 4)
+    x[k + 2], x[k + 3] = (
+        logarithm(missed[u - 1, TRACK_N] >> 4),
+        logarithm(missed[u + 1, TRACK_N] >> 4),
+    )
 
 
 @inlined
@@ -144,5 +161,6 @@ def describe_steps(middle: int, top: int, step: np.ndarray, x: np.ndarray) -> No
 
 
 @inlined
-def _log(number: int) -> int:
+def logarithm(number: int) -> int:
+    """Return what a distance counts, -255..255."""
     return int64(LOG[np.uint64(min(max(number, -_FARTHEST), _FARTHEST) + _FARTHEST)])

@@ -18,7 +18,7 @@ from .mixing import SQUASH, look_up, mixer, settle
 from .surface_contexts import VALUES
 
 OPINION, CONSTANT = VALUES, VALUES + 1  # inputs: what the network says, and always a nat
-_NAT = 256
+NAT = 256
 
 _SETS = 4
 _RATE, _RATE_OF_SETS = 6, 2  # of the mixing weights
@@ -72,9 +72,23 @@ def code_learning(bit: int, decode: bool, m: Mixer, node: int, opinion: int, r: 
         opinion: the network's logit, -2047..2047 in 1/256 nats.
         r: the rows that take part.
     """
-    x = put_lane(put_lane(look_up(m, VALUES, node), OPINION, opinion), CONSTANT, _NAT)
+    x = put_lane(put_lane(look_up(m, VALUES, node), OPINION, opinion), CONSTANT, NAT)
     a, b = _mixed(x, m, r.first), _mixed(x, m, r.second)
     c, d = _mixed(x, m, r.third), _mixed(x, m, r.fourth)
+    bit = decided(bit, decode, a, b, c, d, m, r)
+    one = 65535 if bit else 0
+    _trust(x, m, r.first, a, one)
+    _trust(x, m, r.second, b, one)
+    _trust(x, m, r.third, c, one)
+    _trust(x, m, r.fourth, d, one)
+    settle(m, VALUES, node, one)
+    return bit
+
+
+@inlined
+def decided(bit: int, decode: bool, a: int, b: int, c: int, d: int, m: Mixer, r: Chosen) -> int:
+    """Code or decode a decision by what the four sets make of it, and let the mixer of the sets
+    and the maps learn from it; return it."""
     k = np.uint64(r.sets)
     both = a * m.sets[k, 0] + b * m.sets[k, 1] + c * m.sets[k, 2] + d * m.sets[k, 3] >> 16
     both = min(max(both, -2047), 2047)
@@ -90,11 +104,6 @@ def code_learning(bit: int, decode: bool, m: Mixer, node: int, opinion: int, r: 
     m.sets[k, 1] += b * off + 131072 >> 18
     m.sets[k, 2] += c * off + 131072 >> 18
     m.sets[k, 3] += d * off + 131072 >> 18
-    _trust(x, m, r.first, a, one)
-    _trust(x, m, r.second, b, one)
-    _trust(x, m, r.third, c, one)
-    _trust(x, m, r.fourth, d, one)
-    settle(m, VALUES, node, one)
     return bit
 
 

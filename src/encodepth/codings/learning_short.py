@@ -48,7 +48,6 @@ LANES = 32
 BLOCK = 48  # units of the first layer that are computed together
 
 _ROWS_OF_X = ROOM // LANES
-_PAIRS = FEATURES // 2
 _AT_ONCE = BLOCK // 16  # rows of two features' weights
 
 _MOST_HIDDEN = 511  # of a unit
@@ -60,6 +59,7 @@ _SMALL = 40  # errors of decisions up to here teach nothing
 class Layout(NamedTuple):
     """Where the parts of a network of so many hidden units lie: rows of 32."""
 
+    pairs: int  # of features
     first: int  # units of the first layer
     second: int  # weights of the second layer,
     last: int  # of each decision,
@@ -74,12 +74,18 @@ class Layout(NamedTuple):
     rows: int
 
 
-def layout(first: int) -> Layout:
-    """Return the layout of a network with so many units in its first layer, a multiple of 48."""
+def layout(first: int, features: int = FEATURES) -> Layout:
+    """Return the layout of a network with so many units in its first layer, a multiple of 48.
+
+    Args:
+        first: the units.
+        features: how many there are, even, at most 96.
+    """
+    pairs = features // 2
     units = -(-(first + 2) // LANES)
-    sizes = (_PAIRS * first // 16, first + 2, NODES, 2, _ROWS_OF_X, units, 1, units, 1, 1, 4)
+    sizes = (pairs * first // 16, first + 2, NODES, 2, _ROWS_OF_X, units, 1, units, 1, 1, 4)
     ends = np.cumsum(sizes).tolist()
-    return Layout(first, *ends)
+    return Layout(pairs, first, *ends)
 
 
 def network(weights: list[np.ndarray], at: Layout) -> np.ndarray:
@@ -113,13 +119,13 @@ def functions(at: Layout) -> tuple[Any, Any, Any, Any]:
         (node, error, network), by how much the logit's probability missed a decision, in 1/4096;
         (x, y, features, network), after the last decision about a pixel.
     """
-    blocks, pairs = at.first // BLOCK, at.first // 2
+    blocks, pairs, features = at.first // BLOCK, at.first // 2, at.pairs
 
     @compiled
     def see(x: np.ndarray, n: np.ndarray) -> None:
         learned = n[at_taught, 1] != 0
         for block in range(blocks):
-            _first_layer(x, n, block, learned, old, one, felt)
+            _first_layer(x, n, block, features, learned, old, one, felt)
         a, b = same16(0), same16(0)
         for k in range(pairs + 1):
             f = load_pair(n, one * 16 + k)
@@ -197,14 +203,21 @@ def functions(at: Layout) -> tuple[Any, Any, Any, Any]:
 
 @inlined
 def _first_layer(
-    x: np.ndarray, n: np.ndarray, block: int, learned: int, old: int, one: int, felt: int
+    x: np.ndarray,
+    n: np.ndarray,
+    block: int,
+    pairs: int,
+    learned: int,
+    old: int,
+    one: int,
+    felt: int,
 ) -> None:
     """Compute 48 units of the first layer, and let them learn from the pixel before."""
     a, b, c = same16(0), same16(0), same16(0)
-    row, unit = block * _PAIRS * _AT_ONCE, block * _AT_ONCE
+    row, unit = block * pairs * _AT_ONCE, block * _AT_ONCE
     if learned:
         d, e, f = _moved(n, felt, unit), _moved(n, felt, unit + 1), _moved(n, felt, unit + 2)
-        for k in range(_PAIRS):
+        for k in range(pairs):
             new, was = load_pair(x, k), load_pair(n, old * 16 + k) << 1
             u = plus(load32_short(n, row), scaled(d, was))
             v = plus(load32_short(n, row + 1), scaled(e, was))
@@ -217,7 +230,7 @@ def _first_layer(
             c += sum_pairs(w, new)
             row += _AT_ONCE
     else:
-        for k in range(_PAIRS):
+        for k in range(pairs):
             new = load_pair(x, k)
             a += sum_pairs(load32_short(n, row), new)
             b += sum_pairs(load32_short(n, row + 1), new)

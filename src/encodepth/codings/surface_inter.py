@@ -12,7 +12,7 @@ clean depth changed, it is sent, and the picture before is looked at from where 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -38,38 +38,77 @@ _CHAIN = 8  # bytes that references cost a group
 _ASKING, _MOVED = 1, 2  # bits of the way of a picture
 
 
+class By(NamedTuple):
+    """What codes the pictures of a group.
+
+    Attributes:
+        mark: what the first payload begins with.
+        coder: (the sorted list of values) -> an `inter.Coder`.
+        alone: (a picture, what is asked) -> the picture alone, with its coding's name.
+    """
+
+    mark: bytes
+    coder: Callable[[np.ndarray], Any]
+    alone: Callable[[np.ndarray, Ask], Coded]
+
+
 def encode_group(
     modality: str, planes: Sequence[np.ndarray], ask: Ask, seen: Sequence[References]
 ) -> list[Coded] | None:
     """Code depth (h, w) exactly, or within `ask.error` steps, and prove it. Parameter: the bound.
 
     Returns:
-        A group, or stills where they are smaller; None where a picture cannot be coded.
+        A group, or stills where they are smaller.
 
     Raises:
         EncodepthError: the bytes decode to something else than was promised.
     """
-    payloads = _encode(planes, ask.error, ask.camera) if len(planes) > 1 else None
-    parameters = pack_bound(ask.error)
-    if payloads is None or _stills_are_smaller(payloads, planes, ask):
-        alone = [exact.encode_depth(plane, ask.error, ask.effort) for plane in planes]
-        return [Coded(payload, parameters, coding="surface") for payload in alone]
-    return [
-        Coded(payload, parameters, ((modality, 1),) if i else ())
-        for i, payload in enumerate(payloads)
-    ]
+    return encode_by(CONTEXTS, modality, planes, ask)
 
 
 def decode_group(
     modality: str, group: Sequence[Coded], shape: tuple[int, int], seen: Sequence[References]
 ) -> Iterator[np.ndarray]:
     """Yield the planes, each decoded when it is asked for."""
-    decoder = _Decoder(shape)
+    return decode_by(CONTEXTS, group, shape)
+
+
+def encode_by(by: By, modality: str, planes: Sequence[np.ndarray], ask: Ask) -> list[Coded]:
+    """Code a group as `encode_group` says, by what is given."""
+    payloads = _encode(planes, ask.error, ask.camera, by) if len(planes) > 1 else None
+    if payloads is None or _stills_are_smaller(payloads, planes, ask, by):
+        return [by.alone(plane, ask) for plane in planes]
+    parameters = pack_bound(ask.error)
+    return [
+        Coded(payload, parameters, ((modality, 1),) if i else ())
+        for i, payload in enumerate(payloads)
+    ]
+
+
+def decode_by(by: By, group: Sequence[Coded], shape: tuple[int, int]) -> Iterator[np.ndarray]:
+    """Yield the planes of a group that was coded by what is given."""
+    decoder = _Decoder(shape, by)
     for coded in group:
         yield decoder.decode(coded.payload)
 
 
-def _stills_are_smaller(payloads: list[bytes], planes: Sequence[np.ndarray], ask: Ask) -> bool:
+def _plain(values: np.ndarray) -> Any:
+    from .inter import PLAIN  # compiled code
+
+    return PLAIN
+
+
+def _alone(plane: np.ndarray, ask: Ask) -> Coded:
+    payload = exact.encode_depth(plane, ask.error, ask.effort)
+    return Coded(payload, pack_bound(ask.error), coding="surface")
+
+
+CONTEXTS = By(b"", _plain, _alone)
+
+
+def _stills_are_smaller(
+    payloads: list[bytes], planes: Sequence[np.ndarray], ask: Ask, by: By
+) -> bool:
     """Return whether pictures coded alone would be smaller; where that is clear, from two.
 
     The first picture is coded alone anyhow, so those in the middle and at the end say more.
@@ -80,7 +119,7 @@ def _stills_are_smaller(payloads: list[bytes], planes: Sequence[np.ndarray], ask
     whole = ask.effort >= _ALL_EFFORT or count <= _SHORT
     alone, together = 0, _CHAIN
     for tried, i in enumerate(order, 1):
-        alone += len(exact.encode_depth(planes[i], ask.error, ask.effort))
+        alone += len(by.alone(planes[i], ask).payload)
         together += len(payloads[i])
         if tried == len(few) and together < alone * _CLEAR and not whole:
             return False
@@ -99,15 +138,16 @@ def _encode(
     planes: Sequence[np.ndarray],
     error: int,
     camera: tuple[float, float, float, float] | None = None,
+    by: By = CONTEXTS,
 ) -> list[bytes] | None:
     """Code a group, which is decoded while it is coded; return None where it is noise."""
     ways = _ways(planes, error)
     if len(planes) > 1 and (path := motion.path(planes, camera)) is not None:
         ways.append(_Way(False, path=path))
     if len(ways) > 1:
-        costs = [_cost(planes, error, way) for way in ways]
+        costs = [_cost(planes, error, way, by) for way in ways]
         ways = [ways[int(np.argmin(costs))]]
-    encoder, decoder = _Encoder(planes, error, ways[0]), _Decoder(planes[0].shape)
+    encoder, decoder = _Encoder(planes, error, ways[0], by), _Decoder(planes[0].shape, by)
 
     def prove_next(payload: bytes, plane: np.ndarray) -> None:
         prove(plane, decoder.decode(payload), error)
@@ -141,9 +181,9 @@ def _ways(planes: Sequence[np.ndarray], error: int) -> list[_Way]:
     return list(dict.fromkeys(ways))
 
 
-def _cost(planes: Sequence[np.ndarray], error: int, way: _Way) -> float:
+def _cost(planes: Sequence[np.ndarray], error: int, way: _Way, by: By) -> float:
     """Return how many bytes a group takes about, from its first pictures."""
-    encoder = _Encoder(planes, error, way)
+    encoder = _Encoder(planes, error, way, by)
     sizes = []
     for plane in planes[:_TRIED]:
         payload = encoder.encode(plane)
@@ -178,13 +218,14 @@ def _held(plane: np.ndarray, merged: np.ndarray, last: np.ndarray, error: int) -
 class _Encoder:
     """Codes the pictures of a group one after the other."""
 
-    def __init__(self, planes: Sequence[np.ndarray], error: int, way: _Way) -> None:
+    def __init__(self, planes: Sequence[np.ndarray], error: int, way: _Way, by: By) -> None:
         values = _values_of(planes)
         self._error, self._way = error, way
         self._levels = merged_values(values, error - way.slack)
         self._values = np.unique(self._levels[values])
         self._place = np.zeros(65536, np.int32)
         self._place[self._values] = np.arange(1, len(self._values) + 1)
+        self._mark, self._coder = by.mark, by.coder(self._values)
         self._last: np.ndarray | None = None
         self._known: Any = None  # inter.Inter
         self._count = 0
@@ -197,7 +238,7 @@ class _Encoder:
 
         merged, head, asking, moved = self._levels[plane], b"", False, b""
         if self._last is None:
-            head = blob(encode_values(self._values) if len(self._values) else b"")
+            head = self._mark + blob(encode_values(self._values) if len(self._values) else b"")
         elif len(self._values):
             moved = self._move(plane.shape)
             if not moved:
@@ -209,7 +250,7 @@ class _Encoder:
         if not len(self._values):
             return head
         places, top = self._place[merged], len(self._values)
-        coded, self._known = encode_next(self._known, places, top, asking, bool(moved))
+        coded, self._known = encode_next(self._coder, self._known, places, top, asking, bool(moved))
         return None if coded is None else head + coded
 
     def _move(self, shape: tuple[int, int]) -> bytes:
@@ -233,8 +274,9 @@ class _Encoder:
 class _Decoder:
     """Decodes the pictures of a group of (height, width) one after the other."""
 
-    def __init__(self, shape: tuple[int, int]) -> None:
-        self.shape = shape
+    def __init__(self, shape: tuple[int, int], by: By = CONTEXTS) -> None:
+        self.shape, self._by = shape, by
+        self._coder: Any = None  # inter.Coder
         self._table: Any = None  # ndarray: the value of each place, 0 first
         self._known: Any = None
         self._course: Any = None  # inter_moved.Course
@@ -248,7 +290,9 @@ class _Decoder:
         fields = Fields(payload)
         way = 0
         if self._table is None:
+            _check_mark(fields, self._by.mark)
             self._table = _values(fields)
+            self._coder = self._by.coder(self._table[1:])
         elif len(self._table) > 1:
             way = fields.byte("way of a picture over time")
             if way > _ASKING + _MOVED:
@@ -262,7 +306,9 @@ class _Decoder:
         top = len(self._table) - 1
         rest = payload[fields.at :]
         asking, moved = bool(way & _ASKING), bool(way & _MOVED)
-        places, self._known = decode_next(self._known, rest, self.shape, top, asking, moved)
+        places, self._known = decode_next(
+            self._coder, self._known, rest, self.shape, top, asking, moved
+        )
         return self._table[places]
 
     def _move(self, fields: Fields, moved: bool) -> None:
@@ -276,6 +322,13 @@ class _Decoder:
         if self._course is None:
             self._course = Course(self._table, take_view(fields, self.shape))
         self._course.move(self._known.before, self.shape, take_motion(fields))
+
+
+def _check_mark(fields: Fields, mark: bytes) -> None:
+    for expected in mark:
+        found = fields.byte("network")
+        if found != expected:
+            raise CorruptFileError(f"depth over time has network {found}; expected {expected}")
 
 
 def _values(fields: Fields) -> np.ndarray:
