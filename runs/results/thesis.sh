@@ -3,7 +3,7 @@
 # rows at three lambdas, their controls and the open questions under one budget, measures them on data/test
 # as real files, and writes results/thesis/, the tables of docs/experiment.md and
 # docs/figures/thesis-*. Needs ../shared (or SHARED=DIR). Goes on where it was stopped.
-# Time: about 14 hours of one idle core, from the time of a step; not run to its end yet. The committed tables
+# Time: about 7 hours of one idle core, from the time of a step; not run to its end yet. The committed tables
 # are of the budget before it (random start, Adam, 83 minutes).
 #     bash runs/results/thesis.sh                 OUT=out/thesis by default
 #     bash runs/results/thesis.sh --smoke         two steps a run, one frame, nothing outside OUT: about two minutes of one core
