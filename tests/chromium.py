@@ -17,8 +17,20 @@ def browser() -> str:
     return found
 
 
-def dump_dom(page: Path, hash_: str = "") -> str:
-    """Return the document after its scripts have run."""
+def dump_dom(page: Path, hash_: str = "", *, awaits: str = "") -> str:
+    """Return the document after its scripts have run.
+
+    Virtual time may be over before the graphics process of the browser has begun, so a page that
+    lacks what is awaited is opened again, twice at most.
+    """
+    for _ in range(3):
+        shown = _dump(page, hash_)
+        if awaits in shown:
+            break
+    return shown
+
+
+def _dump(page: Path, hash_: str) -> str:
     done = subprocess.run(
         [
             browser(), "--headless", "--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader",

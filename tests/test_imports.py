@@ -46,7 +46,7 @@ WITHIN: dict[str, tuple[tuple[str, ...], ...]] = {  # the same direction inside 
         ("nets",),
         ("tcm",),
         ("weights", "random", "openvino", "public", "linear_parts"),
-        ("model", "start", "painted", "linear_prior"),
+        ("model", "start", "painted", "linear_prior", "rescale"),
         ("linear",),
         ("task", "cost", "sections", "maps", "importing"),
     ),

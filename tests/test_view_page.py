@@ -85,7 +85,8 @@ def test_colour_alone_makes_a_page_without_a_stage():
 def test_chromium_draws_the_cloud_and_both_pictures(tmp_path):
     target = tmp_path / "page.html"
     target.write_text(page.view_page(scene(), "d", original=scene()), encoding="utf-8")
-    shown = dump_dom(target, "#mode=2&flying=1")
-    assert 'data-drawn="1"' in shown
+    drawn = 'data-drawn="1"'
+    shown = dump_dom(target, "#mode=2&flying=1", awaits=drawn)
+    assert drawn in shown
     assert "decoded minus original depth (mm)" in shown
     assert shown.count('width="40" height="30"') == 2  # the flat pictures, painted

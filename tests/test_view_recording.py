@@ -46,7 +46,7 @@ def test_a_page_holds_frames_spread_over_the_recording_with_exact_depth(run, pat
 
 def test_the_page_plays_steps_and_seeks_in_a_browser(run, path):
     run("view", path, "--quiet")
-    start = dump_dom(Path("r.html"))
+    start = dump_dom(Path("r.html"), awaits='data-drawn="1"')
     assert "frame 0 of 12, 0.000 s" in start
     assert 'data-drawn="1"' in start
     assert "frame 7 of 12, 0.233 s" in dump_dom(Path("r.html"), "#frame=7")

@@ -22,6 +22,7 @@ else
 fi
 "$python" -m runs.results.thesis -o "$out" --shared "$shared" "$@"
 "$python" -m runs.results.thesis_measure -o "$out" --shared "$shared" -r "$records" "$@"
+[ "${1:-}" = --smoke ] || "$python" -m runs.results.thesis_search -o "$out" --shared "$shared"
 "$python" -m runs.results.thesis_report "$records" "$page" -j "$summary" \
     --context results/thesis/context.jsonl
 "$python" -m runs.results.thesis_figures -o "$out" -r "$records" --shared "$shared" --figures "$figures"
