@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from encodepth import codings
-from encodepth.codings import exact, surface_learned
+from encodepth.codings import surface_inter, surface_learned_inter
 from encodepth.codings.base import Ask
 from encodepth.io.dataset import open_dataset
 from encodepth.plan import EXACT, plan
@@ -37,9 +37,7 @@ def main() -> None:
     args = parser.parse_args()
     need(DATA / "sequences")
     done = json.loads(args.output.read_text())["rows"] if args.output.exists() else []
-    rows = {
-        tuple(row[k] for k in ("sequence", "bound mm", "interval", "effort")): row for row in done
-    }
+    rows = {tuple(row[k] for k in KEY): row for row in done}
     for folder in sorted((DATA / "sequences").glob(args.only)):
         for bound in (0.0, BOUND):
             name = f"{folder.parent.name}/{folder.name}"
@@ -71,10 +69,11 @@ def measure(
     ask = Ask(error=int(bound / unit + 1e-9), effort=effort)
     (coding,) = plan("depth", EXACT, effort, over_time=True).codings
     over_time = codings.module(codings.find(coding, "depth"))
+    by = surface_inter.CONTEXTS if over_time is surface_inter else surface_learned_inter.LEARNING
     over_time.encode_group("depth", planes[:2], ask, [])  # compiles
     start, alone = time.process_time(), []
     for plane in planes:
-        alone.append(_alone(plane, ask))
+        alone.append(by.alone(plane, ask).payload)
     still = time.process_time() - start
     sizes, encoding, decoding, kept = [], 0.0, 0.0, 0
     for first in range(0, len(planes), interval):
@@ -107,15 +106,6 @@ def measure(
         "encode ms": round(1000 * encoding / count),
         "decode ms": round(1000 * decoding / max(kept, 1)),
     }
-
-
-def _alone(plane: np.ndarray, ask: Ask) -> bytes:
-    """Return a picture alone, as recordings code it at that effort."""
-    if ask.effort < 8:
-        return exact.encode_depth(plane, ask.error, ask.effort)
-    made = surface_learned.encode_plane(plane, ask.error)
-    assert made is not None
-    return made
 
 
 def check(plane: np.ndarray, back: np.ndarray, error: int) -> None:

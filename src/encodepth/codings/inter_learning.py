@@ -106,12 +106,7 @@ def _fresh(
     return begin(width, State(trail(width), m, room, x, step, net))
 
 
-@inlined
-def _nothing(x: int, n: np.ndarray) -> None:
-    """Leave the weights as they are: sums that saturate keep them within bounds."""
-
-
-_alone = walk(Network(_nothing, _see, _logit, _teach, _learn), _TABLES)
+_alone = walk(Network(learning_short.tidy, _see, _logit, _teach, _learn), _TABLES)
 
 
 @compiled

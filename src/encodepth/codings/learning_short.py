@@ -110,6 +110,11 @@ def _woven(weights: np.ndarray) -> np.ndarray:
     return weights.reshape(len(weights) // 2, 2, -1).transpose(0, 2, 1)
 
 
+@inlined
+def tidy(x: int, n: np.ndarray) -> None:
+    """Leave the weights as they are: sums that saturate keep them within bounds."""
+
+
 def functions(at: Layout) -> tuple[Any, Any, Any, Any]:
     """Return what sees a pixel, says a logit, is taught and learns, compiled for a layout.
 

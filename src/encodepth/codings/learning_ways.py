@@ -10,7 +10,7 @@ from functools import cache, partial
 
 import numpy as np
 
-from ..native import compiled, inlined
+from ..native import compiled
 from . import learning_net, learning_short
 from .learning import Network, State, Way, walk
 from .learning_features import FEATURES
@@ -31,13 +31,8 @@ _first = walk(
 )
 
 
-@inlined
-def _nothing(x: int, n: np.ndarray) -> None:
-    """Leave the weights as they are: sums that saturate keep them within bounds."""
-
-
-_narrow = walk(Network(_nothing, *learning_short.functions(NARROW)))
-_wide = walk(Network(_nothing, *learning_short.functions(WIDE)))
+_narrow = walk(Network(learning_short.tidy, *learning_short.functions(NARROW)))
+_wide = walk(Network(learning_short.tidy, *learning_short.functions(WIDE)))
 
 
 @compiled

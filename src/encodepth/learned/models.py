@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import re
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from .restore import Restorer
 from .restore_color import FORMAT as RESTORE_COLOR
 from .restore_color import ColorRestorer
 from .runtime import Runtime
-from .weights import find_weights, format_of, list_models, read_weights
+from .weights import find_weights, format_of, installed, read_weights
 
 DEVICES = ("auto", "cpu", "cuda")
 _CUDA = re.compile(r"cuda:\d+")
@@ -122,7 +123,8 @@ class Models(dict[str, Any]):
             ModelNotFoundError: none is.
         """
         missing: EncodepthError | None = None
-        for name in dict.fromkeys([*self, self.name, *(r.name for r in list_models())]):
+        own = dict.fromkeys([*self, self.name])
+        for name in chain(own, (r.name for r in installed() if r.name not in own)):
             try:
                 model = self[name]
             except EncodepthError as error:

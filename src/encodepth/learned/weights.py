@@ -171,12 +171,22 @@ def list_models() -> list[ModelRecord]:
     A package brings weights by an entry point of the group "encodepth.weights" that names a module
     whose folder holds them, each with its card; a name that ships stays what it is.
     """
-    found: dict[str, ModelRecord] = {}
-    for folder in (SHIPPED, *_brought()):
+    return list(installed())
+
+
+def installed() -> Iterator[ModelRecord]:
+    """Yield what `list_models` lists; other packages are looked for when what ships is through."""
+    names: set[str] = set()
+    for folder in _folders():
         for path in sorted(folder.glob("*.safetensors")):
-            record = ModelRecord(path.stem, path, path.with_suffix(".md"), path.stat().st_size)
-            found.setdefault(path.stem, record)
-    return list(found.values())
+            if path.stem not in names:
+                names.add(path.stem)
+                yield ModelRecord(path.stem, path, path.with_suffix(".md"), path.stat().st_size)
+
+
+def _folders() -> Iterator[Path]:
+    yield SHIPPED
+    yield from _brought()
 
 
 @cache
@@ -196,14 +206,13 @@ def find_weights(name_or_path: str | os.PathLike[str]) -> Path:
         ModelNotFoundError: neither; names the nearest shipped model.
     """
     name = os.fspath(name_or_path)
-    own = SHIPPED / f"{name}.safetensors"
-    if own.parent == SHIPPED and own.is_file():
-        return own
-    installed = {record.name: record.path for record in list_models()}
-    if name in installed:
-        return installed[name]
+    names = []
+    for record in installed():
+        if record.name == name:
+            return record.path
+        names.append(record.name)
     if Path(name).is_file():
         return Path(name)
-    near = difflib.get_close_matches(name, installed, n=1)
+    near = difflib.get_close_matches(name, names, n=1)
     hint = f'; did you mean "{near[0]}"?' if near else ""
     raise ModelNotFoundError(f'no model "{name}"{hint} (encodepth models lists all)')
