@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import io
 import pickle
+import random
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -222,6 +225,14 @@ def test_a_stream_decodes_every_frame_once_if_the_cache_is_small(folder, monkeyp
             decoded.append(number)
             yield plane
 
+    def late(self, key, make):
+        """Let threads come in another order than they were asked in."""
+        if threading.current_thread() is not threading.main_thread():
+            time.sleep(chance.uniform(0, 0.003))
+        return get(self, key, make)
+
+    chance, get = random.Random(1), GroupCache.get
+    monkeypatch.setattr(GroupCache, "get", late)
     monkeypatch.setattr(DecodedGroup, "_planes", counted)
     group = 4 * HEIGHT * WIDTH * 5
     for groups in (0, 2, 8):

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from contextlib import suppress
+from typing import Any, TypeVar
 
 Place = TypeVar("Place")
 Made = TypeVar("Made")
 
 
 def ahead(
-    make: Callable[[Place], Made], places: Iterable[Place], threads: int, room: int
+    make: Callable[[Place], Made],
+    places: Iterable[Place],
+    threads: int,
+    room: int,
+    hold: Callable[[Place], Any] | None = None,
 ) -> Iterator[Made]:
     """Yield what `make` makes of each place, in order.
 
@@ -21,12 +26,22 @@ def ahead(
         places: taken as they are needed.
         threads: that make at a time.
         room: how many may be made or under way beside the one in use.
+        hold: called with each place in their order, before a thread makes it; what it returns lives
+            until that is made. What it raises is left for `make` to raise.
     """
+
+    def made(place: Place, _held: Any) -> Made:
+        return make(place)
+
     waiting = deque[Future[Made]]()
     with ThreadPoolExecutor(threads, "encodepth ahead") as pool:
         try:
             for place in places:
-                waiting.append(pool.submit(make, place))
+                held = None
+                if hold is not None:
+                    with suppress(Exception):
+                        held = hold(place)
+                waiting.append(pool.submit(made, place, held))
                 if len(waiting) > room:
                     yield waiting.popleft().result()
             while waiting:

@@ -1,7 +1,8 @@
 """Decoded groups of pictures that are kept for whoever asks again, up to a number of bytes.
 
 One cache may serve many readers. The group in use is always kept, whatever its size; those that
-were not asked for longest go first. A forked process starts with an empty one.
+were not asked for longest go first, and are found again while somebody else holds them. A forked
+process starts with an empty one.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from functools import cache
 from typing import Any
+from weakref import WeakValueDictionary
 
 from .group import DecodedGroup
 
@@ -37,12 +39,13 @@ class GroupCache:
         if os.getpid() != self._process:  # locks of the parent's threads mean nothing here
             self._begin()
         with self._lock:
-            if key in self._held:
+            group = self._alive.get(key)
+            if group is not None and key in self._held:
                 self._held.move_to_end(key)
-                return self._held[key]
-        made = make()
+                return group
+        made = make() if group is None else group
         with self._lock:
-            group = self._held.setdefault(key, made)
+            group = self._held.setdefault(key, self._alive.setdefault(key, made))
             self._held.move_to_end(key)
             self._count(key, group)
         self._give_back()
@@ -76,6 +79,7 @@ class GroupCache:
     def _begin(self) -> None:
         self._process, self._lock = os.getpid(), threading.Lock()
         self._held: OrderedDict[Key, DecodedGroup] = OrderedDict()
+        self._alive: WeakValueDictionary[Key, DecodedGroup] = WeakValueDictionary()
         self._sizes: dict[Key, int] = {}
         self._bytes = self._freed = 0
 

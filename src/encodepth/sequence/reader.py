@@ -220,6 +220,15 @@ class Reader:
         i = number - self._file.chunks[found].first
         return self._group(found).bounds(i)
 
+    def hold(self, number: int) -> Any:
+        """Return a frame's group of pictures: what is decoded of it stays while that lives.
+
+        Raises:
+            IndexError: the recording has no such frame.
+            CorruptFileError: the chunk it is in is damaged.
+        """
+        return self._group(self._file.find(number))
+
     def close(self) -> None:
         """Give the file back."""
         self._cache.forget(self._owner)
@@ -298,7 +307,7 @@ class Reader:
 
     def _walk(self, numbers: range) -> Iterator[Frame]:
         """Yield frames in order, decoding some ahead of the one in use."""
-        return ahead(self._frame, numbers, self._threads, self._threads)
+        return ahead(self._frame, numbers, self._threads, self._threads, self.hold)
 
 
 def _pose(stored: tuple[float, ...] | None) -> np.ndarray | None:

@@ -11,7 +11,7 @@ import os
 import threading
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Any
@@ -148,13 +148,7 @@ class Recordings(Dataset[Sample]):
         return self._ends[-1] if self._ends else 0
 
     def __getitem__(self, i: int) -> Any:
-        number = int(i) + (len(self) if i < 0 else 0)
-        if not 0 <= number < len(self):
-            raise IndexError(f"sample {i}; there are {len(self)}")
-        which = bisect_right(self._ends, number)
-        run = self._runs[which]
-        frame = run.first + number - (self._ends[which] - run.samples)
-        sample = self._sample(run.recording, frame)
+        sample = self._sample(*self._place(i))
         return sample if self.transform is None else self.transform(sample)
 
     def __getitems__(self, indices: Sequence[int]) -> list[Any]:
@@ -162,10 +156,14 @@ class Recordings(Dataset[Sample]):
         threads = min(self.threads, len(indices))
         if threads < 2:
             return [self[i] for i in indices]
-        return list(ahead(self.__getitem__, indices, threads, len(indices)))
+        return list(self.ahead(indices, threads, len(indices)))
 
     def __iter__(self) -> Iterator[Any]:
-        return ahead(self.__getitem__, range(len(self)), self.threads, 2 * self.threads)
+        return self.ahead(range(len(self)), self.threads, 2 * self.threads)
+
+    def ahead(self, indices: Iterable[int], threads: int, room: int) -> Iterator[Any]:
+        """Yield samples in order, decoded by several threads, so many ahead of the one in use."""
+        return ahead(self.__getitem__, indices, threads, room, self._hold)
 
     def reader(self, recording: int) -> Reader:
         """Return the reader of one of `files`, open while it is among the last that were used."""
@@ -268,6 +266,20 @@ class Recordings(Dataset[Sample]):
     def _span(self) -> int:
         """How many frames a clip reaches over."""
         return 1 if self.clip is None else (self.clip - 1) * self.stride + 1
+
+    def _place(self, i: int) -> tuple[int, int]:
+        """Return the recording of a sample and the number of its first frame there."""
+        number = int(i) + (len(self) if i < 0 else 0)
+        if not 0 <= number < len(self):
+            raise IndexError(f"sample {i}; there are {len(self)}")
+        which = bisect_right(self._ends, number)
+        run = self._runs[which]
+        return run.recording, run.first + number - (self._ends[which] - run.samples)
+
+    def _hold(self, i: int) -> Any:
+        """Return what has to live for a sample's group to be decoded no second time."""
+        recording, number = self._place(i)
+        return self.reader(recording).hold(number)
 
     def _sample(self, recording: int, number: int) -> Sample:
         reader = self.reader(recording)

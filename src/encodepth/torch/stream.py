@@ -15,7 +15,6 @@ import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
 from ..errors import InvalidSettingError
-from ..sequence.ahead import ahead
 from ..settings import whole
 from .order import dealt, drawn, held_at_once, in_order
 from .recordings import Group, Recordings
@@ -81,7 +80,7 @@ class Stream(IterableDataset[Any]):
         order = self.indices(here, workers)
         if self.threads == 1:
             return (self.recordings[i] for i in order)
-        return ahead(self.recordings.__getitem__, order, self.threads, _ROOM * self.threads)
+        return self.recordings.ahead(order, self.threads, _ROOM * self.threads)
 
     def indices(self, worker: int = 0, workers: int = 1) -> Iterator[int]:
         """Return which samples a worker of a loader gives, in order."""
