@@ -45,7 +45,7 @@ class Budget:
 
     start: tuple[int, int] = (2000, 3000)
     middle: tuple[int, int] = (300, 400)
-    outer: tuple[int, int] = (200, 250)
+    outer: tuple[int, int] = (150, 200)
     ranges: int = 300
 
 
@@ -109,6 +109,7 @@ def plan(budget: Budget) -> list[Run]:
         (own,) = (r for r in of_rows(budget, modality, MIDDLE[modality]) if r.row == row)
         changes = (*own.changes, 'data.guide="another"')
         runs.append(dataclasses.replace(own, name=f"{row}-another", changes=changes))
+    runs += [again(run) for m in ROWS for run in of_rows(budget, m, MIDDLE[m])]
     steps, start = budget.middle[0], ("rgb-start", MIDDLE["rgb"])
     runs.append(Run("rgb-ps", "rgb", MIDDLE["rgb"], steps, start, ("model.grow=true",),
                     shape="-small-ps"))  # fmt: skip
@@ -117,7 +118,7 @@ def plan(budget: Budget) -> list[Run]:
     for divisor in ("frame", "65535"):
         changes = (f'data.depth_range="{divisor}"', *FRESH)
         runs.append(Run(f"depth-{divisor}", "depth", 0.005, budget.ranges, changes=changes))
-    return runs + [again(run) for m in ROWS for run in of_rows(budget, m, MIDDLE[m])]
+    return runs
 
 
 def again(run: Run) -> Run:
