@@ -10,6 +10,7 @@ import torch
 from encodepth.codec import Codec
 from encodepth.errors import DesyncError, InvalidImageError, ModelNotFoundError
 from encodepth.frame import RgbdImage
+from encodepth.learned.weights import read_weights
 from encodepth.thesis.model import TcmModel
 from encodepth.thesis.random import random_tcm
 from encodepth.thesis.rows import ROWS, light, small
@@ -92,6 +93,13 @@ def test_weights_survive_the_disk(tmp_path):
     assert is_tcm(tmp_path / "w.safetensors")
     x, guide = pictures(model.config, 64, 64)
     assert again.compress(x, guide) == model.compress(x, guide)
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_a_file_tells_the_fingerprint_without_torch(tmp_path, half):
+    path = tmp_path / "w.safetensors"
+    save_tcm(path, model_of("depth-conv"), half=half)
+    assert read_weights(path).fingerprint == TcmModel(load_tcm(path)).fingerprint
 
 
 def test_weights_that_cannot_be_used_are_named(tmp_path):

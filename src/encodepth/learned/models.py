@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import re
+from collections.abc import Container, Iterator
 from itertools import chain
 from typing import Any
 
@@ -18,7 +19,7 @@ from .restore import Restorer
 from .restore_color import FORMAT as RESTORE_COLOR
 from .restore_color import ColorRestorer
 from .runtime import Runtime
-from .weights import find_weights, format_of, installed, read_weights
+from .weights import TCM, find_weights, format_of, installed, read_weights
 
 DEVICES = ("auto", "cpu", "cuda")
 _CUDA = re.compile(r"cuda:\d+")
@@ -29,7 +30,7 @@ LIGHT: dict[str, type[Any]] = {
     RESTORE_COLOR: ColorRestorer,
 }
 _TORCH = {  # format -> (module, function) that opens it, the extra that brings what it needs
-    "encodepth-tcm-1": ("encodepth.thesis.model:load", "thesis"),
+    TCM: ("encodepth.thesis.model:load", "thesis"),
 }
 
 
@@ -124,7 +125,7 @@ class Models(dict[str, Any]):
         """
         missing: EncodepthError | None = None
         own = dict.fromkeys([*self, self.name])
-        for name in chain(own, (r.name for r in installed() if r.name not in own)):
+        for name in chain(own, self._made_with(fingerprint, own)):
             try:
                 model = self[name]
             except EncodepthError as error:
@@ -136,6 +137,18 @@ class Models(dict[str, Any]):
             f"the {what} stream needs weights {fingerprint:08x}, which are not installed "
             "(encodepth models lists all)" + (f"; {missing}" if missing else "")
         )
+
+    def _made_with(self, fingerprint: int, known: Container[str]) -> Iterator[str]:
+        """Yield the names of installed models of that fingerprint, and of damaged ones."""
+        for record in installed():
+            if record.name in known:
+                continue
+            try:
+                if read_weights(record.path).fingerprint != fingerprint:
+                    continue
+            except ModelNotFoundError:
+                pass  # opening it says what is wrong
+            yield record.name
 
     def __missing__(self, name: str) -> Any:
         self[name] = open_model(name, self._threads, self._device)

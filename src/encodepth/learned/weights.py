@@ -25,6 +25,8 @@ from ..errors import ModelNotFoundError
 
 SHIPPED = Path(__file__).parents[1] / "weights"
 ENCODER_ONLY = ("g_a.", "context.hyper.enter.", "context.hyper.down.", "context.hyper.encode.")
+TCM = "encodepth-tcm-1"  # one network in torch: no plane's name stands before its tensors
+TCM_ENCODER_ONLY = ("g_a.", "h_a.", "z_prior.matrices", "z_prior.biases", "z_prior.factors")
 GRAPH = "graph/"  # before the name of a graph among the tensors
 Arrays = dict[str, NDArray[Any]]
 
@@ -63,7 +65,7 @@ class Weights:
     @property
     def fingerprint(self) -> int:
         """First 32 bits of the hash of all that decoding needs."""
-        return fingerprint(self.arrays)
+        return fingerprint(_of_tcm(self.arrays) if self.format == TCM else self.arrays)
 
     def graph(self, name: str) -> Graph:
         """Return a graph.
@@ -149,6 +151,15 @@ def fingerprint(arrays: Mapping[str, NDArray[Any]]) -> int:
         digest.update(f"{name} {array.dtype.str} {array.shape} ".encode())
         digest.update(np.ascontiguousarray(array).tobytes())
     return int.from_bytes(digest.digest()[:4], "big")
+
+
+def _of_tcm(arrays: Arrays) -> Arrays:
+    """Return what decides a symbol of the thesis's rows, as torch has it: fp16 widened."""
+    return {
+        f"tcm/{name}": array.astype(np.float32) if array.dtype == np.float16 else array
+        for name, array in arrays.items()
+        if not name.startswith(TCM_ENCODER_ONLY)
+    }
 
 
 @contextmanager

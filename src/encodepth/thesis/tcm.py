@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from ..errors import CorruptFileError, DesyncError, InvalidImageError
 from ..learned.symbols import PRECISION, Decoder, Encoder, Tables
+from ..learned.weights import TCM_ENCODER_ONLY
 from .conditional import gaussian_tables, likelihood, scale_borders, scale_index
 from .nets import Analysis, HyperAnalysis, HyperSynthesis, SliceNets, Synthesis
 from .prior import FactorizedPrior
@@ -32,7 +33,6 @@ Transform = Callable[..., Tensor]
 Ints = NDArray[np.integer[Any]]
 _SYMBOL_MAX = 32767.0
 ADDED = ("g_a.side_", "g_a.spf")  # what convolutional fusion adds to a codec
-_ENCODER_ONLY = ("g_a.", "h_a.", "z_prior.matrices", "z_prior.biases", "z_prior.factors")
 
 
 @dataclass
@@ -220,7 +220,7 @@ class TCM(nn.Module):
 
     def decoder_tensors(self) -> dict[str, Tensor]:
         """The tensors and tables that decide what a stream means; their hash names the decoder."""
-        return {k: v for k, v in self.state_dict().items() if not k.startswith(_ENCODER_ONLY)}
+        return {k: v for k, v in self.state_dict().items() if not k.startswith(TCM_ENCODER_ONLY)}
 
     # Between y and the bytes ---------------------------------------------------------------
 

@@ -14,11 +14,10 @@ import safetensors.torch
 
 from ..errors import ModelNotFoundError
 from ..files import write_file
+from ..learned.weights import TCM as FORMAT
 from ..learned.weights import format_of, naming_failures
 from .rows import TcmConfig
 from .tcm import TCM
-
-FORMAT = "encodepth-tcm-1"
 
 
 def save_tcm(path: str | Path, model: TCM, *, origin: str = "", half: bool = False) -> None:
