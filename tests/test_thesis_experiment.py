@@ -11,6 +11,8 @@ import torch
 
 from encodepth import Codec, RgbdImage
 from encodepth.container.still import Still
+from encodepth.train.batches import Batches, Frame
+from encodepth.train.recipe import load_recipe
 from runs.common import fill_page
 from runs.results import thesis
 from runs.results import thesis_measure as measuring
@@ -51,6 +53,26 @@ def test_rows_of_a_modality_differ_in_nothing_but_the_row_and_its_start(modality
                 assert thesis.rates_of(modality) in rates
             kept.append([s for s in settings if not s.startswith(own)])
         assert kept[0] == kept[1] == kept[2]
+
+
+@pytest.mark.parametrize("modality", ["rgb", "depth"])
+def test_rows_of_a_modality_see_the_same_crops(modality):
+    rng = np.random.default_rng(5)
+    color = rng.integers(0, 256, (300, 400, 3), np.uint8)
+    depth = rng.integers(900, 3000, (300, 400)).astype(np.uint16)
+    source = [Frame(color, depth, depth > 950, 900, 3000)] * 3
+    seen = []
+    for run in thesis.plan(thesis.BUDGET):
+        if run.name in thesis.ROWS[modality] and run.lmbda == thesis.MIDDLE[modality]:
+            recipe = load_recipe(f"recipes/{run.row}.toml", thesis.settings_of(run, OPTIONS))
+            seen.append(Batches(recipe, [source, source]))
+    assert len(seen) == 3
+    for n in range(8):
+        first, *others = (b[n] for b in seen)
+        for other in others:
+            assert other.seed == first.seed
+            kind = "color" if modality == "rgb" else "depth"
+            assert torch.equal(getattr(other, kind), getattr(first, kind))
 
 
 def test_the_control_differs_from_its_row_in_the_guide_alone():

@@ -168,7 +168,8 @@ def settings_of(run: Run, options: argparse.Namespace) -> list[str]:
         f"model.init={init!r}",
         f"data.root={str(options.shared / 'data')!r}", f"data.packs={options.packs!r}",
         "data.workers=0", "data.validation=[]", "data.crop=256",
-        f"data.train=[{photos if alone else ''}{pairs},{rooms}]", "augment.rescale=0.5",
+        f"data.train=[{photos if alone else ''}{pairs},{rooms}]",
+        f"augment.rescale={0.5 if alone else 0}",  # what has a guide is not shrunk
         "augment.flip_x=0.5", "augment.flip_y=0.3", "augment.transpose=0.3",
         "optimiser.kind=soap", f"optimiser.lr={RATE:g}", "optimiser.soap_largest=256",
         f"optimiser.rates=[{rates_of(run.row)}]",
