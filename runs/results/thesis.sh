@@ -25,4 +25,5 @@ fi
 [ "${1:-}" = --smoke ] || "$python" -m runs.results.thesis_search -o "$out" --shared "$shared"
 "$python" -m runs.results.thesis_report "$records" "$page" -j "$summary" \
     --context results/thesis/context.jsonl
+[ "${1:-}" = --smoke ] || "$python" -m runs.results.thesis_weights -o "$out" --shared "$shared"
 "$python" -m runs.results.thesis_figures -o "$out" -r "$records" --shared "$shared" --figures "$figures"
