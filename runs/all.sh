@@ -1,6 +1,6 @@
 #!/bin/sh
 # Measure every number in README.md and docs/ again, in order: what later lines read comes first.
-# Time: about 24 hours on two idle cores, 14 of them the thesis's rows; each line says its own. Needs ../shared (or SHARED=DIR).
+# Time: about 16 hours on two idle cores, 6.5 of them the thesis's rows; each line says its own. Needs ../shared (or SHARED=DIR).
 # Not here: runs.results.restore_curve, which reads what a training run left.
 #     sh runs/all.sh                  everything
 #     sh runs/all.sh default price    only the lines with one of these words
@@ -56,7 +56,7 @@ line  7 "docs/evaluation.md"                     runs.results.colormap
 line  1 "docs/data.md"                           runs.results.scenes
 line 10 "docs/experiment.md"                     runs.results.thesis_start
 line 10 "docs/experiment.md"                     runs.choices.thesis_rate
-line 850 "docs/experiment.md"                    runs/results/thesis.sh
+line 390 "docs/experiment.md"                    runs/results/thesis.sh
 line 10 "docs/lerobot.md"                        runs.results.lerobot
 line  5 "docs/many.md"                           runs.results.moving
 line 30 "docs/depth-quality.md"                  runs.results.odometry

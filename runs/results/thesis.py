@@ -2,7 +2,7 @@
 
     python -m runs.results.thesis -o OUT [--until HH:MM] [--smoke]
 
-Time: about 7 hours of one idle core, from the time of a step; it has not been run to its end yet.
+Time: about 6 hours of one idle core, from the time of a step, a third of it the two baselines.
 `thesis_measure` measures the weights; `runs/results/thesis.sh` does both and writes the tables
 (docs/experiment.md). Training takes one run after the other in the order of `plan`, so that a cut
 leaves a smaller experiment that is whole, and goes on where it was stopped. Every run of a modality

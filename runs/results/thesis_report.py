@@ -2,6 +2,7 @@
 
     python -m runs.results.thesis_report results/thesis/records.jsonl docs/experiment.md
         [-j results/thesis/effects.json] [--context results/thesis/context.jsonl]
+        [--search results/thesis/search.jsonl]
 
 Time: seconds.
 
@@ -182,6 +183,22 @@ def context_effects(records: Sequence[Record]) -> list[Effect]:
     return found
 
 
+def search_effects(records: Sequence[Record]) -> list[Effect]:
+    """What a search of the latent brings a baseline, and what the rows with a guide have there."""
+    found = []
+    for base, lmbda in MIDDLE.items():
+        anchor = f"{base}-{lmbda:g}"
+        mine = [r for r in records if str(r["codec"]).split("-")[0] == base]
+        for name, steps in sorted({(r["codec"], r["setting"]) for r in mine} - {(anchor, 0)}):
+            what = f"{name}, {steps} steps of search" if steps else name
+            for kind in KINDS:
+                own = [r for r in mine if scenes(r) == kind]
+                values = cost_ratio(only(own, codec=name, setting=steps),
+                                    only(own, codec=anchor, setting=0))  # fmt: skip
+                found.append(Effect("search", what, anchor, kind, "cost", bootstrap(values)))
+    return found
+
+
 def means(records: Sequence[Record], name: str, kind: str) -> dict[str, float] | None:
     """Mean figures of one model in one kind of scene."""
     rows = [r for r in only(records, codec=name) if scenes(r) == kind]
@@ -231,6 +248,7 @@ def effect_tables(found: Sequence[Effect]) -> list[str]:
             "Control 2: trained with its own guide against trained with strangers'",
         "fusion again": "Second training (other crops, other noise): fusion against its baseline",
         "again": "Chance: the same row trained a second time, against the first",
+        "search": "A search for the latent, which sees no guide, beside rows that do (256x256)",
         "decoder-side prompts": "Decoder-side prompts (p_s)",
         "colour as context in the default family":
             "Decoded colour as context for depth: the default family with it against without",
@@ -293,9 +311,12 @@ def main() -> int:
     parser.add_argument("page", type=Path)
     parser.add_argument("-j", "--json", type=Path)
     parser.add_argument("--context", type=Path, help="records of the default family's depth")
+    parser.add_argument("--search", type=Path, help="records of thesis_search")
     options = parser.parse_args()
     records = read_records(options.records).records
     found = effects(records)
+    if options.search:
+        found += search_effects(read_records(options.search).records)
     if options.context:
         found += context_effects(read_records(options.context).records)
     lines = [*thesis_tables(records), *effect_tables(found), *others_table(records)]
