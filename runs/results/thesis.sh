@@ -5,7 +5,7 @@
 # docs/figures/thesis-* and extras/thesis. Needs ../shared (or SHARED=DIR). Goes on where it was stopped.
 # Time: about 6 hours of one idle core, from the time of a step.
 #     bash runs/results/thesis.sh                 OUT=out/thesis by default
-#     bash runs/results/thesis.sh --smoke         two steps a run, one frame, nothing outside OUT: about two minutes of one core
+#     bash runs/results/thesis.sh --smoke         two steps a run, one frame, nothing outside OUT: about four minutes of one core
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 python=${PYTHON:-.venv/bin/python}
