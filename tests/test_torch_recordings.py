@@ -247,6 +247,22 @@ def test_a_stream_decodes_every_frame_once_if_the_cache_is_small(folder, monkeyp
     assert decoded.count(1) == 3  # exact depth, which leans on nothing before
 
 
+def test_a_batch_of_more_recordings_than_stay_open_opens_each_once(tmp_path, monkeypatch):
+    monkeypatch.setattr("encodepth.torch.recordings._OPEN", 8)
+    for i in range(24):
+        record(tmp_path / f"{i:02}.rgbd", 8, 0)
+    data, opened, begin = Recordings(tmp_path, clip=8), [], Reader.__init__
+
+    def counted(self, *arguments, **named):
+        opened.append(arguments[0])
+        begin(self, *arguments, **named)
+
+    monkeypatch.setattr(Reader, "__init__", counted)
+    batch = data.__getitems__(range(24))
+    assert [int(sample["recording"][0]) for sample in batch] == list(range(24))
+    assert len(opened) == len(set(opened)) == 24
+
+
 def test_a_sampler_gives_each_worker_groups_of_its_own(folder, monkeypatch):
     group = 4 * HEIGHT * WIDTH * 5
     data = Recordings(folder, cache=4 * group)

@@ -156,7 +156,7 @@ class Recordings(Dataset[Sample]):
         threads = min(self.threads, len(indices))
         if threads < 2:
             return [self[i] for i in indices]
-        return list(self.ahead(indices, threads, len(indices)))
+        return list(self.ahead(indices, threads, 2 * threads))
 
     def __iter__(self) -> Iterator[Any]:
         return self.ahead(range(len(self)), self.threads, 2 * self.threads)
