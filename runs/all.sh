@@ -55,6 +55,7 @@ line 40 "docs/depth.md"                          runs.results.depth_over_time
 line  7 "docs/evaluation.md"                     runs.results.colormap
 line  1 "docs/data.md"                           runs.results.scenes
 line 10 "docs/experiment.md"                     runs.results.thesis_start
+line  2 "docs/experiment.md"                     runs.results.thesis_start --auto
 line 10 "docs/experiment.md"                     runs.choices.thesis_rate
 line 390 "docs/experiment.md"                    runs/results/thesis.sh
 line 10 "docs/lerobot.md"                        runs.results.lerobot

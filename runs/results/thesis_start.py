@@ -1,6 +1,6 @@
 """What the linear start of the thesis's rows is worth, against JPEG and after training.
 
-    python -m runs.results.thesis_start [-o results/thesis/start.jsonl] [--weights FILE...]
+    python -m runs.results.thesis_start [-o results/thesis/start.jsonl] [--weights FILE... | --auto]
 
 Time: about 6 minutes of one core; needs ../shared.
 
@@ -22,7 +22,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from encodepth.evaluate.fields import color_fields
+from encodepth import Codec, RgbdImage
+from encodepth.evaluate.fields import color_fields, depth_fields
 from encodepth.thesis.model import TcmModel
 from encodepth.thesis.task import TcmTask
 from encodepth.thesis.weights import load_tcm
@@ -46,12 +47,15 @@ def main() -> None:
     parser.add_argument("--packs", default="out/packs")
     parser.add_argument("--folder", type=Path, default=Path("out/thesis-start"))
     parser.add_argument("--weights", type=Path, nargs="*", help="measure these, not the starts")
+    parser.add_argument("--auto", action="store_true", help="measure what encodepth chooses")
     parser.add_argument("--every", type=int, default=4, help="of the clean living room")
     parser.add_argument("--others", type=int, default=3, help="of the sensor scenes")
     args = parser.parse_args()
     torch.set_num_threads(1)
-    frames = test_frames(args.shared, args.every, args.others)
-    scenes = [("livingroom1" if p.sequence == CLEAN else "sensors", p.load()) for p, _ in frames]
+    scenes = in_scenes(args.shared, args.every, args.others)
+    if args.auto:
+        auto(args.output, scenes)
+        return
     if not args.weights:
         jpeg(args.output, scenes)
     for path, head in (
@@ -93,16 +97,44 @@ def start(row: str, lmbda: float, args: argparse.Namespace) -> TcmTask:
     return task
 
 
-def measure(model: TcmModel, image: Any) -> dict[str, float]:
-    """Return what a whole file of the target weighs and how far it is off."""
-    from encodepth import Codec
+def in_scenes(shared: Path, every: int = 4, others: int = 3) -> list[tuple[str, RgbdImage]]:
+    """Return the frames that are measured, each with the scenes it belongs to."""
+    pairs = [own for own, _ in test_frames(shared, every, others)]
+    return [("livingroom1" if p.sequence == CLEAN else "sensors", p.load()) for p in pairs]
 
-    data = file_of(model, image, None)
+
+def measure(model: TcmModel, image: RgbdImage) -> dict[str, float]:
+    """Return what a whole file of the target weighs and how far it is off; its guide is its own."""
+    data = file_of(model, image, None if model.guide is None else image)
     fields = fields_of(model, image, Codec(model).decode(data), data)
     return {k: fields[k] for k in ("bpp", "psnr", "ms_ssim_db", "rmse_mm") if k in fields}
 
 
-def jpeg(output: Path, scenes: list[tuple[str, Any]]) -> None:
+def auto(output: Path, scenes: list[tuple[str, RgbdImage]]) -> None:
+    """Measure what encodepth chooses at effort 7, colour and depth alone."""
+    codec = Codec()
+    for asked in ({"quality": 25}, {"quality": 30}, {"target_rmse": 12.7}, {"target_rmse": 18.6}):
+        for scene in ("livingroom1", "sensors"):
+            found = []
+            for image in (image for where, image in scenes if where == scene):
+                if "quality" in asked:
+                    data = codec.encode(RgbdImage(color=image.color), **asked)  # type: ignore[arg-type]
+                    assert image.color is not None
+                    back = codec.decode(data).color
+                    assert back is not None
+                    fields = color_fields(len(data), back, image.color)
+                else:
+                    alone = RgbdImage(depth=image.depth, depth_unit=image.depth_unit)
+                    data = codec.encode(alone, **asked)  # type: ignore[arg-type]
+                    assert image.depth is not None
+                    shown = codec.decode(data).depth
+                    assert shown is not None
+                    fields = depth_fields(len(data), shown, image.depth, image.depth_unit)
+                found.append({k: fields[k] for k in ("bpp", "psnr", "rmse_mm") if k in fields})
+            append(output, {"codec": "auto 7", **asked, "scenes": scene, **means(found)})
+
+
+def jpeg(output: Path, scenes: list[tuple[str, RgbdImage]]) -> None:
     """Measure JPEG."""
     for quality in QUALITIES:
         for scene in ("livingroom1", "sensors"):

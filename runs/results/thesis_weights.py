@@ -18,16 +18,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from encodepth import Codec, RgbdImage
 from encodepth.evaluate.records import Record
 from encodepth.files import write_file
-from encodepth.io.dataset import open_dataset
 from encodepth.thesis.model import TcmModel
 from encodepth.thesis.weights import load_tcm, save_tcm
 from runs.common import RESULTS, ROOT, SHARED
 from runs.results.thesis import BUDGET, MIDDLE, ROWS, Run, of_rows, weights
-from runs.results.thesis_measure import CLEAN, fields_of, file_of, test_frames
-from runs.results.thesis_start import means
+from runs.results.thesis_start import in_scenes, means, measure
 
 PACKAGE = ROOT / "extras" / "thesis" / "encodepth_thesis"
 SCENES = {"livingroom1": "livingroom1", "sensors": "sensor scenes"}
@@ -57,11 +54,7 @@ def main() -> int:
     parser.add_argument("--package", type=Path, default=PACKAGE)
     args = parser.parse_args()
     torch.set_num_threads(1)
-    frames = [
-        ("livingroom1" if p.sequence == CLEAN else "sensors", p.load())
-        for p, _ in test_frames(args.shared, 4, 3)
-    ]
-    print(f"{len(frames)} of {len(open_dataset(args.shared / 'data' / 'test'))} frames")
+    frames = in_scenes(args.shared)
     for modality in ROWS:
         for run in of_rows(BUDGET, modality, MIDDLE[modality]):
             trained = weights(args.output, run.name, run.lmbda)
@@ -71,18 +64,11 @@ def main() -> int:
             found = {}
             for scene in SCENES:
                 own = [image for where, image in frames if where == scene]
-                found[scene] = means([measured(model, image) for image in own])
+                found[scene] = means([measure(model, image) for image in own])
             about = json.loads((trained.parent / "run.json").read_text(encoding="utf-8"))
             write_file(path.with_suffix(".md"), card(run, model, found, about).encode())
             print(run.row, found, flush=True)
     return 0
-
-
-def measured(model: TcmModel, image: RgbdImage) -> dict[str, float]:
-    """Return what a whole file of the target weighs and how far it is off; the guide is its own."""
-    data = file_of(model, image, None if model.guide is None else image)
-    fields = fields_of(model, image, Codec(model).decode(data), data)
-    return {k: fields[k] for k in ("bpp", "psnr", "ms_ssim_db", "rmse_mm") if k in fields}
 
 
 def jpeg_bpp(psnr: float, scene: str) -> float:
