@@ -12,11 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ..frame import Intrinsics, RgbdImage
-from ..scenes import rooms, sensors
+from ..scenes import rooms
+from .faults import View
 from .raycast import cast
+from .sensors import SENSORS
 from .shading import Atlas, shade, tiles
 
-Sensor = Literal["kinect", "realsense"]
+Sensor = Literal["kinect", "realsense", "tof", "lidar"]
 NEAREST, FARTHEST = 0.3, 8.0  # metres; anything else is a hole
 
 
@@ -42,8 +44,9 @@ def scene(
     Raises:
         ValueError: an unknown sensor.
     """
-    if sensor not in (None, "kinect", "realsense"):
-        raise ValueError(f'sensor "{sensor}"; expected None, "kinect" or "realsense"')
+    if sensor is not None and sensor not in SENSORS:
+        known = ", ".join(f'"{name}"' for name in SENSORS)
+        raise ValueError(f'sensor "{sensor}"; expected None or one of {known}')
     rng = np.random.default_rng(seed)
     room = rooms.build(rng, height, width)
     atlas = Atlas(tiles(rng, rooms.TILES, textures))
@@ -51,10 +54,9 @@ def scene(
     color = shade(rng, room.camera, seen, room.materials, atlas, room.lights, room.ambient)
     depth = seen.depth
     if sensor is not None:
-        measure = sensors.kinect if sensor == "kinect" else sensors.realsense
         brightness = color[..., 1].astype(np.float32) / 255
-        view = sensors.View(depth, brightness, seen.serial, room.camera.focal)
-        depth = measure(view, rng)
+        view = View(depth, brightness, seen.serial, room.camera.focal)
+        depth = SENSORS[sensor](view, rng)
     ok = (depth >= NEAREST) & (depth <= FARTHEST)
     mm = np.where(ok, depth * np.float32(1000) + np.float32(0.5), 0).astype(np.uint16)
     focal = room.camera.focal

@@ -6,36 +6,19 @@ Constants are the sensors' published geometry, checked against the frames in dat
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from .faults import View, between, blur3, borders, dropout, fatten, jitter, shadow, smooth_noise
 from .solids import Array
-
-Mask = npt.NDArray[np.bool_]
 
 _KINECT_FOCAL, _KINECT_BASELINE = 575.8, 0.075  # px at 640 wide, metres
 _KINECT_STEPS = 8  # disparity steps per pixel: 2.9, 11.6, 26 mm at 1, 2, 3 m
 _REALSENSE_FOCAL, _REALSENSE_BASELINE = 610.0, 0.05
 _REALSENSE_STEPS = 32
-
-
-@dataclass(frozen=True)
-class View:
-    """What a sensor looks at, exactly.
-
-    Attributes:
-        depth: metres, (H, W).
-        brightness: of the picture, 0..1, (H, W); dark surfaces return little light.
-        serial: which thing each pixel sees, (H, W); some things return no light at all.
-        focal: pixels.
-    """
-
-    depth: Array
-    brightness: Array
-    serial: npt.NDArray[np.int16]
-    focal: float
+_TOF_FAR, _LIDAR_FAR = 5.5, 5.0  # metres
 
 
 def kinect(view: View, rng: np.random.Generator) -> Array:
@@ -47,18 +30,18 @@ def kinect(view: View, rng: np.random.Generator) -> Array:
     height, width = view.depth.shape
     scale = width / 640
     reach = _KINECT_FOCAL * _KINECT_BASELINE
-    seen = _jitter(view.depth, rng, 0.6 * scale)
+    seen = jitter(view.depth, rng, 0.6 * scale)
     disparity = reach / np.maximum(seen, np.float32(0.2))
-    disparity += _smooth_noise(rng, height, width, 6) * np.float32(rng.uniform(0.03, 0.08))
+    disparity += smooth_noise(rng, height, width, 6) * np.float32(rng.uniform(0.03, 0.08))
     disparity = np.round(disparity * _KINECT_STEPS) / _KINECT_STEPS
     measured = reach / np.maximum(disparity, np.float32(1e-3))
-    hole = _shadow(seen, view.focal * rng.uniform(0.05, _KINECT_BASELINE))
-    hole |= _dropout(view, rng, grazing=0.04, lost=rng.uniform(0, 0.02))
+    hole = shadow(seen, view.focal * rng.uniform(0.05, _KINECT_BASELINE))
+    hole |= dropout(view, rng, grazing=0.04, lost=rng.uniform(0, 0.02))
     far = rng.choice([3.5, 4.5, 6.0, 9.0])
     if rng.random() < 0.12:  # people cut the background away
         far = float(np.quantile(view.depth[::8, ::8], rng.uniform(0.4, 0.8)))
     hole |= (measured < rng.uniform(0.4, 0.55)) | (measured > far)
-    hole |= _borders(height, width, rng, scale)
+    hole |= borders(height, width, rng, scale)
     return np.where(hole, np.float32(0), measured)
 
 
@@ -71,109 +54,73 @@ def realsense(view: View, rng: np.random.Generator) -> Array:
     height, width = view.depth.shape
     scale = width / 640
     reach = _REALSENSE_FOCAL * _REALSENSE_BASELINE
-    seen = _fatten(view.depth, int(rng.integers(1, 4)))
-    disparity = _blur3(_blur3(reach / np.maximum(seen, np.float32(0.15))))
+    seen = fatten(view.depth, int(rng.integers(1, 4)))
+    disparity = blur3(blur3(reach / np.maximum(seen, np.float32(0.15))))
     strength = rng.uniform(0.03, 0.15)
-    disparity += _smooth_noise(rng, height, width, 7) * np.float32(strength)
-    disparity += _smooth_noise(rng, height, width, 24) * np.float32(strength)
+    disparity += smooth_noise(rng, height, width, 7) * np.float32(strength)
+    disparity += smooth_noise(rng, height, width, 24) * np.float32(strength)
     disparity = np.round(disparity * _REALSENSE_STEPS) / _REALSENSE_STEPS
     measured = reach / np.maximum(disparity, np.float32(1e-3))
-    hole = _shadow(seen, view.focal * _REALSENSE_BASELINE * rng.uniform(0.2, 1.0))
-    hole |= _dropout(view, rng, grazing=0.08, lost=rng.uniform(0, 0.05))
+    hole = shadow(seen, view.focal * _REALSENSE_BASELINE * rng.uniform(0.2, 1.0))
+    hole |= dropout(view, rng, grazing=0.08, lost=rng.uniform(0, 0.05))
     hole[:, : int(rng.uniform(0, 45) * scale)] = True
     hole |= (measured < rng.uniform(0.15, 0.35)) | (measured > 10)
     return np.where(hole, np.float32(0), measured)
 
 
-def _shadow(depth: Array, reach: float) -> Mask:
-    """Return what the projector to the right cannot light: on each row, behind a nearer pixel.
+def tof(view: View, rng: np.random.Generator) -> Array:
+    """Return what a time-of-flight camera measures: steps of 1 mm, noise, points flying at edges.
 
-    A pixel at column u and depth z lands at u - reach / z on the projector's row; from the right,
-    what a pixel has already passed is hidden. So shadows lie to the left of things.
+    A Kinect v2, an Azure Kinect (whose view is a circle) or an L515.
+
+    Returns:
+        Measured depth in metres, (H, W), 0 where nothing was measured.
     """
-    z = depth[:, ::-1]
-    place = np.arange(z.shape[1], dtype=np.float32) + np.float32(reach) / np.maximum(z, 0.2)
-    hidden = place < np.maximum.accumulate(place, axis=1) - np.float32(1)
-    return hidden[:, ::-1].copy()
+    height, width = view.depth.shape
+    seen = blur3(view.depth)
+    edge = np.abs(seen - view.depth) > np.float32(0.03) * view.depth
+    mixed = rng.random((height, width), np.float32)
+    seen = np.where(edge, view.depth + mixed * (seen - view.depth), view.depth)
+    dim = 1 / np.sqrt(np.maximum(view.brightness, np.float32(0.05)))
+    spread = np.float32(rng.uniform(0.0003, 0.001)) * (1 + seen * seen / 2) * dim
+    noise = rng.standard_normal((height, width), np.float32)
+    for _ in range(int(rng.integers(0, 3))):  # a camera smooths its own picture
+        noise = blur3(noise) * np.float32(1.6)
+    seen = seen + spread * noise
+    seen += smooth_noise(rng, height, width, 48) * np.float32(rng.uniform(0, 0.003))
+    hole = edge & (mixed > rng.uniform(0.1, 1.2))
+    hole |= dropout(view, rng, grazing=0.15, lost=rng.uniform(0, 0.01))
+    hole |= (seen < rng.uniform(0.25, 0.5)) | (seen > _TOF_FAR)
+    if rng.random() < 0.3:
+        rows, columns = np.arange(height)[:, None] - height / 2, np.arange(width) - width / 2
+        hole |= np.hypot(rows, columns) > rng.uniform(0.5, 0.6) * width
+    return np.where(hole, np.float32(0), np.round(seen * 1000) / np.float32(1000))
 
 
-def _dropout(view: View, rng: np.random.Generator, *, grazing: float, lost: float) -> Mask:
-    """Return pixels lost to steep, dark or shiny surfaces, and patches of no signal.
+def lidar(view: View, rng: np.random.Generator) -> Array:
+    """Return what a phone's lidar gives: few points, smoothed and brought to the picture's size.
 
-    Args:
-        view: what is looked at.
-        rng: drawn from.
-        grazing: relative depth step over two pixels at which a surface is lost.
-        lost: share of the picture lost to patches.
+    Returns:
+        Measured depth in metres, (H, W), 0 beyond what it reaches; it has no other holes.
     """
-    depth = view.depth
-    height, width = depth.shape
-    slope = np.zeros_like(depth)  # of surfaces; an edge is steep to one side only
-    steps = np.abs(np.diff(depth, axis=1))
-    np.minimum(steps[:, 1:], steps[:, :-1], out=slope[:, 1:-1])
-    steps = np.abs(np.diff(depth, axis=0))
-    np.maximum(slope[1:-1], np.minimum(steps[1:], steps[:-1]), out=slope[1:-1])
-    doubt = slope / (depth * np.float32(grazing / 2) + np.float32(1e-3))
-    patches = _smooth_noise(rng, height, width, 11) + _smooth_noise(rng, height, width, 40)
-    doubt += np.float32(0.12) * patches
-    things = int(view.serial.max()) + 1
-    weak = np.where(rng.random(things) < 0.12, rng.uniform(0.4, 1.2, things), 0)
-    weak[:6] = 0  # walls are matt
-    doubt += weak.astype(np.float32)[view.serial]
-    doubt += np.where(view.brightness < np.float32(0.12), np.float32(0.35), np.float32(0))
-    doubt += np.maximum(depth - np.float32(3), 0) * np.float32(0.05)
-    return (doubt > 1) | (patches > np.quantile(patches[::4, ::4], 1 - lost))
+    height, width = view.depth.shape
+    step = rng.choice([2.0, 2.5, 3.0, 4.0])
+    rows, columns = (np.arange(0, n, step).astype(np.int64) for n in (height, width))
+    few = view.depth[rows[:, None], columns]
+    for _ in range(int(rng.integers(1, 3))):
+        few = blur3(few)
+    noise = smooth_noise(rng, len(rows), len(columns), 9)
+    few = few * (1 + noise * np.float32(rng.uniform(0.0005, 0.004)))
+    y = np.minimum(np.arange(height) / step, len(rows) - 1.001).astype(np.float32)
+    x = np.minimum(np.arange(width) / step, len(columns) - 1.001).astype(np.float32)
+    whole = between(few, y, x)
+    measured = np.round(whole * 1000) / np.float32(1000)
+    return np.where(measured > _LIDAR_FAR, np.float32(0), measured)
 
 
-def _borders(height: int, width: int, rng: np.random.Generator, scale: float) -> Mask:
-    """Return the rim, a little askew, that registration to the colour camera leaves empty."""
-    top, right, bottom, left = rng.uniform(0, [26, 34, 6, 6]) * scale
-    lean = rng.normal(0, 0.012, 2)
-    y = np.arange(height)[:, None] + lean[0] * (np.arange(width) - width / 2)
-    x = np.arange(width) + lean[1] * (np.arange(height)[:, None] - height / 2)
-    return (x < left) | (x >= width - right) | (y < top) | (y >= height - bottom)
-
-
-def _jitter(depth: Array, rng: np.random.Generator, spread: float) -> Array:
-    """Take each pixel from a random neighbour: ragged edges, flat surfaces unharmed."""
-    height, width = depth.shape
-    grid = rng.standard_normal((2, height // 2 + 1, width // 2 + 1), np.float32)
-    shift = np.round(grid * np.float32(spread)).astype(np.int32)
-    dy, dx = shift.repeat(2, axis=1).repeat(2, axis=2)[:, :height, :width]
-    rows = np.clip(np.arange(height, dtype=np.int32)[:, None] + dy, 0, height - 1)
-    columns = np.clip(np.arange(width, dtype=np.int32) + dx, 0, width - 1)
-    return depth.ravel().take(rows * np.int32(width) + columns)
-
-
-def _fatten(depth: Array, radius: int) -> Array:
-    """Let near surfaces grow by `radius` pixels, as a matching window does."""
-    grown = depth
-    for axis in (0, 1):
-        source = grown.copy()
-        for shift in range(1, radius + 1):
-            low = [slice(None), slice(None)]
-            high = [slice(None), slice(None)]
-            low[axis], high[axis] = slice(None, -shift), slice(shift, None)
-            a, b = tuple(low), tuple(high)
-            grown[a] = np.minimum(grown[a], source[b])
-            grown[b] = np.minimum(grown[b], source[a])
-    return grown
-
-
-def _blur3(plane: Array) -> Array:
-    """Binomial 3x3 blur of (H, W), edges repeated."""
-    p = np.pad(plane, 1, mode="edge")
-    rows = p[:-2] + 2 * p[1:-1] + p[2:]
-    return (rows[:, :-2] + 2 * rows[:, 1:-1] + rows[:, 2:]) * np.float32(1 / 16)
-
-
-def _smooth_noise(rng: np.random.Generator, height: int, width: int, cell: int) -> Array:
-    """Gaussian noise on a grid of `cell` pixels, interpolated linearly; about unit deviation."""
-    rows, columns = height // cell + 2, width // cell + 2
-    grid = rng.standard_normal((rows, columns), np.float32) * np.float32(1.4)
-    y = np.arange(height, dtype=np.float32) / cell
-    x = np.arange(width, dtype=np.float32) / cell
-    iy, ix = y.astype(np.int32), x.astype(np.int32)
-    fy, fx = (y - iy)[:, None], x - ix
-    wide = grid[:, ix] * (1 - fx) + grid[:, ix + 1] * fx
-    return wide[iy] * (1 - fy) + wide[iy + 1] * fy
+SENSORS: Final[dict[str, Callable[[View, np.random.Generator], Array]]] = {
+    "kinect": kinect,
+    "realsense": realsense,
+    "tof": tof,
+    "lidar": lidar,
+}

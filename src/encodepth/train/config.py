@@ -84,7 +84,7 @@ class Source:
     count: int = 0
     seed: int = 0
     size: tuple[int, int] = (480, 640)
-    sensors: tuple[Literal["none", "kinect", "realsense"], ...] = ("none",)
+    sensors: tuple[Literal["none", "kinect", "realsense", "tof", "lidar"], ...] = ("none",)
     versions: int = 4
 
     def __post_init__(self) -> None:

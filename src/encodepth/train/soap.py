@@ -59,7 +59,7 @@ class Soap(torch.optim.Optimizer):
             state["exp_avg"], state["exp_avg_sq"] = (torch.zeros_like(gradient) for _ in "mv")
             for i in sides:
                 state[f"covariance_{i}"] = _covariance(gradient, i)
-                state[f"axes_{i}"] = torch.linalg.eigh(state[f"covariance_{i}"])[1].contiguous()
+                state[f"axes_{i}"] = _eigenvectors(state[f"covariance_{i}"])
             if sides:
                 return
         state["step"] += 1
@@ -88,6 +88,15 @@ def _covariance(gradient: Tensor, side: int) -> Tensor:
     """Return the sum of products of a side's entries, over all other sides."""
     rows = gradient.movedim(side, 0).flatten(1)
     return rows @ rows.T
+
+
+def _eigenvectors(covariance: Tensor) -> Tensor:
+    """Return the axes of a covariance, in double precision: a gradient may be of very few of them.
+
+    In single precision LAPACK does not converge on some of those.
+    """
+    axes: Tensor = torch.linalg.eigh(covariance.double())[1].to(covariance.dtype)
+    return axes.contiguous()
 
 
 def _along(x: Tensor, side: int, axes: Tensor) -> Tensor:
