@@ -1,4 +1,4 @@
-"""The restorer without torch: any size, tiles without seams, what it sees, where it is tried."""
+"""The restorer without torch: any size, tiles without seams, what it sees, how far it counts."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from encodepth.learned import Restorer, open_model, restore, size_of, strength_of
+from encodepth.learned.restore import GAINS, best_gain
 
 TINY = Path(__file__).parent / "weights" / "tiny-restore.safetensors"
 
@@ -57,19 +58,36 @@ def test_a_strength_is_an_eighth_of_an_octave_off_at_most():
     assert strength_of(1e9) == 63
 
 
-def test_the_encoder_tries_the_rows_where_av1_is_farthest(restorer, monkeypatch):
-    plane, valid, _ = view(400, 24)
-    rough = plane.copy()
-    rough[300:310] += 0.1
-    seen, taken = [], [0.01]
+def test_an_estimate_counts_as_far_as_the_encoder_says(restorer):
+    plane, valid, color = view(48, 48)
+    one, less = (restorer.restore(plane, valid, said, color) for said in (30, 30 + 64))
+    estimate = restorer.estimate(plane, valid, 30, color) / np.float32(4095)
+    np.testing.assert_allclose(one, np.clip(plane + estimate, 0, 1), atol=1e-6)
+    np.testing.assert_allclose(less, np.clip(plane + 0.75 * estimate, 0, 1), atol=1e-6)
+
+
+@pytest.mark.parametrize("true_gain", [1.4, 1.0, 0.7, 0.45, 0.2, -0.3])
+def test_the_gain_is_the_one_that_leaves_least_error(true_gain):
+    rng = np.random.default_rng(5)
+    estimate = rng.normal(size=500)
+    error = true_gain * estimate + rng.normal(size=500) / 10
+    power = np.array([(estimate * error).sum(), (estimate**2).sum()])
+    best, less = best_gain(power)
+    left = [((error - gain * estimate) ** 2).sum() for gain in GAINS]
+    assert left[best] == min(left)
+    assert less == pytest.approx((error**2).sum() - left[best])
+    assert (less > 0) == (true_gain > 0)
+
+
+def test_of_many_rows_strips_tell(restorer, monkeypatch):
+    plane, valid, _ = view(1111, 24)
+    seen = []
 
     def watched(plane, valid, strength, color=None):
-        seen.append(plane)
-        return plane - taken[0] * (plane > 0.05 + view(64, 24)[0])
+        seen.append(plane.shape)
+        return np.full(plane.shape, 4095 / 50, np.float32)
 
-    monkeypatch.setattr(restorer, "restore", watched)
-    assert restorer.helps(rough, plane, valid, 20)
-    taken[0] = -0.01
-    assert not restorer.helps(rough, plane, valid, 20)
-    assert all(part.shape == (64, 24) for part in seen)
-    assert all((part[:, 3] - 0.05 > plane[0, 3]).sum() == 10 for part in seen)
+    monkeypatch.setattr(restorer, "estimate", watched)
+    best, _ = best_gain(restorer.power(plane - np.float32(0.01), plane, valid, 20))
+    assert GAINS[best] == 0.5
+    assert seen == [(64, 24)] * 8

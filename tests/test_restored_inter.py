@@ -58,7 +58,7 @@ def test_a_restored_group_is_nearer_and_costs_a_byte_a_picture(group):
 
 def test_damaged_restored_groups_are_reported(group):
     planes, _, made, seen = group
-    for payload in (b"", b"\xff" + made[0].payload[1:], made[0].payload[:9]):
+    for payload in (b"", made[0].payload[:1] + b"\xff" + made[0].payload[2:], made[0].payload[:9]):
         wrong = [Coded(payload, made[0].parameters), *made[1:]]
         with pytest.raises(CorruptFileError):
             list(restored_inter.decode_group("depth", wrong, planes[0].shape, seen))

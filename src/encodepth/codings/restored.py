@@ -1,9 +1,10 @@
 """Lossy colour and depth: an AV1 frame, and a network that takes back what AV1 did (a post-filter).
 
-Depth's network sees the decoded plane, the mask, how large the error is (the payload's first byte)
-and decoded colour of the same view. Colour's sees the decoded picture, its quality, and three bytes
-that say how large the error is and how much of the estimate counts in Y, Cb and Cr. Parameters: the
-quality, the weights' fingerprint, of depth the range.
+Depth's network sees the decoded plane, the mask, how large the error is (the payload's first byte
+says so, and how much of the estimate counts) and decoded colour of the same view. Colour's sees the
+decoded picture, its quality, and three bytes that say how large the error is and how much of the
+estimate counts in Y, Cb and Cr. Parameters: the quality, the weights' fingerprint, of depth the
+range.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import math
 import numpy as np
 
 from ..errors import CorruptFileError
-from ..learned.restore import MAX_STRENGTH, strength_of
+from ..learned.restore import MAX_STRENGTH, best_gain, strength_of
 from ..learned.restore_color import SENT, Correction
 from ..packing import Fields
 from . import av1_color as colors
@@ -38,14 +39,15 @@ def encode(modality: str, plane: np.ndarray, ask: Ask, seen: References) -> Code
     rough, color = frames.decode_plane(payload, *plane.shape), seen.plane("color")
     rmse = math.sqrt(float(np.square(rough - mapped.plane)[inside].mean()))
     strength, network = strength_of(frames.TOP * rmse), seen.models[WEIGHTS["depth"]]
-    helps = network.helps(rough, mapped.plane, inside, strength, color)
+    gain, less = best_gain(network.power(rough, mapped.plane, inside, strength, color))
     payload = mapped.beside(plane, ask.effort) + payload
     quality, line = bytes([ask.quality]), pack_range(mapped.low, mapped.high)
-    if not helps:
+    if less <= 0:
         return Coded(payload, quality + line, coding="av1")
     weights = network.fingerprint.to_bytes(4, "little")
     leans = (("color", 0),) if color is not None else ()
-    return Coded(bytes([strength]) + payload, quality + weights + line, leans)
+    said = gain * MAX_STRENGTH + strength
+    return Coded(bytes([said]) + payload, quality + weights + line, leans)
 
 
 def decode(modality: str, coded: Coded, shape: tuple[int, int], seen: References) -> np.ndarray:
@@ -73,7 +75,7 @@ def facts(modality: str, coded: Coded) -> Facts:
         if len(coded.payload) < SENT:
             raise CorruptFileError("restored color does not say by how much")
         return Facts(quality=quality, weights=weights)
-    if not coded.payload or coded.payload[0] >= MAX_STRENGTH:
+    if not coded.payload:
         raise CorruptFileError("restored depth does not say by how much")
     low, high = take_range(fields)
     nothing_left(fields, modality)

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..learned.restore import strength_of
+from ..learned.restore import MAX_STRENGTH, best_gain, strength_of
 from ..learned.restore_color import SENT, Correction, best_gains, corrected, rmse
 from . import av1_groups as groups
 from . import av1_inter, depth
@@ -114,24 +114,28 @@ def _say_color(
 def _say_depth(
     planes: Sequence[np.ndarray], made: Sequence[Coded], seen: Sequence[References]
 ) -> list[bytes] | None:
-    """Return how large each picture's error is, None where the network does not help."""
+    """Return what each picture's byte says, None where the network does not help.
+
+    How much of an estimate counts is best for those looked at together.
+    """
     network = seen[0].models[WEIGHTS["depth"]]
     known, looked = av1_inter.facts("depth", made[0]), _looked_at(len(planes))
     line = Mapping(known.low, known.high - known.low)
     parts = [depth.split(c.payload, p > 0, p.shape) for c, p in zip(made, planes, strict=True)]
     pictures = groups.iterate_group([payload for _, payload in parts], planes[0].shape)
-    said, before, after = list[bytes](), 0.0, 0.0
+    strengths, before, power = list[int](), 0.0, np.zeros(2)
     for i, (codes, plane, (apart, _)) in enumerate(zip(pictures, planes, parts, strict=True)):
         held = plane if apart is None else np.where(apart > 0, np.uint16(0), plane)
         wanted, rough, inside = to_plane(held, line), plane_of(codes), held > 0
         off = np.square(rough - wanted)[inside]
-        strength = strength_of(TOP * math.sqrt(float(off.mean()))) if len(off) else 0
-        said.append(bytes([strength]))
+        strengths.append(strength_of(TOP * math.sqrt(float(off.mean()))) if len(off) else 0)
         if i in looked and len(off):
-            whole = network.restore(rough, inside, strength, None)
+            power += network.power(rough, wanted, inside, strengths[-1])
             before += float(off.sum(dtype=np.float64))
-            after += float(np.square(whole - wanted)[inside].sum(dtype=np.float64))
-    return said if after < (1 - _LEAST) * before else None
+    gain, less = best_gain(power)
+    if less <= _LEAST * TOP**2 * before:
+        return None
+    return [bytes([gain * MAX_STRENGTH + strength]) for strength in strengths]
 
 
 def _looked_at(count: int) -> range:

@@ -17,12 +17,13 @@ from .tiles import Area, extent, windows
 from .weights import Weights
 
 FORMAT = "encodepth-restore-1"
-MAX_STRENGTH = 64  # bytes of strength are below
+MAX_STRENGTH = 64  # strengths are below, so a byte has room for one of
+GAINS = (1.0, 0.75, 0.5, 0.25)  # by which an estimate counts
 
 _LEAST = -8  # strengths are quarter octaves from here on: an error of a quarter code
 _ALIGN = 8
 _TILE, _HALO = 1024, 128  # pixels; the network sees 127 around each
-_TRIED = 64  # rows on which the encoder sees whether the network helps
+_TRIED, _STRIPS = 64, 8  # rows in a strip on which the encoder tries the network, most strips
 
 
 def strength_of(rmse: float) -> int:
@@ -74,7 +75,7 @@ class Restorer(Restoring):
         self,
         plane: NDArray[np.float32],
         valid: NDArray[np.bool_],
-        strength: int,
+        said: int,
         color: NDArray[np.uint8] | None = None,
     ) -> NDArray[np.float32]:
         """Return the plane (H, W) in [0, 1] with the estimated error taken away.
@@ -82,9 +83,23 @@ class Restorer(Restoring):
         Args:
             plane: as AV1 decoded it, in [0, 1].
             valid: where depth was measured.
-            strength: how large the error is, as `strength_of` says it.
+            said: a strength, how large the error is (`strength_of`), and in the two bits above it
+                the place in `GAINS` of what the estimate counts.
             color: decoded colour (H, W, 3) of the same view.
         """
+        gain = np.float32(GAINS[said // MAX_STRENGTH])
+        error = self.estimate(plane, valid, said % MAX_STRENGTH, color)
+        top = np.float32(TOP_CODE)
+        return np.clip((plane * top + gain * error) / top, 0, 1)
+
+    def estimate(
+        self,
+        plane: NDArray[np.float32],
+        valid: NDArray[np.bool_],
+        strength: int,
+        color: NDArray[np.uint8] | None = None,
+    ) -> NDArray[np.float32]:
+        """Return the error that the network sees in a plane, (H, W), in codes."""
         height, width = plane.shape
         space = [(0, -height % _ALIGN), (0, -width % _ALIGN)]
         codes = np.pad(plane, space, mode="edge") * np.float32(TOP_CODE)
@@ -100,34 +115,46 @@ class Restorer(Restoring):
                 color=_color(color, window.wide),
                 size=size,
             )
-            out[window.core] = codes[window.core] + error[0, 0][window.inner]
-        restored: NDArray[np.float32] = out[:height, :width] / np.float32(TOP_CODE)
-        return np.clip(restored, 0, 1)
+            out[window.core] = error[0, 0][window.inner]
+        return out[:height, :width]
 
-    def helps(
+    def power(
         self,
         rough: NDArray[np.float32],
         plane: NDArray[np.float32],
         valid: NDArray[np.bool_],
         strength: int,
         color: NDArray[np.uint8] | None = None,
-    ) -> bool:
-        """Whether restoring `rough` brings it nearer to `plane` in the rows where it is farthest.
+    ) -> NDArray[np.float64]:
+        """Return what `best_gain` asks of a plane: sums of estimate times error, and squared.
 
-        A whole plane would take the encoder as long as the decoder; the `_TRIED` rows with the
-        most error hold most of it.
+        Of a plane of many rows, strips tell.
         """
-        error = (np.square(rough - plane) * valid).sum(1, dtype=np.float64)
-        sums = np.concatenate([[0.0], np.cumsum(error)])
-        tried = min(_TRIED, len(error))
-        starts = np.arange(0, len(error) - tried + 1, _ALIGN)
-        top = int(starts[np.argmax(sums[starts + tried] - sums[starts])])
-        rows = slice(top, top + tried)
-        restored = self.restore(
-            rough[rows], valid[rows], strength, None if color is None else color[rows]
-        )
-        off = np.square(restored - plane[rows])[valid[rows]].sum(dtype=np.float64)
-        return bool(off < error[rows].sum())
+        height = len(plane)
+        strips = [slice(0, height)]
+        if height > _TRIED * _STRIPS:
+            tops = np.linspace(0, height - _TRIED, _STRIPS).astype(int) // _ALIGN * _ALIGN
+            strips = [slice(top, top + _TRIED) for top in tops.tolist()]
+        sums = np.zeros(2)
+        for rows in strips:
+            seen = None if color is None else color[rows]
+            estimate = self.estimate(rough[rows], valid[rows], strength, seen) * valid[rows]
+            error = np.float32(TOP_CODE) * (plane[rows] - rough[rows])
+            for i, other in enumerate((error, estimate)):
+                sums[i] += (estimate * other).sum(dtype=np.float64)
+        return sums
+
+
+def best_gain(power: NDArray[np.float64]) -> tuple[int, float]:
+    """Return which of `GAINS` leaves the least squared error, and how much less than none.
+
+    Args:
+        power: sums over pixels of the estimate times the error, and of the estimate squared.
+    """
+    explained, square = power.tolist()
+    less = [2 * gain * explained - gain * gain * square for gain in GAINS]
+    best = max(range(len(GAINS)), key=less.__getitem__)
+    return best, less[best]
 
 
 def _color(color: NDArray[np.uint8] | None, area: Area) -> NDArray[np.float32]:
