@@ -42,7 +42,7 @@ __all__ = [
     "prepare_metadata_for_build_wheel",
 ]
 
-_USED = {"click", "constriction", "imagecodecs", "numba", "numpy"}  # by `encodepth warm`
+_USED = {"click", "constriction", "imagecodecs", "numba", "numpy", "pillow"}  # by `encodepth warm`
 _OBJECTS = Path("encodepth", "native", "objects")
 _SOURCE, _BUILT = "src" / _OBJECTS, "build" / Path("lib") / _OBJECTS
 Settings = dict[str, Any] | None
