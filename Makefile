@@ -2,7 +2,7 @@
 #   make demo            encode and decode a bundled pair, print bytes and errors, draw demo-out/
 #   make test            ruff, mypy and pytest, with torch and without: all that .ci/run does
 #   make test-light      pytest without torch, in the environment that users get
-#   make wheel           a wheel that brings compiled code along, in dist/: nobody waits for it later
+#   make wheel           a wheel that brings compiled code along, in dist/: as pip install . does
 #   make PYTHON=... test with another interpreter
 
 PYTHON ?= $(shell for v in 3.13 3.12 3.11; do for p in python$$v $(HOME)/.pyenv/versions/$$v.*/bin/python3; do \
@@ -49,6 +49,7 @@ clean:
 	@echo "setting up .venv-light with $$($(PYTHON) --version) (once; about 170 MB to download)"
 	@$(LIGHT)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv-light
 	@$(LIGHT)/python $(INSTALL) --progress-bar on -e .
+	@$(LIGHT)/encodepth warm --quiet --effort 3
 	@touch $@
 
 .venv-light/.installed-test: .venv-light/.installed
