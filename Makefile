@@ -2,7 +2,7 @@
 #   make demo            encode and decode a bundled pair, print bytes and errors, draw demo-out/
 #   make test            ruff, mypy and pytest, with torch and without: all that .ci/run does
 #   make test-light      pytest without torch, in the environment that users get
-#   make wheel           a wheel that brings compiled code along, in dist/: nobody waits for it later
+#   make wheel           a wheel that brings compiled code along, in dist/: as pip install . does
 #   make PYTHON=... test with another interpreter
 
 PYTHON ?= $(shell for v in 3.13 3.12 3.11; do for p in python$$v $(HOME)/.pyenv/versions/$$v.*/bin/python3; do \
@@ -10,7 +10,6 @@ PYTHON ?= $(shell for v in 3.13 3.12 3.11; do for p in python$$v $(HOME)/.pyenv/
 TORCH_PYTHON ?= $(shell command -v python3.11 || command -v python3)
 LIGHT := .venv-light/bin
 BIN := .venv/bin
-OBJECTS := src/encodepth/native/objects
 INSTALL := -m pip install --disable-pip-version-check -c constraints.txt
 
 .PHONY: demo test test-light lint format wheel clean
@@ -36,15 +35,11 @@ format: .venv/.installed-dev
 	$(BIN)/ruff format .
 
 wheel: .venv-light/.installed
-	rm -rf build $(OBJECTS)
-	@$(LIGHT)/encodepth warm --package $(OBJECTS)
-	@system=$$($(LIGHT)/python -c 'import sysconfig; print(sysconfig.get_platform())'); \
-	  $(LIGHT)/python -m pip wheel --quiet --no-deps -w dist --config-settings=--build-option=--plat-name=$$system .
-	rm -rf build $(OBJECTS)
+	$(LIGHT)/python -m pip wheel --quiet --disable-pip-version-check --no-deps -w dist .
 
 # Leaves the environments, which cost minutes; remove them by hand to begin anew.
 clean:
-	rm -rf demo-out build dist $(OBJECTS) src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf demo-out build dist src/encodepth/native/objects src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find src tests examples runs -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # An environment that was never finished, or whose Python is gone, is made again.
@@ -54,6 +49,7 @@ clean:
 	@echo "setting up .venv-light with $$($(PYTHON) --version) (once; about 170 MB to download)"
 	@$(LIGHT)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv-light
 	@$(LIGHT)/python $(INSTALL) --progress-bar on -e .
+	@$(LIGHT)/encodepth warm --quiet --effort 3
 	@touch $@
 
 .venv-light/.installed-test: .venv-light/.installed

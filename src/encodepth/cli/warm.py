@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
 import click
 import numpy as np
 
+from ..cores import usable_cores
 from .shared import quiet_option
 
 Job = tuple[str, Callable[[], object]]
 
 _SIDE = 96  # pixels
+_MOST = 4  # processes, each of some 250 MB
 
 
 @click.command("warm")
@@ -29,8 +31,14 @@ _SIDE = 96  # pixels
     type=click.Path(file_okay=False, path_type=Path),
     help="Compile for any processor of this kind into a folder that a package is made from.",
 )
+@click.option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(1),
+    help="How many processes compile side by side; default: a core each, at most four.",
+)
 @quiet_option
-def command(effort: int | None, package: Path | None, quiet: bool) -> None:
+def command(effort: int | None, package: Path | None, jobs: int | None, quiet: bool) -> None:
     """Compile now what is otherwise compiled when it is first used.
 
     The compiled code is kept beside the package, or where NUMBA_CACHE_DIR says. A minute once.
@@ -39,11 +47,34 @@ def command(effort: int | None, package: Path | None, quiet: bool) -> None:
 
     if package is not None:
         store.for_a_package(package)
-    for name, do in _of_everything() if effort is None else _of_effort(effort):
-        began = time.monotonic()
-        do()
+    for name, seconds in _done(effort, jobs or min(usable_cores(), _MOST)):
         if not quiet:
-            click.echo(f"{name}: {time.monotonic() - began:.1f} s", err=True)
+            click.echo(f"{name}: {seconds:.1f} s", err=True)
+
+
+def _done(effort: int | None, jobs: int) -> Iterable[tuple[str, float]]:
+    """Do all that an effort needs; yield each job's name and seconds as it is done."""
+    count = len(_jobs(effort))
+    if jobs == 1:
+        yield from (_do(effort, k) for k in range(count))
+        return
+    from concurrent.futures import ProcessPoolExecutor, as_completed
+    from multiprocessing import get_context
+
+    with ProcessPoolExecutor(min(jobs, count), get_context("spawn")) as pool:
+        for future in as_completed([pool.submit(_do, effort, k) for k in range(count)]):
+            yield future.result()
+
+
+def _do(effort: int | None, number: int) -> tuple[str, float]:
+    name, do = _jobs(effort)[number]
+    began = time.monotonic()
+    do()
+    return name, time.monotonic() - began
+
+
+def _jobs(effort: int | None) -> list[Job]:
+    return list(_of_everything() if effort is None else _of_effort(effort))
 
 
 def _of_effort(effort: int) -> Iterator[Job]:
@@ -55,17 +86,18 @@ def _of_effort(effort: int) -> Iterator[Job]:
 
 
 def _of_everything() -> Iterator[Job]:
+    """Yield all jobs, long ones first, and apart those that need the same functions."""
     from ..modalities import PLANES
 
-    yield from map(_exact, _exact_codings())
-    yield "mask by contexts", _mask
     yield "depth by surface-learned, all networks", _networks
-    yield f"{PLANES[0]} by planes", partial(_code, planes={PLANES[0]: _depth()})
     yield "depth by surface-inter", partial(_record, lossless="depth")
     yield "depth by surface-learned-inter", partial(_record, lossless="depth", effort=8)
     yield "mask by contexts-inter", _record
-    yield "color by av1-groups", _color
     yield "depth of ROS by RVL", _rvl
+    yield from map(_exact, _exact_codings())
+    yield "mask by contexts", _mask
+    yield f"{PLANES[0]} by planes", partial(_code, planes={PLANES[0]: _depth()})
+    yield "color by av1-groups", _color
 
 
 def _depth() -> np.ndarray:
