@@ -1,8 +1,4 @@
-"""What needs numba itself: its compiler, and that it takes our functions for its own.
-
-Of a function that only compiled code calls numba would make machine code which nobody runs. Here
-LLVM optimizes and translates what Python calls, with all that it calls in it, and nothing else.
-"""
+"""What needs numba itself: its compiler, and that it takes our functions for its own."""
 
 from __future__ import annotations
 
@@ -11,26 +7,14 @@ from typing import Any
 import numba
 from llvmlite import ir
 from numba import types
-from numba.core.codegen import JITCodeLibrary
-from numba.core.compiler import CompilerBase, DefaultPassBuilder
-from numba.core.compiler_machinery import PassManager, register_pass
 from numba.core.datamodel import default_manager
 from numba.core.registry import cpu_target
-from numba.core.typed_passes import InlineOverloads, NativeLowering, NopythonRewrites
 from numba.core.typing.typeof import typeof_impl
-from numba.core.untyped_passes import InlineClosureLikes, InlineInlinables, WithLifting
 
 from .calling import Native
 from .compiler import Compiled, Known
 
-# For array expressions, comprehensions and `with`, of which compiled functions have none.
-_NOT_NEEDED = (
-    InlineClosureLikes,
-    InlineInlinables,
-    InlineOverloads,
-    NopythonRewrites,
-    WithLifting,
-)
+njit: Any = numba.njit  # which takes options that type checkers have not heard of
 _BITS = {8: "b", 16: "h", 32: "i", 64: "q"}
 
 
@@ -49,57 +33,6 @@ def _typeof_known(value: Known, context: Any) -> Any:
     return typing.resolve_value_type(value.real)
 
 
-def njit(function: Any, **options: Any) -> Any:
-    """Return numba's function."""
-    numbas: Any = numba.njit  # takes options that type checkers have not heard of
-    return numbas(function, pipeline_class=_Compiler, **options)
-
-
-class _Library(JITCodeLibrary):
-    """LLVM's code of a function and of all that it calls."""
-
-    def _optimize_final_module(self) -> None:
-        """Leave it to whoever calls the function, which is then a part of that."""
-
-    def _finalize_final_module(self) -> None:
-        self._finalized = True
-
-    @property
-    def codegen(self) -> Any:
-        """What numba tells where its Python objects are, which our code has none of."""
-        return _NoObjects()
-
-    def whole(self) -> bytes:
-        """Return an object file."""
-        super()._optimize_final_module()
-        self._final_module.verify()
-        return bytes(self._codegen._tm.emit_object(self._final_module))
-
-
-class _NoObjects:
-    def set_env(self, name: str, objects: object) -> None:
-        pass
-
-
-@register_pass(mutates_CFG=True, analysis_only=False)
-class _Lowering(NativeLowering):
-    _name = "encodepth_lowering"
-
-    def run_pass(self, state: Any) -> bool:
-        state.library = _Library(state.targetctx.codegen(), state.func_id.func_qualname)
-        return bool(super().run_pass(state))
-
-
-class _Compiler(CompilerBase):
-    def define_pipelines(self) -> list[Any]:
-        made = PassManager("encodepth")
-        for kind, what in DefaultPassBuilder.define_nopython_pipeline(self.state).passes:
-            if kind not in _NOT_NEEDED:
-                made.add_pass(_Lowering if kind is NativeLowering else kind, what)
-        made.finalize()
-        return [made]
-
-
 def compile_for(function: Any, args: tuple[Any, ...]) -> Native:
     """Compile a numba function for such arguments.
 
@@ -115,7 +48,7 @@ def compile_for(function: Any, args: tuple[Any, ...]) -> Native:
     parts: Any = returned if isinstance(returned, types.BaseTuple) else (returned,)
     gives = "" if returned == types.none else "".join(map(_of_result, parts))
     symbol = made.fndesc.llvm_func_name
-    return Native(symbol, takes, gives, made.library.whole())
+    return Native(symbol, takes, gives, made.library._get_compiled_object())
 
 
 def _of_result(kind: Any) -> str:
