@@ -48,6 +48,14 @@ def rough(depth: np.ndarray) -> np.ndarray:
     return np.where(depth > 0, depth + noise, 0).astype(np.uint16)
 
 
+def stepped() -> np.ndarray:
+    """Return a rough depth map with bars before it, from near to far: steps of any size."""
+    depth = rough(scene(110, 150).depth)
+    for k in range(6):
+        depth[12 * k + k * k : 12 * k + 9, 8 * k : 20 + 17 * k] = 400 + 611 * k
+    return depth
+
+
 def further() -> dict[str, np.ndarray]:
     """Return a further plane of every kind, of several sizes and bits."""
     y, x = np.mgrid[:30, :40]
@@ -99,7 +107,7 @@ def golden() -> dict[str, Callable[[], bytes]]:
         "v1-jpeg": lambda: encode(photograph(), lossless="color"),
         "v1-jpeg-as-it-is": lambda: encode(photograph(3, 2), lossless="color"),
         "v1-mixed-exact": lambda: encode(RgbdImage(depth=depth), coding={"depth": "mixed"}),
-        # The next two were written with network 0, which is read only.
+        # The next two were written with network 0, the two after them with 1 and 2; read only.
         "v1-surface-learned": lambda: encode(
             RgbdImage(depth=rough(scene(120, 160).depth)), coding={"depth": "surface-learned"}
         ),
@@ -113,6 +121,12 @@ def golden() -> dict[str, Callable[[], bytes]]:
             RgbdImage(depth=rough(scene(120, 160).depth)),
             coding={"depth": "surface-learned"},
             effort=9,
+        ),
+        "v1-surface-learned-further": lambda: encode(
+            RgbdImage(depth=stepped()), coding={"depth": "surface-learned"}
+        ),
+        "v1-surface-learned-further-wide": lambda: encode(
+            RgbdImage(depth=stepped()), coding={"depth": "surface-learned"}, effort=9
         ),
         "v1-far-pixels": lambda: encode(RgbdImage(depth=far_away(depth)), coding="av1", quality=70),
         "v1-further-planes": lambda: encode(RgbdImage(planes=further())),

@@ -14,15 +14,17 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from encodepth import RgbdImage, decode, encode, inspect
-from encodepth.codings import learning_net, learning_short, learning_ways
+from encodepth.codings import learning_further, learning_net, learning_short, learning_ways
+from encodepth.codings.arithmetic import encoder
 from encodepth.codings.exact import encode_depth
-from encodepth.codings.learning import decode_learning, encode_learning
-from encodepth.codings.learning_features import FEATURES, LOG, MOST, steps
+from encodepth.codings.learning import decode_learning, encode_learning, fresh
+from encodepth.codings.learning_features import FEATURES, HOLES, LOG, MOST, steps
 from encodepth.codings.learning_start import FILES, pack, parts_of
 from encodepth.codings.learning_ways import WAYS, way
 from encodepth.codings.surface_learned import decode_plane, encode_plane
 from encodepth.errors import CorruptFileError
 from encodepth.io.pictures import read
+from golden_inputs import stepped
 
 TESTS = Path(__file__).parent
 
@@ -107,11 +109,46 @@ def test_no_sum_in_16_bits_reaches_32():
     """Weights are 16 bits and stay so: sums saturate."""
     n, layouts = learning_short, (learning_ways.NARROW, learning_ways.WIDE)
     units = max(at.first for at in layouts)
-    assert FEATURES * MOST << 15 < 1 << 31
+    assert (FEATURES + learning_further.LINE_FEATURES) * MOST << 15 < 1 << 31
     assert (units * n._MOST_HIDDEN + n.ONE) << 15 < 1 << 31
     assert n.SECOND * (n._MOST_ERROR >> 2) * n._MOST < 1 << 31
     assert (n.SECOND * n._MOST_HIDDEN + n.ONE) << 15 < 1 << 31
     assert max(4 * n._MOST_ERROR, 8 * 4095, 2 * n._MOST_HIDDEN, 2 * MOST) < 1 << 15
+
+
+def test_no_sum_of_the_linear_predictor_reaches_32_bits():
+    """A step is the largest where its inputs are small, and then it is multiplied by these."""
+    n = learning_further
+    missed = n._NEAR + (24 * n._NEAR * n._MOST >> 16) + 1
+    assert 24 * n._NEAR * n._MOST < 1 << 31
+    for inputs in range(1, n._NEAR + 1):
+        step = missed * n._RATE // (inputs**2 + n._LEAST) + 1
+        assert step < 1 << 31
+        assert inputs * step + 128 + (n._MOST << 8) < 1 << 31
+
+
+def test_jumps_cost_less_where_the_far_surface_was_seen_before():
+    plane, values = places(stepped())
+    sizes = [len(encode_learning(plane, values, way(number))) for number in (1, 3)]
+    assert sizes[1] < sizes[0]
+
+
+def test_a_picture_of_which_no_pixel_is_a_hole_changes_no_weight_of_holes():
+    """What is skipped because features are 0 would have changed nothing."""
+    first, end = HOLES
+    for number in (3, 4):
+        known = way(number)
+        values = np.arange(100, 400)
+        y, x = np.mgrid[:40, :40]
+        plane = (20 + x + 2 * y + (x * 7919 + y * 104729) % 5).astype(np.int32)
+        data = np.zeros(plane.size * 6 + 64, np.uint8)
+        s = fresh(40, encoder(), data, steps(values), known)
+        inside = s._replace(trail=s.trail._replace(hole=np.zeros_like(s.trail.hole)))
+        held = s.net.copy()
+        assert known.code_rows(plane, 0, 40, 300, False, inside)
+        changed = (s.net != held)[: 24 * 3].reshape(24, 3, 32)
+        assert not changed[first // 2 : end // 2].any()
+        assert changed[: first // 2].any()
 
 
 def test_no_sum_of_the_network_in_32_bits_reaches_them():

@@ -97,7 +97,7 @@ def _note(bit: int, decode: bool, node: int, c: Any, m: Any) -> int:
 
 
 @compiled
-def _skip(value: int, decode: bool, minus: int, calm: int, m: Any) -> int:
+def _skip(value: int, decode: bool, minus: int, tree: int, c: Any, m: Any) -> int:
     return value
 
 

@@ -21,6 +21,7 @@ from .inter_features import LATE_FEATURES, describe_back
 from .inter_learning_mixing import code_late, late_mixer
 from .inter_predict import foretell, remember_late
 from .learning import (
+    LINE,
     MAPS,
     OPINIONS,
     TABLE,
@@ -103,7 +104,8 @@ def _fresh(
     m.weights[TIME_ROWS : TIME_ROWS + SET] = np.repeat(trusted, SET // COUNT, axis=0)
     room, x = np.zeros(LATE_QUANTITIES, np.int32), np.zeros(learning_short.ROOM, np.int16)
     net = learning_short.network(network, _LAYOUT)
-    return begin(width, State(trail(width), m, room, x, step, net))
+    line = np.zeros(LINE, np.int32)
+    return begin(width, State(trail(width), m, room, x, step, net, line))
 
 
 _alone = walk(Network(learning_short.tidy, _see, _logit, _teach, _learn), _TABLES)

@@ -22,7 +22,7 @@ from .learning_features import describe, describe_steps, steps
 from .learning_mixing import Chosen, Mixer, code_learning, expect, learning_mixer
 from .mixing import SQUASH
 from .surface import calm, code_hole, holes_around, other, trust
-from .surface_contexts import QUANTITIES, VALUES, compare, hashing, look, relabel
+from .surface_contexts import QUANTITIES, compare, hashing, look, relabel
 from .surface_decisions import IMPOSSIBLE, NODES, ROWS, SET, SLOTS, decisions
 from .surface_predict import (
     UNIT,
@@ -44,15 +44,34 @@ TABLE = 1 << 18  # estimates per context of a value
 
 # Tables of values come after those of `surface.py`, at a multiple of their size: nodes are XORed.
 _OF_VALUES = -(-SLOTS // TABLE) * TABLE
-_SLOTS = _OF_VALUES + VALUES * TABLE
 OPINIONS = 32  # classes of what the network says
 _FOURTH = ROWS  # the fourth set of weights
 _ROWS = _FOURTH + NODES * OPINIONS
+ROOM, LINE = QUANTITIES + 3, (3, 8)  # quantities; weights of a linear predictor
 _NEAR = 7  # classes of a neighbour's distance in the second map
 MAPS = SET + NODES * 64
 
 _CHANGE, WIDE_NODES = relabel(TABLE)
 wide_hashed, _ = hashing(TABLE, _CHANGE)
+
+
+class View(NamedTuple):
+    """What is looked at besides the network, as compiled functions.
+
+    Attributes:
+        look: (place, around, predictions, blend, near holes, first slot, `State`) -> what else is
+            known of the pixel; writes the slots of the contexts.
+        describe: (what else is known, features), writes further features.
+        ask: (bit, decode, node, the network's logit, `Chosen`, mixer) -> bit, codes a decision.
+        learn: (value, blend, place, `State`), after the last decision.
+        escape: as `decisions` takes it.
+    """
+
+    look: Any
+    describe: Any
+    ask: Any
+    learn: Any
+    escape: Any
 
 
 class Network(NamedTuple):
@@ -91,12 +110,14 @@ class Way(NamedTuple):
         features: () -> room for the features.
         network: () -> what the network knows at the beginning.
         trust: int32 (64, 16), at each node the mixers' weights of the inputs, in 1/65536.
+        contexts: of a decision.
     """
 
     code_rows: Any
     features: Callable[[], np.ndarray]
     network: Callable[[], np.ndarray]
     trust: np.ndarray
+    contexts: int
 
 
 class State(NamedTuple):
@@ -105,9 +126,10 @@ class State(NamedTuple):
     trail: Trail
     mixer: Mixer
     quantities: np.ndarray  # room
-    x: np.ndarray  # the features in hand, 84 and room
+    x: np.ndarray  # the features in hand, 84 or more, and room
     step: np.ndarray  # of the list of values
     net: np.ndarray  # the network
+    line: np.ndarray  # weights of `learning_further.py`
 
 
 class Calm(NamedTuple):
@@ -118,6 +140,10 @@ class Calm(NamedTuple):
     side: int
     near: int  # how far the left and the upper neighbour lie from the prediction
     net: np.ndarray
+    middle: int  # the prediction
+    far: int  # the neighbour farthest from it
+    at: Place
+    seen: np.ndarray
 
 
 def encode_learning(plane: np.ndarray, values: np.ndarray, way: Way) -> bytes | None:
@@ -152,10 +178,10 @@ def _rows(values: np.ndarray, way: Way) -> Rows:
 
 def fresh(width: int, coder: np.ndarray, data: np.ndarray, step: np.ndarray, way: Way) -> State:
     """Return what both sides begin with."""
-    m = learning_mixer(_SLOTS, _ROWS, SET, MAPS, coder, data)
+    m = learning_mixer(_OF_VALUES + way.contexts * TABLE, _ROWS, SET, MAPS, coder, data)
     begin_trusting(m.weights, way.trust, _FOURTH)
-    room = np.zeros(QUANTITIES, np.int32)
-    return State(trail(width), m, room, way.features(), step, way.network())
+    room, line = np.zeros(ROOM, np.int32), np.zeros(LINE, np.int32)
+    return State(trail(width), m, room, way.features(), step, way.network(), line)
 
 
 def begin_trusting(weights: np.ndarray, trust: np.ndarray, fourth: int) -> None:
@@ -170,14 +196,42 @@ def begin_trusting(weights: np.ndarray, trust: np.ndarray, fourth: int) -> None:
     weights[fourth : fourth + NODES * OPINIONS] = np.repeat(trust, OPINIONS, axis=0)
 
 
-def walk(net: Network, tables: Tables = _ALONE) -> Any:
+@inlined
+def _look(at: Place, v: Around, g: Any, best: int, near: int, first: int, s: State) -> int:
+    middle = best + UNIT // 2 >> 6
+    look(at, v, middle, near, s.trail, s.quantities)
+    compare(g, best, middle, s.quantities)
+    wide_hashed(s.quantities, s.mixer.slots, first)
+    expect(s.mixer, int64(WIDE_NODES[0]))
+    return int64(0)
+
+
+@inlined
+def _describe(known: int, x: np.ndarray) -> None:
+    """Write nothing."""
+
+
+@inlined
+def _ask(bit: int, decode: bool, node: int, opinion: int, r: Chosen, m: Mixer) -> int:
+    return code_learning(bit, decode, m, int64(WIDE_NODES[np.uint64(node)]), opinion, r)
+
+
+@inlined
+def _learn(value: int, best: int, at: Place, s: State) -> None:
+    """Learn nothing."""
+
+
+VIEW = View(_look, _describe, _ask, _learn, None)
+
+
+def walk(net: Network, tables: Tables = _ALONE, view: View = VIEW) -> Any:
     """Return what codes rows with a network.
 
     Returns:
         A compiled (plane, first, end, top, decode, `State`) -> whether coding rows
         first..end - 1 of the plane, or decoding into them, worked.
     """
-    decide, of_values = decisions(_asking(net, tables)), tables.values
+    decide, of_values = decisions(_asking(net, tables, view), view.escape), tables.values
 
     @inlined
     def value_of(
@@ -191,20 +245,20 @@ def walk(net: Network, tables: Tables = _ALONE) -> Any:
         best = min(max(blend(g, at, t), UNIT), top * UNIT)
         middle = best + UNIT // 2 >> 6
         far = other(middle, v)
-        look(at, v, middle, near, t, s.quantities)
-        compare(g, best, middle, s.quantities)
-        wide_hashed(s.quantities, s.mixer.slots, of_values)
-        expect(s.mixer, int64(WIDE_NODES[0]))
+        known = view_look(at, v, g, best, near, of_values, s)
         describe(at, v, g, best, middle, far, t, s.x)
         describe_steps(middle, top, s.step, s.x)
+        view_describe(known, s.x)
         net_see(s.x, s.net)
         side = (best - middle * UNIT >> 3) + (12 if near else 4)
-        c = Calm(calm(at, t), trust(at, t), side, near_class(v, middle), s.net)
+        trusted, close = trust(at, t), near_class(v, middle)
+        c = Calm(calm(at, t), trusted, side, close, s.net, middle, far, at, t.seen)
         value = decide(value, decode, middle, far, c, s.mixer)
         if value == IMPOSSIBLE:
             return int64(-1)
         value = min(max(value, 1), top)
         net_learn(x, y, s.x, s.net)
+        view_learn(value, best, at, s)
         remember(value, middle, g, at, t)
         track(value, along, across, at, t)
         return value
@@ -233,6 +287,7 @@ def walk(net: Network, tables: Tables = _ALONE) -> Any:
         return True
 
     net_tidy, net_see, net_learn = net.tidy, net.see, net.learn
+    view_look, view_describe, view_learn = view.look, view.describe, view.learn
     return rows
 
 
@@ -254,7 +309,7 @@ def _class(distance: int) -> int:
     return min(max(distance, -3), 3) + 3
 
 
-def _asking(net: Network, tables: Tables) -> Any:
+def _asking(net: Network, tables: Tables, view: View) -> Any:
     """Return what codes a decision about a value."""
 
     @compiled
@@ -269,10 +324,11 @@ def _asking(net: Network, tables: Tables) -> Any:
             row + c.calm,
             SET + node * 64 + c.near,
         )
-        bit = code_learning(bit, decode, m, int64(WIDE_NODES[np.uint64(node)]), opinion, chosen)
+        bit = code_decision(bit, decode, node, opinion, chosen, m)
         one = 65535 if bit else 0
         net_teach(node, one - int64(SQUASH[np.uint64(opinion + 2047)]) >> 4, c.net)
         return bit
 
     net_logit, net_teach, fourth = net.logit, net.teach, tables.fourth
+    code_decision = view.ask
     return ask

@@ -18,6 +18,7 @@ from .surface_decisions import FAR
 from .surface_predict import PREDICTORS, TRACK_N, TRACK_W, UNIT, Around, Place, Trail
 
 FEATURES = 84
+HOLES = 34, 46  # the features between are 0 where no neighbour is a hole
 MOST = 255  # of a feature
 ONE = 64  # a flag
 

@@ -18,6 +18,7 @@ from .mixing import SQUASH, look_up, mixer, settle
 from .surface_contexts import VALUES
 
 OPINION, CONSTANT = VALUES, VALUES + 1  # inputs: what the network says, and always a nat
+FURTHER = VALUES + 1  # contexts of networks 3 and 4, which have the network's logit for the last
 NAT = 256
 
 _SETS = 4
@@ -73,6 +74,23 @@ def code_learning(bit: int, decode: bool, m: Mixer, node: int, opinion: int, r: 
         r: the rows that take part.
     """
     x = put_lane(put_lane(look_up(m, VALUES, node), OPINION, opinion), CONSTANT, NAT)
+    bit = _mix(bit, decode, x, m, r)
+    settle(m, VALUES, node, 65535 if bit else 0)
+    return bit
+
+
+@inlined
+def code_further(bit: int, decode: bool, m: Mixer, node: int, opinion: int, r: Chosen) -> int:
+    """Code one decision as `code_learning` does, under a context more and no constant."""
+    x = put_lane(look_up(m, FURTHER, node), FURTHER, opinion)
+    bit = _mix(bit, decode, x, m, r)
+    settle(m, FURTHER, node, 65535 if bit else 0)
+    return bit
+
+
+@inlined
+def _mix(bit: int, decode: bool, x: Any, m: Mixer, r: Chosen) -> int:
+    """Code or decode a decision by the inputs, and let all weights and the maps learn from it."""
     a, b = _mixed(x, m, r.first), _mixed(x, m, r.second)
     c, d = _mixed(x, m, r.third), _mixed(x, m, r.fourth)
     bit = decided(bit, decode, a, b, c, d, m, r)
@@ -81,7 +99,6 @@ def code_learning(bit: int, decode: bool, m: Mixer, node: int, opinion: int, r: 
     _trust(x, m, r.second, b, one)
     _trust(x, m, r.third, c, one)
     _trust(x, m, r.fourth, d, one)
-    settle(m, VALUES, node, one)
     return bit
 
 
@@ -111,6 +128,13 @@ def decided(bit: int, decode: bool, a: int, b: int, c: int, d: int, m: Mixer, r:
 def expect(m: Mixer, node: int) -> None:
     """Fetch the estimates that a decision will be made from."""
     for k in range(VALUES):
+        prefetch(m.estimates, int64(m.slots[k] ^ node))
+
+
+@inlined
+def expect_further(m: Mixer, node: int) -> None:
+    """Do the same with a context more."""
+    for k in range(FURTHER):
         prefetch(m.estimates, int64(m.slots[k] ^ node))
 
 

@@ -39,7 +39,7 @@ from .lanes import (
     total,
     wide,
 )
-from .learning_features import FEATURES, ONE
+from .learning_features import FEATURES, HOLES, ONE
 from .surface_decisions import NODES
 
 SECOND = 32  # hidden units of the second layer
@@ -49,6 +49,7 @@ BLOCK = 48  # units of the first layer that are computed together
 
 _ROWS_OF_X = ROOM // LANES
 _AT_ONCE = BLOCK // 16  # rows of two features' weights
+_FROM, _TO = HOLES[0] // 2, HOLES[1] // 2  # pairs of features that are seldom anything but 0
 
 _MOST_HIDDEN = 511  # of a unit
 _MOST_ERROR = 8191  # of a unit
@@ -129,8 +130,10 @@ def functions(at: Layout) -> tuple[Any, Any, Any, Any]:
     @compiled
     def see(x: np.ndarray, n: np.ndarray) -> None:
         learned = n[at_taught, 1] != 0
+        n[at_taught, 2] = _some(x)
+        some = n[at_taught, 2] != 0 or (learned and n[at_taught, 3] != 0)
         for block in range(blocks):
-            _first_layer(x, n, block, features, learned, old, one, felt)
+            _first_layer(x, n, block, features, learned, some, old, one, felt)
         a, b = same16(0), same16(0)
         for k in range(pairs + 1):
             f = load_pair(n, one * 16 + k)
@@ -167,6 +170,7 @@ def functions(at: Layout) -> tuple[Any, Any, Any, Any]:
     @compiled
     def learn_of(x: np.ndarray, n: np.ndarray) -> None:
         n[at_taught, 1] = 1
+        n[at_taught, 3] = n[at_taught, 2]
         for r in range(_ROWS_OF_X):
             store(n, old + r, load32_short(x, r * LANES))
         low, high = _felt(n, error, two, 0), _felt(n, error, two, 1)
@@ -213,6 +217,7 @@ def _first_layer(
     block: int,
     pairs: int,
     learned: int,
+    some: int,
     old: int,
     one: int,
     felt: int,
@@ -222,28 +227,53 @@ def _first_layer(
     row, unit = block * pairs * _AT_ONCE, block * _AT_ONCE
     if learned:
         d, e, f = _moved(n, felt, unit), _moved(n, felt, unit + 1), _moved(n, felt, unit + 2)
-        for k in range(pairs):
-            new, was = load_pair(x, k), load_pair(n, old * 16 + k) << 1
-            u = plus(load32_short(n, row), scaled(d, was))
-            v = plus(load32_short(n, row + 1), scaled(e, was))
-            w = plus(load32_short(n, row + 2), scaled(f, was))
-            store(n, row, u)
-            store(n, row + 1, v)
-            store(n, row + 2, w)
-            a += sum_pairs(u, new)
-            b += sum_pairs(v, new)
-            c += sum_pairs(w, new)
-            row += _AT_ONCE
+        for part in range(3):
+            if part == 1 and not some:
+                continue
+            for k in range(_begin(part), _end(part, pairs)):
+                new, was = load_pair(x, k), load_pair(n, old * 16 + k) << 1
+                at = row + k * _AT_ONCE
+                u = plus(load32_short(n, at), scaled(d, was))
+                v = plus(load32_short(n, at + 1), scaled(e, was))
+                w = plus(load32_short(n, at + 2), scaled(f, was))
+                store(n, at, u)
+                store(n, at + 1, v)
+                store(n, at + 2, w)
+                a += sum_pairs(u, new)
+                b += sum_pairs(v, new)
+                c += sum_pairs(w, new)
     else:
-        for k in range(pairs):
-            new = load_pair(x, k)
-            a += sum_pairs(load32_short(n, row), new)
-            b += sum_pairs(load32_short(n, row + 1), new)
-            c += sum_pairs(load32_short(n, row + 2), new)
-            row += _AT_ONCE
+        for part in range(3):
+            if part == 1 and not some:
+                continue
+            for k in range(_begin(part), _end(part, pairs)):
+                new, at = load_pair(x, k), row + k * _AT_ONCE
+                a += sum_pairs(load32_short(n, at), new)
+                b += sum_pairs(load32_short(n, at + 1), new)
+                c += sum_pairs(load32_short(n, at + 2), new)
     store(n, 2 * one + unit, narrow(_unit(a)))
     store(n, 2 * one + unit + 1, narrow(_unit(b)))
     store(n, 2 * one + unit + 2, narrow(_unit(c)))
+
+
+@inlined
+def _some(x: np.ndarray) -> int:
+    """Return whether a neighbour is a hole."""
+    some = int64(0)
+    for k in range(HOLES[0], HOLES[1]):
+        some |= x[k]
+    return some
+
+
+@inlined
+def _begin(part: int) -> int:
+    """Return the first pair of features of a part: before those of holes, those, after them."""
+    return (0, _FROM, _TO)[part]
+
+
+@inlined
+def _end(part: int, pairs: int) -> int:
+    return (_FROM, _TO, pairs)[part]
 
 
 @inlined

@@ -23,7 +23,7 @@ TABLE = 1 << 16  # estimates per context
     _W, _N, _NW, _NE, _WW, _NN, _NEE, _NWW, _NNE, _NNW, _NNN, _NEEE, _NEEEE, _WWW, _WWWW,
     _CLASS_W, _CLASS_N, _CLASS_NE,  # of the same, coarse
     _W_N, _NW_N, _NE_N, _NEE_NE, _NWW_NW, _WW_W, _NN_N, _NNW_NN, _NNE_NN,  # between neighbours
-    _MOVED_W, _MOVED_N, _FRACTION, _HOLES,
+    MOVED_W, MOVED_N, FRACTION, HOLES,
     _TO_TRACK_W, _TO_TRACK_N, _TO_PLANE, _TO_LINE, _TO_RISE, _TO_COLUMN,  # predictors minus blend
     _OFF_W, _OFF_N,  # the tracker minus the prediction, finer
 ) = range(39)  # fmt: skip
@@ -31,10 +31,10 @@ QUANTITIES = 39
 
 # Contexts: quantity, limit, radix of each digit, the highest first. Two halves, for eight lanes
 # look at one quantity at a time; a context's number, by which it is hashed, stands before it.
-_OF_VALUES = {
+OF_NEIGHBOURS = {
     3: [(q, 7, 16) for q in (_W, _N, _NW, _NE)],
-    4: [(q, 15, 32) for q in (_W, _WW, _MOVED_W)],
-    5: [(q, 15, 32) for q in (_N, _NN, _MOVED_N)],
+    4: [(q, 15, 32) for q in (_W, _WW, MOVED_W)],
+    5: [(q, 15, 32) for q in (_N, _NN, MOVED_N)],
     9: [(q, 2, 5) for q in (_W, _N, _NW, _NE, _NEE, _NWW, _NEEE, _NEEEE)],
     10: [(q, 3, 7) for q in (_W, _WW, _WWW, _WWWW, _N, _NE)],
     11: [(q, 3, 7) for q in (_N, _NN, _NNN, _W, _NNE, _NNW)],
@@ -43,14 +43,14 @@ _OF_VALUES = {
         for q in (_W, _N, _NW, _NE, _NEE, _NWW, _NN, _WW, _NNE, _NNW, _NEEE, _NEEEE, _NNN)
     ],
 }  # fmt: skip
-_OF_STEPS = {
+OF_STEPS = {
     0: [(q, 7, 16) for q in (_CLASS_W, _CLASS_N, _CLASS_NE)],
     1: [(q, 31, 64) for q in (_TO_TRACK_W, _TO_TRACK_N)],
     2: [(q, 31, 64) for q in (_TO_PLANE, _TO_LINE)],
-    6: [(_HOLES, 32, 64), (_TO_RISE, 7, 16), (_TO_COLUMN, 7, 16)],
+    6: [(HOLES, 32, 64), (_TO_RISE, 7, 16), (_TO_COLUMN, 7, 16)],
     7: [(q, 3, 7) for q in (_W_N, _NW_N, _NE_N, _NEE_NE, _NWW_NW, _WW_W, _NN_N)] + [(_N, 7, -16)],
     8: [(q, 4, 9) for q in (_N, _NN_N, _NNW_NN, _NNE_NN, _NE_N, _NW_N)],
-    12: [(_MOVED_W, 2, 5), (_MOVED_N, 2, 5), (_FRACTION, 4, 8), (_OFF_W, 7, 16), (_OFF_N, 7, 16)],
+    12: [(MOVED_W, 2, 5), (MOVED_N, 2, 5), (FRACTION, 4, 8), (_OFF_W, 7, 16), (_OFF_N, 7, 16)],
 }
 
 
@@ -75,8 +75,7 @@ def layout(contexts: dict[int, list[tuple[int, int, int]]]) -> tuple[np.ndarray,
     return np.array(used, np.int32), limit, worth, zero, order
 
 
-_USED_1, _LIMIT_1, _WORTH_1, _ZERO_1, _ORDER_1 = layout(_OF_VALUES)
-_USED_2, _LIMIT_2, _WORTH_2, _ZERO_2, _ORDER_2 = layout(_OF_STEPS)
+_HALVES = layout(OF_NEIGHBOURS), layout(OF_STEPS)
 
 _EDGES = (1, 2, 4, 8, 24, 96)
 _CLASSES = np.array(
@@ -136,13 +135,13 @@ def look(at: Place, v: Around, middle: int, near: int, t: Trail, q: np.ndarray) 
     q[_W_N], q[_NW_N], q[_NE_N], q[_NEE_NE] = v.w - v.n, v.nw - v.n, v.ne - v.n, nee - v.ne
     q[_NWW_NW], q[_WW_W], q[_NN_N] = nww - v.nw, v.ww - v.w, v.nn - v.n
     q[_NNW_NN], q[_NNE_NN] = nnw - v.nn, nne - v.nn
-    q[_MOVED_W], q[_MOVED_N], q[_HOLES] = t.moved[at.i - 1], t.moved[at.u], near - 32
+    q[MOVED_W], q[MOVED_N], q[HOLES] = t.moved[at.i - 1], t.moved[at.u], near - 32
 
 
 @inlined
 def compare(g: Any, best: int, middle: int, q: np.ndarray) -> None:
     """Write the quantities about predictions to `q`."""
-    q[_FRACTION] = best - middle * UNIT >> 3
+    q[FRACTION] = best - middle * UNIT >> 3
     off = g - best
     q[_TO_TRACK_W], q[_TO_TRACK_N] = get_lane(off >> 5, TRACK_W), get_lane(off >> 5, TRACK_N)
     q[_TO_PLANE], q[_TO_LINE] = get_lane(off >> 5, PLANE), get_lane(off >> 5, LINE)
@@ -162,12 +161,13 @@ def numbers(
     return number
 
 
-def hashing(table: int, change: np.ndarray) -> tuple[Any, Any]:
+def hashing(table: int, change: np.ndarray, contexts: Any = _HALVES) -> tuple[Any, Any]:
     """Return what writes the slots of all contexts, and what hashes eight numbers to slots.
 
     Args:
         table: slots of a context.
         change: as `relabel` returns it.
+        contexts: two of what `layout` returns: seven contexts, and seven or eight.
 
     Returns:
         A compiled (quantities, slots, first), which writes to `slots`, int32 (16,), tables counted
@@ -186,11 +186,13 @@ def hashing(table: int, change: np.ndarray) -> tuple[Any, Any]:
 
     @inlined
     def hashed(q: np.ndarray, slots: np.ndarray, first: int) -> None:
-        one = numbers(q, _USED_1, _LIMIT_1, _WORTH_1, load8(_ZERO_1, 0))
-        two = numbers(q, _USED_2, _LIMIT_2, _WORTH_2, load8(_ZERO_2, 0))
-        store(slots, 0, slots_of(one, load8(_ORDER_1, 0)) + first)
-        store(slots, VALUES // 2, slots_of(two, load8(_ORDER_2, 0)) + first)
+        one = numbers(q, used_1, limit_1, worth_1, load8(zero_1, 0))
+        two = numbers(q, used_2, limit_2, worth_2, load8(zero_2, 0))
+        store(slots, 0, slots_of(one, load8(order_1, 0)) + first)
+        store(slots, VALUES // 2, slots_of(two, load8(order_2, 0)) + first)
 
+    (used_1, limit_1, worth_1, zero_1, order_1), second = contexts
+    used_2, limit_2, worth_2, zero_2, order_2 = second
     return hashed, slots_of
 
 

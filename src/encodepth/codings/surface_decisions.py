@@ -21,14 +21,14 @@ SET = NODES * 16  # rows of weights that one selector chooses from
 # Tables of estimates: holes, values, escapes. Rows of weights: values, holes, escapes.
 HOLES = 6  # contexts of a hole flag
 OF_VALUES = HOLES * TABLE
-_OF_ESCAPES = OF_VALUES + VALUES * TABLE
-SLOTS = _OF_ESCAPES + TABLE
+OF_ESCAPES = OF_VALUES + VALUES * TABLE
+SLOTS = OF_ESCAPES + TABLE
 HOLE_ROWS = 3 * SET
-_ESCAPE_ROWS = HOLE_ROWS + 3 * 64
-ROWS = _ESCAPE_ROWS + 64
+ESCAPE_ROWS = HOLE_ROWS + 3 * 64
+ROWS = ESCAPE_ROWS + 64
 
-_LONGEST = 12  # corrections above this are escaped,
-_MAX_LENGTH = 16  # in up to so many bits below the leading one
+LONGEST = 12  # corrections above this are escaped,
+MAX_LENGTH = 16  # in up to so many bits below the leading one
 _NEAR = 8  # values from the other surface that still belong to it
 FAR = 16  # values between two surfaces
 
@@ -42,8 +42,9 @@ def decisions(ask: Any, escape: Any = None) -> Any:
 
     Args:
         ask: (bit, decode, node, what chooses the weights, mixer) -> bit.
-        escape: (number >= 1, decode, minus, calm, mixer) -> number, what codes the rest of large
-            corrections; None for Elias gamma code under this module's contexts.
+        escape: (number >= 1, decode, minus, tree, what chooses the weights, mixer) -> number, what
+            codes the rest of large corrections, of the prediction or, where tree is not 0, of the
+            other surface; None for Elias gamma code under this module's contexts.
 
     Returns:
         A compiled (value, decode, prediction, other neighbour, what chooses the weights, mixer)
@@ -55,11 +56,11 @@ def decisions(ask: Any, escape: Any = None) -> Any:
     def sized(size: int, decode: bool, minus: int, tree: int, c: Any, m: Mixer) -> int:
         """Code a size >= 1: in unary while it is small."""
         node = _MORE + tree + minus
-        for counted in range(1, _LONGEST + 1):
+        for counted in range(1, LONGEST + 1):
             if ask(size == counted, decode, node, c, m):
                 return counted
             node = min(node + 2, _LAST + tree + minus)
-        return _LONGEST + escaped(size - _LONGEST, decode, minus, c.calm, m)
+        return LONGEST + escaped(size - LONGEST, decode, minus, tree, c, m)
 
     @inlined
     def decide(value: int, decode: bool, middle: int, other: int, c: Any, m: Mixer) -> int:
@@ -82,21 +83,21 @@ def decisions(ask: Any, escape: Any = None) -> Any:
 
 
 @compiled
-def _escaped(value: int, decode: bool, minus: int, calm: int, m: Mixer) -> int:
+def _escaped(value: int, decode: bool, minus: int, tree: int, c: Any, m: Mixer) -> int:
     """Code a number >= 1 in Elias gamma code."""
-    length, bits, rows = 0, bit_length(value), int64(_ESCAPE_ROWS)
+    length, bits, rows = 0, bit_length(value), int64(ESCAPE_ROWS)
     while True:
-        m.slots[0] = _OF_ESCAPES + 64 * calm + 2 * length + minus
-        m.slots[1] = _OF_ESCAPES + 1024 + length
+        m.slots[0] = OF_ESCAPES + 64 * c.calm + 2 * length + minus
+        m.slots[1] = OF_ESCAPES + 1024 + length
         if not code(length + 1 < bits, decode, m, 2, 0, rows, rows + 4, rows + 8):
             break
         length += 1
-        if length > _MAX_LENGTH:
+        if length > MAX_LENGTH:
             return IMPOSSIBLE
     found = 1
     for rest in range(length, 0, -1):
-        m.slots[0] = _OF_ESCAPES + 2048 + 32 * rest + length
-        m.slots[1] = _OF_ESCAPES + 3072 + length
+        m.slots[0] = OF_ESCAPES + 2048 + 32 * rest + length
+        m.slots[1] = OF_ESCAPES + 3072 + length
         bit = code((value >> rest - 1 & 1) == 1, decode, m, 2, 0, rows + 2, rows + 6, rows + 10)
         found = found << 1 | bit
     return found
