@@ -65,6 +65,7 @@ def _of_everything() -> Iterator[Job]:
     yield "depth by surface-learned-inter", partial(_record, lossless="depth", effort=8)
     yield "mask by contexts-inter", _record
     yield "color by av1-groups", _color
+    yield "tensors", _tensors
     yield "depth of ROS by RVL", _rvl
 
 
@@ -132,6 +133,15 @@ def _color() -> None:
     from ..codings import ycbcr
 
     ycbcr.to_rgb(ycbcr.to_planes(np.zeros((16, 16, 3), np.uint8)))
+
+
+def _tensors() -> None:
+    from ..planar import scale_depth, split_channels
+
+    picture = np.zeros((_SIDE, _SIDE, 3), np.uint8)
+    for kind in (np.uint8, np.float32):
+        split_channels(picture, np.empty((3, _SIDE, _SIDE), kind))
+    scale_depth(_depth(), np.empty((_SIDE, _SIDE), np.float32), 0.001, 0)
 
 
 def _rvl() -> None:

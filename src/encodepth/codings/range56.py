@@ -61,15 +61,44 @@ def bit(
     if decision:
         wide = part
         p += (_ONE - 1 - p) * rate >> 16
-    else:
-        low = low + part if not decoding else low - part
-        wide -= part
-        p -= p * rate >> 16
+        estimate[index] = p << 10 | seen
+        if wide < _NARROW:
+            low, at = move(low, at, data, decoding)
+            wide <<= 24
+        return 1, (low, wide, at)
+    low = low + part if not decoding else low - part
+    wide -= part
+    p -= p * rate >> 16
     estimate[index] = p << 10 | seen
     if wide < _NARROW:
         low, at = move(low, at, data, decoding)
         wide <<= 24
-    return decision, (low, wide, at)
+    return 0, (low, wide, at)
+
+
+@inlined
+def coin(
+    decision: int, cell: int, estimate: np.ndarray, coder: Coder, data: np.ndarray, decoding: object
+) -> tuple[int, Coder]:
+    """Do what `bit` does, without branches: quicker where 0 is as likely as 1, as of signs."""
+    low, wide, at = coder
+    index = np.uint64(cell)
+    held = np.int64(estimate[index])
+    p, seen = held >> 10, held & 1023
+    part = (wide >> _SHIFT) * p
+    one = low - part >> 63 if decoding else -np.int64(decision)  # all bits set, or none
+    zero = ~one
+    low = low - (part & zero) if decoding else low + (part & zero)
+    rest = wide - part
+    wide = rest + (part - rest & one)
+    step = (p ^ one & _ONE - 1) * np.int64(_RATE[np.uint64(seen)]) >> 16
+    p += (step ^ zero) - zero
+    seen += 1 if seen < _LIMIT else 0
+    estimate[index] = p << 10 | seen
+    if wide < _NARROW:
+        low, at = move(low, at, data, decoding)
+        wide <<= 24
+    return -one, (low, wide, at)
 
 
 @inlined
@@ -91,7 +120,7 @@ def number(  # type: ignore[no-untyped-def]
     for k in range(length - 1):
         cell = bits + 4 * length + (0 if k == 0 else 1 + 2 * (found & 1) if k == 1 else 2)
         one = value >> length - 2 - k & 1
-        one, coder = bit(one, cell, estimate, coder, data, decoding)
+        one, coder = coin(one, cell, estimate, coder, data, decoding)
         found = found << 1 | one
     return found, coder
 
