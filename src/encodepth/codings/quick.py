@@ -13,7 +13,7 @@ import numpy as np
 from ..native import compiled, inlined
 from .band_rows import Rows
 from .bands import Banded, facts
-from .range56 import begin, bit, coin, ended, estimates, finish, number, pause
+from .range56 import begin, bit, ended, estimates, finish, number, pause
 
 __all__ = ["decode", "decode_plane", "encode", "encode_plane", "facts"]
 
@@ -73,7 +73,7 @@ def _miss(value, p, w, n, ne, nw, base, estimate, coder, data, decoding):  # typ
             same, coder = bit(1 if off == 0 else 0, base, estimate, coder, data, decoding)
             if same:
                 return other, coder
-    negative, coder = coin(1 if off < 0 else 0, base + _SIGN, estimate, coder, data, decoding)
+    negative, coder = bit(1 if off < 0 else 0, base + _SIGN, estimate, coder, data, decoding)
     cell = base + _SIGN + 1 + negative * _SIZES
     size, counted = abs(off), np.int64(1)
     while counted < _LONG:

@@ -58,7 +58,7 @@ def bit(
         decision = 1 if low < part else 0
     rate = np.int64(_RATE[np.uint64(seen)])
     seen += 1 if seen < _LIMIT else 0
-    if decision:
+    if decision:  # each way to its end, so that callers need not ask again which it was
         wide = part
         p += (_ONE - 1 - p) * rate >> 16
         estimate[index] = p << 10 | seen
@@ -74,31 +74,6 @@ def bit(
         low, at = move(low, at, data, decoding)
         wide <<= 24
     return 0, (low, wide, at)
-
-
-@inlined
-def coin(
-    decision: int, cell: int, estimate: np.ndarray, coder: Coder, data: np.ndarray, decoding: object
-) -> tuple[int, Coder]:
-    """Do what `bit` does, without branches: quicker where 0 is as likely as 1, as of signs."""
-    low, wide, at = coder
-    index = np.uint64(cell)
-    held = np.int64(estimate[index])
-    p, seen = held >> 10, held & 1023
-    part = (wide >> _SHIFT) * p
-    one = low - part >> 63 if decoding else -np.int64(decision)  # all bits set, or none
-    zero = ~one
-    low = low - (part & zero) if decoding else low + (part & zero)
-    rest = wide - part
-    wide = rest + (part - rest & one)
-    step = (p ^ one & _ONE - 1) * np.int64(_RATE[np.uint64(seen)]) >> 16
-    p += (step ^ zero) - zero
-    seen += 1 if seen < _LIMIT else 0
-    estimate[index] = p << 10 | seen
-    if wide < _NARROW:
-        low, at = move(low, at, data, decoding)
-        wide <<= 24
-    return -one, (low, wide, at)
 
 
 @inlined
@@ -120,7 +95,7 @@ def number(  # type: ignore[no-untyped-def]
     for k in range(length - 1):
         cell = bits + 4 * length + (0 if k == 0 else 1 + 2 * (found & 1) if k == 1 else 2)
         one = value >> length - 2 - k & 1
-        one, coder = coin(one, cell, estimate, coder, data, decoding)
+        one, coder = bit(one, cell, estimate, coder, data, decoding)
         found = found << 1 | one
     return found, coder
 
