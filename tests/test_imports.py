@@ -16,7 +16,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("cores", "errors", "files", "packing", "modalities"),
     ("frame",),
     ("metrics", "native", "turning"),
-    ("container", "learned"),
+    ("container", "learned", "planar"),
     ("codings",),
     ("plan", "search", "references"),
     ("settings",),

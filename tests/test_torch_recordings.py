@@ -23,7 +23,7 @@ from encodepth.errors import EncodepthError, InvalidImageError  # noqa: E402
 from encodepth.frame import Intrinsics  # noqa: E402
 from encodepth.sequence.cache import GroupCache  # noqa: E402
 from encodepth.sequence.group import DecodedGroup  # noqa: E402
-from encodepth.torch import Decoder, GroupSampler, Recordings, Stream  # noqa: E402
+from encodepth.torch import Decoder, GroupSampler, Recordings, Stream, collate  # noqa: E402
 
 NS = 1_000_000_000
 HEIGHT, WIDTH = 24, 32
@@ -379,6 +379,49 @@ def test_webdataset_itself_takes_the_decoder(folder, tmp_path):
     found = list(loader)
     assert [int(sample["rgbd"]["depth"].max()) for sample in found] == [1000, 1001, 1002]
     assert [sample["cls"] for sample in found] == [0, 1, 2]
+
+
+def alike(a, b) -> bool:
+    """Whether two batches are the same, all the way down."""
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(alike(a[key], b[key]) for key in a)
+    if isinstance(a, torch.Tensor):
+        return a.dtype == b.dtype and torch.equal(a, b)
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(map(alike, a, b))
+    return a == b
+
+
+def test_collating_is_torch_s_own(folder):
+    from torch.utils.data import default_collate
+
+    data = Recordings(folder, keys=("color", "depth", "valid", "time", "camera", "pose"), clip=2)
+    samples = [data[i] for i in (3, 0, 5)]
+    assert alike(collate(samples), default_collate(samples))
+    more = [{"name": "a", "inner": {"x": torch.ones(2)}, "n": 3, "d": sample} for sample in samples]
+    assert alike(collate(more), default_collate(more))
+    assert alike(collate([(1, "a"), (2, "b")]), default_collate([(1, "a"), (2, "b")]))
+    mixed = [{"x": torch.ones(2)}, {"x": torch.ones(3)}]
+    with pytest.raises(RuntimeError, match="equal size"):
+        collate(mixed)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_batches_keep_what_is_in_them(folder, workers):
+    data = Recordings(folder)
+    loader = DataLoader(data, batch_size=3, collate_fn=collate, num_workers=workers)
+    batches = list(loader)  # all held at once, so no memory is used twice
+    expected = list(DataLoader(data, batch_size=3))
+    assert all(alike(a, b) for a, b in zip(batches, expected, strict=True))
+
+
+def test_a_batch_gives_its_memory_to_the_next():
+    made = [{"x": torch.full((1, 512, 512), float(i))} for i in range(2)]
+    batch = collate(made)
+    assert batch["x"].shape == (2, 1, 512, 512)
+    place = batch["x"].data_ptr()
+    del batch
+    assert collate(made)["x"].data_ptr() == place
 
 
 def test_torch_is_imported_by_this_package_alone():

@@ -29,7 +29,7 @@ from torch.utils.data import DataLoader, Dataset, RandomSampler, Sampler
 
 from encodepth import Writer
 from encodepth.io.pair import Pair
-from encodepth.torch import GroupSampler, Recordings, Stream
+from encodepth.torch import GroupSampler, Recordings, Stream, collate
 
 from ..common import DATA, RESULTS, ROOT, fill_page, frames_of, keep, need, options, progress, show
 
@@ -175,7 +175,7 @@ def _speeds(data: Dataset[Any], order: str, workers: int) -> tuple[float, float]
         sampler = RandomSampler(data, generator=chance)  # type: ignore[arg-type]
     before, count, start, early = _cpu(), 0, 0.0, 0
     loader = DataLoader(
-        source, batch_size=BATCH, sampler=sampler, num_workers=workers,
+        source, batch_size=BATCH, sampler=sampler, num_workers=workers, collate_fn=collate,
         multiprocessing_context="fork" if workers else None,
     )  # fmt: skip
     for number, batch in enumerate(loader, 1):

@@ -98,6 +98,7 @@ def _of_everything() -> Iterator[Job]:
     yield "mask by contexts", _mask
     yield f"{PLANES[0]} by planes", partial(_code, planes={PLANES[0]: _depth()})
     yield "color by av1-groups", _color
+    yield "tensors", _tensors
 
 
 def _depth() -> np.ndarray:
@@ -164,6 +165,15 @@ def _color() -> None:
     from ..codings import ycbcr
 
     ycbcr.to_rgb(ycbcr.to_planes(np.zeros((16, 16, 3), np.uint8)))
+
+
+def _tensors() -> None:
+    from ..planar import scale_depth, split_channels
+
+    picture = np.zeros((_SIDE, _SIDE, 3), np.uint8)
+    for kind in (np.uint8, np.float32):
+        split_channels(picture, np.empty((3, _SIDE, _SIDE), kind))
+    scale_depth(_depth(), np.empty((_SIDE, _SIDE), np.float32), 0.001, 0)
 
 
 def _rvl() -> None:

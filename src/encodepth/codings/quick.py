@@ -47,8 +47,8 @@ _CLASS = _classes()
 
 
 def _fresh(width: int) -> tuple[np.ndarray, ...]:
-    """Return estimates, three rows, room for two of `_look_up`, the coder's state."""
-    rows, room = np.full((3, width + 5), 2, np.int32), np.empty((2, width), np.int32)
+    """Return estimates, three rows, room for three of `_look_up`, the coder's state."""
+    rows, room = np.full((3, width + 5), 2, np.int32), np.empty((3, width + 1), np.int32)
     return estimates(_ESTIMATES), rows, room, np.zeros(3, np.int64)
 
 
@@ -99,19 +99,21 @@ def _kind(d):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _look_up(up, far, cells, holes):  # type: ignore[no-untyped-def]
+def _look_up(up, far, cells, holes, slopes):  # type: ignore[no-untyped-def]
     """Write what rows above say of a row's pixels: for all at once, which slices let a compiler do.
 
     `cells` gets where their estimates are but for the left neighbour, `holes` the pattern of holes
-    but for those on the left.
+    but for those on the left, `slopes` the classes of differences between columns.
     """
-    size = cells.size
+    size = cells.size - 1
     nww, nw, n, ne = up[:size], up[1 : size + 1], up[2 : size + 2], up[3 : size + 3]
     nee, nn = up[4 : size + 4], far[2 : size + 2]
+    here, right = up[1 : size + 2], up[2 : size + 3]
+    for x in range(size + 1):
+        slopes[x] = _kind((right[x] >> 1) - (here[x] >> 1))
+    turns = slopes[1:]
     for x in range(size):
-        turn = _kind((ne[x] >> 1) - (n[x] >> 1))
-        slope = _kind((n[x] >> 1) - (nw[x] >> 1))
-        cells[x] = (364 + 81 * turn + 9 * slope) * (_CALM + 1) * _NODES
+        cells[x] = (364 + 81 * turns[x] + 9 * slopes[x]) * (_CALM + 1) * _NODES
         above = (nww[x] & 1) << 4 | (nw[x] & 1) << 3 | (n[x] & 1) << 2 | (ne[x] & 1) << 1
         holes[x] = above | nee[x] & 1 | (nn[x] & 1) << 7
 
@@ -129,7 +131,7 @@ def _walk(  # type: ignore[no-untyped-def]
     """
     decoding = way is not None
     height, width = band.shape
-    cells, holes = room[0], room[1]
+    cells, holes, slopes = room[0], room[1], room[2]
     two = np.uint64(2)
     coder = begin(held, data, decoding)
     for y in range(first, end):
@@ -138,7 +140,7 @@ def _walk(  # type: ignore[no-untyped-def]
         for k in range(3):
             up[width + 2 + k] = up[width + 1]
         up[0] = up[1] = up[2]
-        _look_up(up, far, cells, holes)
+        _look_up(up, far, cells, holes, slopes)
         n = np.int64(up[two]) >> 1
         w = nw = n
         left = (up[two] & 1) * 3

@@ -58,18 +58,22 @@ def bit(
         decision = 1 if low < part else 0
     rate = np.int64(_RATE[np.uint64(seen)])
     seen += 1 if seen < _LIMIT else 0
-    if decision:
+    if decision:  # each way to its end, so that callers need not ask again which it was
         wide = part
         p += (_ONE - 1 - p) * rate >> 16
-    else:
-        low = low + part if not decoding else low - part
-        wide -= part
-        p -= p * rate >> 16
+        estimate[index] = p << 10 | seen
+        if wide < _NARROW:
+            low, at = move(low, at, data, decoding)
+            wide <<= 24
+        return 1, (low, wide, at)
+    low = low + part if not decoding else low - part
+    wide -= part
+    p -= p * rate >> 16
     estimate[index] = p << 10 | seen
     if wide < _NARROW:
         low, at = move(low, at, data, decoding)
         wide <<= 24
-    return decision, (low, wide, at)
+    return 0, (low, wide, at)
 
 
 @inlined

@@ -15,7 +15,7 @@ from weakref import finalize
 
 import numpy as np
 
-SPARE = 3 << 24  # bytes kept while nobody uses them: a group of 640x480
+SPARE = 1 << 26  # bytes kept while nobody uses them: a group of 640x480 and a batch or two
 _LEAST = 1 << 17  # bytes below which the C library does as well
 _HUGE = 1 << 22  # bytes from which on large pages are asked for, as numpy does
 _PRIVATE = getattr(mmap, "MAP_PRIVATE", 0) | getattr(mmap, "MAP_ANONYMOUS", 0)

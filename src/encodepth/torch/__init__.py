@@ -10,8 +10,8 @@ Only this package and those that train import torch; nothing else of encodepth n
 from .lerobot import LeRobot
 from .recordings import Recordings
 from .sampler import GroupSampler
-from .samples import Form
+from .samples import Form, collate
 from .stream import Stream
 from .webdataset import Decoder
 
-__all__ = ["Decoder", "Form", "GroupSampler", "LeRobot", "Recordings", "Stream"]
+__all__ = ["Decoder", "Form", "GroupSampler", "LeRobot", "Recordings", "Stream", "collate"]

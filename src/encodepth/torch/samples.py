@@ -9,16 +9,19 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.data import default_collate, get_worker_info
 
 from ..codings.room import empty
 from ..errors import InvalidImageError, InvalidSettingError
 from ..frame import Frame, Intrinsics, RgbdImage
 from ..modalities import IMAGE, PLANES
+from ..planar import scale_depth, split_channels
 
 Sample = dict[str, Any]
 UNITS = {"m": 1.0, "mm": 1000.0}  # what depth may be given in, per metre,
 STEPS = "steps"  # or as it is recorded
 COLORS = ("uint8", "float32")
+_OF_ROOM = {torch.uint8: np.uint8, torch.float32: np.float32, torch.bool: np.bool_}
 DEFAULT_KEYS = ("color", "depth", "valid", "time", "index", "recording", "camera")
 
 
@@ -81,16 +84,33 @@ def stacked(samples: Sequence[Sample]) -> Sample:
     return {key: torch.stack([sample[key] for sample in samples]) for key in samples[0]}
 
 
+def collate(samples: list[Any]) -> Any:
+    """Return a batch of samples as torch's `default_collate` does, in memory that is used again.
+
+    For `DataLoader(.., collate_fn=collate)`: a batch that nobody holds any more gives its memory to
+    the next one, where fresh memory costs as much as what is written there. In worker processes,
+    whose batches travel, it is torch's own function.
+    """
+    if get_worker_info() is not None or type(samples[0]) is not dict:
+        return default_collate(samples)
+    return {key: _batched([sample[key] for sample in samples]) for key in samples[0]}
+
+
+def _batched(values: list[Any]) -> Any:
+    """Return one key of samples as a batch has it."""
+    first = values[0]
+    if not isinstance(first, Tensor) or first.device.type != "cpu" or first.dtype not in _OF_ROOM:
+        return default_collate(values)
+    made = torch.from_numpy(empty((len(values), *first.shape), _OF_ROOM[first.dtype]))
+    return torch.stack(values, out=made)
+
+
 def color_tensor(image: RgbdImage, kind: str) -> Tensor:
     """Return colour as (3, H, W), uint8 or float32 within 0..1."""
     assert image.color is not None
-    channels = image.color.transpose(2, 0, 1)
-    made = empty(channels.shape, kind)
-    if kind == "uint8":
-        np.copyto(made, channels)
-    else:
-        for to, channel in zip(made, channels, strict=True):  # together they take longer
-            np.divide(channel, np.float32(255), out=to, dtype=np.float32)
+    height, width, channels = image.color.shape
+    made = empty((channels, height, width), kind)
+    split_channels(image.color, made)
     return torch.from_numpy(made)
 
 
@@ -105,10 +125,7 @@ def depth_tensor(image: RgbdImage, unit: str, hole: float) -> Tensor:
         np.copyto(steps, image.depth)
         return torch.from_numpy(steps)[None]
     found = empty(image.depth.shape, np.float32)
-    per_step = image.depth_unit * UNITS[unit]
-    np.multiply(image.depth, per_step, out=found, dtype=np.float64, casting="unsafe")
-    if hole:
-        found[image.depth == 0] = hole
+    scale_depth(image.depth, found, image.depth_unit * UNITS[unit], hole)
     return torch.from_numpy(found)[None]
 
 
