@@ -25,17 +25,25 @@ from encodepth.codings.mask import encode_mask
 from encodepth.container.still import Still
 from encodepth.container.stream import Stream
 from encodepth.errors import CorruptFileError
+from encodepth.learned.restore import MAX_STRENGTH
 from golden_inputs import golden, room, scene
 
 TESTS = Path(__file__).parents[2] / "tests"
 
 
 def learned() -> dict[str, bytes]:
-    """Return name -> file made with the weights that ship, which it names."""
+    """Return name -> file made with the weights that ship, which it names.
+
+    In one half of what depth's network sees counts.
+    """
     data = Codec().encode(
         scene(97, 131), quality=60, coding={"color": "learned", "depth": "restored"}
     )
-    return {f"learned-{inspect(data).streams[0].weights}": data}
+    name, still = f"learned-{inspect(data).streams[0].weights}", Still.parse(data)
+    *others, depth = still.streams
+    said = bytes([2 * MAX_STRENGTH + depth.payload[0] % MAX_STRENGTH])
+    half = replace(depth, payload=said + depth.payload[1:])
+    return {name: data, f"{name}-half": replace(still, streams=(*others, half)).serialize()}
 
 
 def moving() -> Iterator[RgbdImage]:
