@@ -88,6 +88,15 @@ def frames_of(folder: Path, *, count: int = 0, every: int = 1) -> list[Pair]:
     return spread(list(open_dataset(folder))[::every], count)
 
 
+def sequences(folder: Path) -> dict[str, list[Pair]]:
+    """Return the pairs of every sequence of a dataset, by its name."""
+    need(folder)
+    found: dict[str, list[Pair]] = {}
+    for pair in open_dataset(folder).pairs:
+        found.setdefault(pair.sequence, []).append(pair)
+    return found
+
+
 def progress(words: object) -> None:
     """Say on stderr how far a program is."""
     print(words, file=sys.stderr, flush=True)

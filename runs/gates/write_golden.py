@@ -25,7 +25,7 @@ from encodepth.codings.mask import encode_mask
 from encodepth.container.still import Still
 from encodepth.container.stream import Stream
 from encodepth.errors import CorruptFileError
-from encodepth.learned.restore import MAX_STRENGTH
+from encodepth.learned.restore import MAX_STRENGTH, said_of
 from golden_inputs import golden, room, scene
 
 TESTS = Path(__file__).parents[2] / "tests"
@@ -41,7 +41,7 @@ def learned() -> dict[str, bytes]:
     )
     name, still = f"learned-{inspect(data).streams[0].weights}", Still.parse(data)
     *others, depth = still.streams
-    said = bytes([2 * MAX_STRENGTH + depth.payload[0] % MAX_STRENGTH])
+    said = bytes([said_of(depth.payload[0] % MAX_STRENGTH, 2)])
     half = replace(depth, payload=said + depth.payload[1:])
     return {name: data, f"{name}-half": replace(still, streams=(*others, half)).serialize()}
 

@@ -26,8 +26,9 @@ from encodepth.codings.av1_frames import decode_plane, encode_plane
 from encodepth.codings.depthmap import Mapping, from_plane
 from encodepth.codings.filling import depth_plane, depth_range
 from encodepth.codings.mask import encode_mask
-from encodepth.io.dataset import open_dataset
 from encodepth.io.pair import Pair
+
+from ..common import sequences
 
 QUALITIES = (10, 30, 50, 70, 90)
 BEFORE = (0, *QUALITIES, 99)  # two more, so that more errors lie between them
@@ -70,13 +71,6 @@ def known(output: Path | None) -> list[dict]:
         for which in ("before", "now"):
             row[which] = {int(q): figures for q, figures in row[which].items()}
     return rows
-
-
-def sequences(folder: Path) -> dict[str, list[Pair]]:
-    found: dict[str, list[Pair]] = {}
-    for pair in open_dataset(folder).pairs:
-        found.setdefault(pair.sequence, []).append(pair)
-    return found
 
 
 def spread(pairs: list[Pair], count: int) -> list[Pair]:

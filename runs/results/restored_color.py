@@ -30,14 +30,14 @@ from encodepth import metrics, read
 from encodepth.codings import av1_color
 from encodepth.codings.av1_groups import COLOR_BITS
 from encodepth.files import write_file
-from encodepth.io.dataset import open_dataset
 from encodepth.learned.restore import strength_of
 from encodepth.learned.restore_color import Correction, best_gains, corrected, rmse
 from encodepth.learned.weights import find_weights
 from encodepth.networks.color_restorer import ColorRestorer
 from encodepth.networks.restorer_weights import load_color_restorer
 
-DATA = Path("../shared/data")
+from ..common import DATA, sequences
+
 QUALITIES = (15, 30, 45, 60, 75, 88)
 PHOTOS = {"cid22": "cid22/validation_*.webp", "kodak": "kodak/*.webp"}
 PAIRS = {"val": 1, "test": 3}  # frames of a sequence, evenly spaced
@@ -84,10 +84,7 @@ def pictures(name: str, every: int) -> Iterator[tuple[str, Picture]]:
             assert color is not None
             yield path.stem, color
         return
-    groups = defaultdict(list)
-    for pair in open_dataset(DATA / name).pairs:
-        groups[pair.sequence].append(pair)
-    for sequence, pairs in sorted(groups.items()):
+    for sequence, pairs in sorted(sequences(DATA / name).items()):
         for pair in pairs[:: -(-len(pairs) // PAIRS[name])]:
             color = pair.load().color
             assert color is not None

@@ -24,11 +24,10 @@ from encodepth import metrics
 from encodepth.codings import av1_color, av1_frames, depth
 from encodepth.codings.base import Ask
 from encodepth.frame import RgbdImage
-from encodepth.io.dataset import open_dataset
 from encodepth.learned import Restorer, open_model
-from encodepth.learned.restore import MAX_STRENGTH, best_gain, strength_of
+from encodepth.learned.restore import best_gain, said_of, strength_of
 
-from ..common import DATA, RESULTS, keep, need, options, progress, show, spread
+from ..common import DATA, RESULTS, keep, options, progress, sequences, show, spread
 
 QUALITIES = (15, 30, 45, 60, 75, 88)
 EFFORT, COLOR_QUALITY, COLOR_EFFORT = 6, 50, 3
@@ -43,11 +42,7 @@ def main() -> None:
     restorers = {name: open_model(name, threads=1) for name in args.weights}
     rows = []
     for label in args.sets:
-        need(DATA / label)
-        groups = defaultdict(list)
-        for pair in open_dataset(DATA / label).pairs:
-            groups[pair.sequence].append(pair)
-        for sequence, pairs in sorted(groups.items()):
+        for sequence, pairs in sorted(sequences(DATA / label).items()):
             images = [pair.load() for pair in spread(pairs, min(args.frames, len(pairs)))]
             points = [coded(image, quality) for image in images for quality in QUALITIES]
             for name, restorer in restorers.items():
@@ -93,8 +88,7 @@ def measured(restorer: Restorer, points: list[dict[str, Any]], name: str) -> dic
         strength = strength_of(off(rough, plane, inside))
         gain, _ = best_gain(restorer.power(rough, plane, inside, strength, color))
         one, best = (
-            restorer.restore(rough, inside, said, color)
-            for said in (strength, gain * MAX_STRENGTH + strength)
+            restorer.restore(rough, inside, said_of(strength, way), color) for way in (0, gain)
         )
         curves[p["quality"]].append({
             "bytes": p["bytes"], "av1": off(rough, plane, inside), "one": off(one, plane, inside),

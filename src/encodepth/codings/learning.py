@@ -22,7 +22,7 @@ from .learning_features import describe, describe_steps, steps
 from .learning_mixing import Chosen, Mixer, code_learning, expect, learning_mixer
 from .mixing import SQUASH
 from .surface import calm, code_hole, holes_around, other, trust
-from .surface_contexts import QUANTITIES, compare, hashing, look, relabel
+from .surface_contexts import QUANTITIES, VALUES, compare, hashing, look, relabel
 from .surface_decisions import IMPOSSIBLE, NODES, ROWS, SET, SLOTS, decisions
 from .surface_predict import (
     UNIT,
@@ -202,7 +202,7 @@ def _look(at: Place, v: Around, g: Any, best: int, near: int, first: int, s: Sta
     look(at, v, middle, near, s.trail, s.quantities)
     compare(g, best, middle, s.quantities)
     wide_hashed(s.quantities, s.mixer.slots, first)
-    expect(s.mixer, int64(WIDE_NODES[0]))
+    expect(s.mixer, VALUES, int64(WIDE_NODES[0]))
     return int64(0)
 
 

@@ -12,12 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from ..native import compiled, inlined
+from ..native import inlined
 from .arithmetic import bit_length, int64
 from .lanes import clip, load8, put_lane, same8, store, total
 from .learning_features import FEATURES, MOST, logarithm
-from .learning_mixing import Chosen, Mixer, code_further, expect_further
-from .mixing import code
+from .learning_mixing import FURTHER, Chosen, Mixer, code_further, expect
 from .surface_contexts import (
     FRACTION,
     HOLES,
@@ -32,7 +31,7 @@ from .surface_contexts import (
     look,
     relabel,
 )
-from .surface_decisions import ESCAPE_ROWS, IMPOSSIBLE, LONGEST, MAX_LENGTH, OF_ESCAPES
+from .surface_decisions import LONGEST, OF_ESCAPES, Further, gamma_code
 from .surface_predict import UNIT, Around, Place
 
 TABLE = 1 << 18  # estimates per context
@@ -55,7 +54,6 @@ _RATE, _LEAST = 1 << 17, 64
 _BY_RIGHT, _BY_LEFT, _BY_BOTH = OF_ESCAPES + 4096, OF_ESCAPES + 8192, OF_ESCAPES + 16384
 _BIT_OF_BOTH, _BIT_OF_RIGHT = OF_ESCAPES + 40000, OF_ESCAPES + 41000
 _BIT_OF_LEFT = OF_ESCAPES + 45000
-_GUESSES = 5  # contexts of a decision about an escaped number
 
 
 @inlined
@@ -71,7 +69,7 @@ def look_further(at: Place, v: Around, g: Any, best: int, near: int, first: int,
     off = min(max(_said(at, best, s), -_NEAR), _NEAR) * 4 + best - middle * UNIT
     q[_VALUE], q[_FINE], q[_LINE] = middle, best - middle * UNIT >> 1, off >> 3
     _hashed(q, s.mixer.slots, first)
-    expect_further(s.mixer, int64(_NODES[0]))
+    expect(s.mixer, FURTHER, int64(_NODES[0]))
     return off
 
 
@@ -125,35 +123,26 @@ def _move(line: np.ndarray, row: int, inputs: Any, step: int) -> None:
     store(line, row, clip(load8(line, row) + (inputs * step + 128 >> 8), same8(_MOST)))
 
 
-@compiled
-def escaped_further(value: int, decode: bool, minus: int, tree: int, c: Any, m: Mixer) -> int:
-    """Code a number >= 1 in Elias gamma code, by what it would be of two surfaces farther away."""
-    right, left = _to_the_right(minus, tree, c), _to_the_left(minus, tree, c)
-    to_right, to_left, other = bit_length(right), bit_length(left), 1 if tree else 0
-    length, bits, rows = 0, bit_length(value), int64(ESCAPE_ROWS)
-    while True:
-        m.slots[0] = OF_ESCAPES + 64 * c.calm + 2 * length + minus
-        m.slots[1] = OF_ESCAPES + 1024 + length
-        m.slots[2] = _BY_RIGHT + 2 * (32 * to_right + length) + other
-        m.slots[3] = _BY_LEFT + 2 * (32 * to_left + length) + minus
-        m.slots[4] = _BY_BOTH + 32 * (32 * to_right + to_left) + length
-        if not code(length + 1 < bits, decode, m, _GUESSES, 0, rows, rows + 4, rows + 8):
-            break
-        length += 1
-        if length > MAX_LENGTH:
-            return IMPOSSIBLE
-    found = 1
-    for rest in range(length, 0, -1):
-        one, two = _next(right, length, rest, found), _next(left, length, rest, found)
-        m.slots[0] = OF_ESCAPES + 2048 + 32 * rest + length
-        m.slots[1] = OF_ESCAPES + 3072 + length
-        m.slots[2] = _BIT_OF_BOTH + 3 * (3 * rest + one) + two
-        m.slots[3] = _BIT_OF_RIGHT + 3 * (32 * length + rest) + one
-        m.slots[4] = _BIT_OF_LEFT + 3 * (32 * length + rest) + two
-        bit = (value >> rest - 1 & 1) == 1
-        bit = code(bit, decode, m, _GUESSES, 0, rows + 2, rows + 6, rows + 10)
-        found = found << 1 | bit
-    return found
+@inlined
+def _know(minus: int, tree: int, c: Any) -> tuple[int, int]:
+    """Return what the number would be of two surfaces farther away."""
+    return _to_the_right(minus, tree, c), _to_the_left(minus, tree, c)
+
+
+@inlined
+def _longer(known: tuple[int, int], length: int, minus: int, tree: int, m: Mixer) -> None:
+    right, left = bit_length(known[0]), bit_length(known[1])
+    m.slots[2] = _BY_RIGHT + 2 * (32 * right + length) + (1 if tree else 0)
+    m.slots[3] = _BY_LEFT + 2 * (32 * left + length) + minus
+    m.slots[4] = _BY_BOTH + 32 * (32 * right + left) + length
+
+
+@inlined
+def _bit(known: tuple[int, int], length: int, rest: int, found: int, m: Mixer) -> None:
+    one, two = _next(known[0], length, rest, found), _next(known[1], length, rest, found)
+    m.slots[2] = _BIT_OF_BOTH + 3 * (3 * rest + one) + two
+    m.slots[3] = _BIT_OF_RIGHT + 3 * (32 * length + rest) + one
+    m.slots[4] = _BIT_OF_LEFT + 3 * (32 * length + rest) + two
 
 
 @inlined
@@ -199,3 +188,6 @@ def _first(found: int, base: int, minus: int, number: int) -> int:
     """Return what was found, or else what is escaped where a pixel is `number`, if that is."""
     off = base - number if minus else number - base
     return off - LONGEST if found == 0 and number > 0 and off > LONGEST else found
+
+
+escaped_further = gamma_code(Further(5, _know, _longer, _bit))

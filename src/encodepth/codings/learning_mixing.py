@@ -125,16 +125,9 @@ def decided(bit: int, decode: bool, a: int, b: int, c: int, d: int, m: Mixer, r:
 
 
 @inlined
-def expect(m: Mixer, node: int) -> None:
+def expect(m: Mixer, contexts: int, node: int) -> None:
     """Fetch the estimates that a decision will be made from."""
-    for k in range(VALUES):
-        prefetch(m.estimates, int64(m.slots[k] ^ node))
-
-
-@inlined
-def expect_further(m: Mixer, node: int) -> None:
-    """Do the same with a context more."""
-    for k in range(FURTHER):
+    for k in range(contexts):
         prefetch(m.estimates, int64(m.slots[k] ^ node))
 
 

@@ -14,7 +14,7 @@ import math
 import numpy as np
 
 from ..errors import CorruptFileError
-from ..learned.restore import MAX_STRENGTH, best_gain, strength_of
+from ..learned.restore import best_gain, said_of, strength_of
 from ..learned.restore_color import SENT, Correction
 from ..packing import Fields
 from . import av1_color as colors
@@ -46,8 +46,8 @@ def encode(modality: str, plane: np.ndarray, ask: Ask, seen: References) -> Code
         return Coded(payload, quality + line, coding="av1")
     weights = network.fingerprint.to_bytes(4, "little")
     leans = (("color", 0),) if color is not None else ()
-    said = gain * MAX_STRENGTH + strength
-    return Coded(bytes([said]) + payload, quality + weights + line, leans)
+    said = bytes([said_of(strength, gain)])
+    return Coded(said + payload, quality + weights + line, leans)
 
 
 def decode(modality: str, coded: Coded, shape: tuple[int, int], seen: References) -> np.ndarray:

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..learned.restore import MAX_STRENGTH, best_gain, strength_of
+from ..learned.restore import best_gain, said_of, strength_of
 from ..learned.restore_color import SENT, Correction, best_gains, corrected, rmse
 from . import av1_groups as groups
 from . import av1_inter, depth
@@ -135,7 +135,7 @@ def _say_depth(
     gain, less = best_gain(power)
     if less <= _LEAST * TOP**2 * before:
         return None
-    return [bytes([gain * MAX_STRENGTH + strength]) for strength in strengths]
+    return [bytes([said_of(strength, gain)]) for strength in strengths]
 
 
 def _looked_at(count: int) -> range:

@@ -7,7 +7,7 @@ of pictures begins with one that is coded alone and goes on with what was learne
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..native import compiled, inlined
 from .arithmetic import bit_length, int64
@@ -28,13 +28,78 @@ ESCAPE_ROWS = HOLE_ROWS + 3 * 64
 ROWS = ESCAPE_ROWS + 64
 
 LONGEST = 12  # corrections above this are escaped,
-MAX_LENGTH = 16  # in up to so many bits below the leading one
+_MAX_LENGTH = 16  # in up to so many bits below the leading one
 _NEAR = 8  # values from the other surface that still belong to it
 FAR = 16  # values between two surfaces
 
 # Nodes of the tree.
 _ZERO, _OTHER, _SIGN, _MORE, _LAST = 0, 1, 2, 4, 28
 _ANOTHER = 32  # more, about the other surface
+
+
+class Further(NamedTuple):
+    """What an escaped number is coded by besides, as compiled functions; known is what `know` says.
+
+    Attributes:
+        contexts: of a decision, two or more; slots from 2 on are theirs.
+        know: (minus, tree, what chooses the weights) -> what is known of the number.
+        longer: (known, length, minus, tree, mixer), writes the slots for "is it longer?"
+        bit: (known, length, rest, found, mixer), writes the slots for the bit after those found.
+    """
+
+    contexts: int
+    know: Any
+    longer: Any
+    bit: Any
+
+
+def gamma_code(further: Further) -> Any:
+    """Return what codes a number >= 1 in Elias gamma code, as `decisions` takes it."""
+
+    @compiled
+    def escaped(value: int, decode: bool, minus: int, tree: int, c: Any, m: Mixer) -> int:
+        known = know(minus, tree, c)
+        length, bits, rows = 0, bit_length(value), int64(ESCAPE_ROWS)
+        while True:
+            m.slots[0] = OF_ESCAPES + 64 * c.calm + 2 * length + minus
+            m.slots[1] = OF_ESCAPES + 1024 + length
+            longer(known, length, minus, tree, m)
+            if not code(length + 1 < bits, decode, m, contexts, 0, rows, rows + 4, rows + 8):
+                break
+            length += 1
+            if length > _MAX_LENGTH:
+                return IMPOSSIBLE
+        found = 1
+        for rest in range(length, 0, -1):
+            m.slots[0] = OF_ESCAPES + 2048 + 32 * rest + length
+            m.slots[1] = OF_ESCAPES + 3072 + length
+            next_bit(known, length, rest, found, m)
+            bit = (value >> rest - 1 & 1) == 1
+            bit = code(bit, decode, m, contexts, 0, rows + 2, rows + 6, rows + 10)
+            found = found << 1 | bit
+        return found
+
+    contexts, know, longer, next_bit = further
+    return escaped
+
+
+@inlined
+def _know(minus: int, tree: int, c: Any) -> int:
+    """Know nothing."""
+    return 0
+
+
+@inlined
+def _no_longer(known: int, length: int, minus: int, tree: int, m: Mixer) -> None:
+    """Write nothing."""
+
+
+@inlined
+def _no_bit(known: int, length: int, rest: int, found: int, m: Mixer) -> None:
+    """Write nothing."""
+
+
+_escaped = gamma_code(Further(2, _know, _no_longer, _no_bit))
 
 
 def decisions(ask: Any, escape: Any = None) -> Any:
@@ -80,24 +145,3 @@ def decisions(ask: Any, escape: Any = None) -> Any:
         return base - size if minus else base + size
 
     return decide
-
-
-@compiled
-def _escaped(value: int, decode: bool, minus: int, tree: int, c: Any, m: Mixer) -> int:
-    """Code a number >= 1 in Elias gamma code."""
-    length, bits, rows = 0, bit_length(value), int64(ESCAPE_ROWS)
-    while True:
-        m.slots[0] = OF_ESCAPES + 64 * c.calm + 2 * length + minus
-        m.slots[1] = OF_ESCAPES + 1024 + length
-        if not code(length + 1 < bits, decode, m, 2, 0, rows, rows + 4, rows + 8):
-            break
-        length += 1
-        if length > MAX_LENGTH:
-            return IMPOSSIBLE
-    found = 1
-    for rest in range(length, 0, -1):
-        m.slots[0] = OF_ESCAPES + 2048 + 32 * rest + length
-        m.slots[1] = OF_ESCAPES + 3072 + length
-        bit = code((value >> rest - 1 & 1) == 1, decode, m, 2, 0, rows + 2, rows + 6, rows + 10)
-        found = found << 1 | bit
-    return found

@@ -37,6 +37,11 @@ def size_of(strength: int) -> float:
     return float(2 ** ((strength + _LEAST) / 4))
 
 
+def said_of(strength: int, gain: int) -> int:
+    """Return the byte of a file: a strength, and above it the place in `GAINS` of what counts."""
+    return gain * MAX_STRENGTH + strength
+
+
 class Restoring:
     """A network whose one graph estimates an error.
 
@@ -83,14 +88,13 @@ class Restorer(Restoring):
         Args:
             plane: as AV1 decoded it, in [0, 1].
             valid: where depth was measured.
-            said: a strength, how large the error is (`strength_of`), and in the two bits above it
-                the place in `GAINS` of what the estimate counts.
+            said: how large the error is, and how much the estimate counts (`said_of`).
             color: decoded colour (H, W, 3) of the same view.
         """
-        gain = np.float32(GAINS[said // MAX_STRENGTH])
-        error = self.estimate(plane, valid, said % MAX_STRENGTH, color)
+        gain, strength = divmod(said, MAX_STRENGTH)
+        error = np.float32(GAINS[gain]) * self.estimate(plane, valid, strength, color)
         top = np.float32(TOP_CODE)
-        return np.clip((plane * top + gain * error) / top, 0, 1)
+        return np.clip((plane * top + error) / top, 0, 1)
 
     def estimate(
         self,
@@ -140,8 +144,7 @@ class Restorer(Restoring):
             seen = None if color is None else color[rows]
             estimate = self.estimate(rough[rows], valid[rows], strength, seen) * valid[rows]
             error = np.float32(TOP_CODE) * (plane[rows] - rough[rows])
-            for i, other in enumerate((error, estimate)):
-                sums[i] += (estimate * other).sum(dtype=np.float64)
+            sums += [(estimate * other).sum(dtype=np.float64) for other in (error, estimate)]
         return sums
 
 

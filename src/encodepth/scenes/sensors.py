@@ -1,7 +1,8 @@
 """What a depth sensor makes of exact depth: steps, shadows, speckle, borders, range.
 
-Constants are the sensors' published geometry, checked against the frames in data/train
-(docs/data.md has the comparison).
+Constants of the Kinect and the RealSense are their published geometry, checked against the frames
+in data/train (docs/data.md has the comparison); those of `tof` and `lidar` are estimates, checked
+against no frames.
 """
 
 from __future__ import annotations
