@@ -17,7 +17,12 @@ from encodepth.learned import Models, list_models, open_model
 from encodepth.learned.weights import SHIPPED, fingerprint, read_weights
 
 TINY = Path(__file__).parent / "weights" / "tiny.safetensors"
-FINGERPRINTS = {"base": 0x5595977F, "restore": 0x83C4A8CE}
+FINGERPRINTS = {
+    "base": 0x7FFCBD80,
+    "base-0.1": 0x5595977F,
+    "restore": 0x25D31955,
+    "restore-0.1": 0x83C4A8CE,
+}
 
 
 def test_what_ships_keeps_its_fingerprint_and_opens_whole():
@@ -105,7 +110,7 @@ def test_models_are_found_by_fingerprint_and_named_when_missing():
     assert not models.has("no such model")
     with pytest.raises(ModelNotFoundError, match="the colour stream needs weights 12345678"):
         models.of(0x12345678, "decode", "colour")
-    with pytest.raises(ModelNotFoundError, match="needs weights 83c4a8ce"):
+    with pytest.raises(ModelNotFoundError, match=f"needs weights {FINGERPRINTS['restore']:08x}"):
         models.of(FINGERPRINTS["restore"], "decode", "colour")
 
 
@@ -220,6 +225,6 @@ def test_another_package_brings_weights(tmp_path):
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
     )
     *names, mine, own = done.stdout.split()
-    assert sorted(names) == ["base", "mine", "restore", "restore-color"]
+    assert sorted(names) == ["base", "base-0.1", "mine", "restore", "restore-0.1", "restore-color"]
     assert mine == str(folder / "mine.safetensors")
     assert own == str(shipped)

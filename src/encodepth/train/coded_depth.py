@@ -37,7 +37,7 @@ def depth_ahead(
             rng = np.random.default_rng([VERSION, i])
             qualities = spread(rng, ahead.qualities, source.versions).tolist()
             of_color = int(rng.integers(*ahead.qualities, endpoint=True))
-            yield from _coded(frames[i], of_color, qualities)
+            yield from code(frames[i], of_color, qualities)
 
     settings = f"depth {ahead.qualities} {source.versions} {_EFFORT} {_COLOR_EFFORT}"
     return packed(frames, settings, entries, packs, say)
@@ -51,13 +51,14 @@ def depth_at(
 
     def entries() -> Iterator[Entry]:
         for frame in frames:
-            yield from _coded(frame, _MIDDLE, qualities)
+            yield from code(frame, _MIDDLE, qualities)
 
     settings = f"depth {list(qualities)} {_EFFORT} {_COLOR_EFFORT}"
     return packed(Listed(frames, label), settings, entries, packs, say)
 
 
-def _coded(frame: Frame, color_quality: int, qualities: Sequence[int]) -> Iterator[Entry]:
+def code(frame: Frame, color_quality: int, qualities: Sequence[int]) -> Iterator[Entry]:
+    """Yield a pair's depth at each quality, beside its colour as AV1 leaves it at one."""
     assert frame.color is not None
     assert frame.depth is not None
     assert frame.valid is not None
