@@ -122,10 +122,14 @@ def golden() -> dict[str, Callable[[], bytes]]:
             coding={"depth": "surface-learned"},
             effort=9,
         ),
+        # Network 3, which is written, and 4, which is read only; then 5.
         "v1-surface-learned-further": lambda: encode(
             RgbdImage(depth=stepped()), coding={"depth": "surface-learned"}
         ),
         "v1-surface-learned-further-wide": lambda: encode(
+            RgbdImage(depth=stepped()), coding={"depth": "surface-learned"}, effort=9
+        ),
+        "v1-surface-learned-choosy": lambda: encode(
             RgbdImage(depth=stepped()), coding={"depth": "surface-learned"}, effort=9
         ),
         "v1-far-pixels": lambda: encode(RgbdImage(depth=far_away(depth)), coding="av1", quality=70),

@@ -6,8 +6,9 @@ Needs torch. One sequence is recorded at effort 1 and at effort 7 (quality 50, d
 of 30), and a `DataLoader` takes batches of 4 of `encodepth.torch.Recordings` in order, at random,
 by a `GroupSampler` and as a shuffled `Stream`: with two threads in its own process, and with 1 and
 2 worker processes of one thread each; for comparison the same frames are read from their own
-picture files. Frames a second by the clock, after the workers have started, and milliseconds of
-CPU time a frame of all processes and threads, which other load on the machine touches less; the
+picture files; and at random once more where the cache holds the recording ("again"), as in every
+epoch but the first. Frames a second by the clock, after the workers have started, and milliseconds
+of CPU time a frame of all processes and threads, which other load on the machine touches less; the
 best of several passes. Then the sequence is recorded with a key frame every 1, 5, 10 and 30 frames,
 and frames are read at random from groups that are not kept: bytes and milliseconds of CPU time a
 frame. Writes results/bench_loader.json and the tables of docs/loaders.md.
@@ -33,6 +34,8 @@ from encodepth.torch import GroupSampler, Recordings, Stream, collate
 
 from ..common import DATA, RESULTS, ROOT, fill_page, frames_of, keep, need, options, progress, show
 
+ORDERS = ("in order", "at random", "sampler", "stream", "again")
+AGAIN = 1 << 30  # bytes of cache
 KEYS = ("color", "depth", "valid", "time", "index")
 PAGE = ROOT / "docs" / "loaders.md"
 MARK = "<!-- runs/machines/bench_loader.py -->"
@@ -119,13 +122,13 @@ def _loaded(place: Path, chosen: list[Pair], passes: int) -> list[Row]:
         _record(made, chosen, effort=effort)
         progress(f"effort {effort}: {made.stat().st_size / len(chosen):.0f} bytes a frame")
     for name, path in sources.items():
-        for order in ("in order", "at random", "sampler", "stream"):
-            if order in ("sampler", "stream") and path is None:
-                continue
-            for workers in WAYS:
+        for order in ORDERS[:2] if path is None else ORDERS:
+            for workers in (0,) if order == "again" else WAYS:
                 each = []
                 for _ in range(passes):
-                    data = Files(chosen) if path is None else _data(path, workers)
+                    data = Files(chosen) if path is None else _data(path, order, workers)
+                    if order == "again":
+                        _speeds(data, order, workers)
                     each.append(_speeds(data, order, workers))
                 rows.append({
                     "source": name, "order": order,
@@ -137,8 +140,9 @@ def _loaded(place: Path, chosen: list[Pair], passes: int) -> list[Row]:
     return rows
 
 
-def _data(path: Path, workers: int) -> Recordings:
-    return Recordings(path, keys=KEYS, threads=1 if workers else 2)
+def _data(path: Path, order: str, workers: int) -> Recordings:
+    more = {"cache": AGAIN} if order == "again" else {}
+    return Recordings(path, keys=KEYS, threads=1 if workers else 2, **more)
 
 
 def _interval(place: Path, chosen: list[Pair], every: int, passes: int) -> Row:
@@ -170,7 +174,7 @@ def _speeds(data: Dataset[Any], order: str, workers: int) -> tuple[float, float]
     elif order == "sampler":
         assert isinstance(data, Recordings)
         sampler = GroupSampler(data, batch_size=BATCH, workers=workers)
-    elif order == "at random":
+    elif order in ("at random", "again"):
         chance = torch.Generator().manual_seed(1)
         sampler = RandomSampler(data, generator=chance)  # type: ignore[arg-type]
     before, count, start, early = _cpu(), 0, 0.0, 0

@@ -1,4 +1,4 @@
-"""What networks 3 and 4 look at besides: the value itself, a line through neighbours, far surfaces.
+"""What networks 3 to 5 look at besides: the value itself, a line through neighbours, far surfaces.
 
 Three contexts of `surface_contexts.py` give way or are added: a value that was met before tells
 where the next contour lies about it, and a linear predictor of 24 neighbours that learns (NLMS)

@@ -18,7 +18,7 @@ from .mixing import SQUASH, look_up, mixer, settle
 from .surface_contexts import VALUES
 
 OPINION, CONSTANT = VALUES, VALUES + 1  # inputs: what the network says, and always a nat
-FURTHER = VALUES + 1  # contexts of networks 3 and 4, which have the network's logit for the last
+FURTHER = VALUES + 1  # contexts of networks 3 to 5, which have the network's logit for the last
 NAT = 256
 
 _SETS = 4

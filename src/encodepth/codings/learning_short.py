@@ -54,7 +54,7 @@ _FROM, _TO = HOLES[0] // 2, HOLES[1] // 2  # pairs of features that are seldom a
 _MOST_HIDDEN = 511  # of a unit
 _MOST_ERROR = 8191  # of a unit
 _MOST = 32767  # of a weight
-_SMALL = 40  # errors of decisions up to here teach nothing
+SMALL = 40  # errors of decisions up to here teach nothing
 
 
 class Layout(NamedTuple):
@@ -116,8 +116,12 @@ def tidy(x: int, n: np.ndarray) -> None:
     """Leave the weights as they are: sums that saturate keep them within bounds."""
 
 
-def functions(at: Layout) -> tuple[Any, Any, Any, Any]:
+def functions(at: Layout, small: int = SMALL) -> tuple[Any, Any, Any, Any]:
     """Return what sees a pixel, says a logit, is taught and learns, compiled for a layout.
+
+    Args:
+        at: the layout.
+        small: an error of a decision up to which it teaches nothing.
 
     Returns:
         (features, int16 (96,); network), computes the hidden units of a pixel;
@@ -152,7 +156,7 @@ def functions(at: Layout) -> tuple[Any, Any, Any, Any]:
 
     @inlined
     def teach(node: int, missed: int, n: np.ndarray) -> None:
-        if abs(missed) <= _SMALL:
+        if abs(missed) <= small:
             return
         n[at_taught, 0] = 1
         held, off = load32_short(n, last + node), same32_short(8 * missed)

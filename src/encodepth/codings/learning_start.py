@@ -15,7 +15,7 @@ from .surface_decisions import NODES
 
 _WEIGHTS = Path(__file__).parents[1] / "weights"
 _NARROW, _WIDE = _WEIGHTS / "surface-learned.bin", _WEIGHTS / "surface-learned-wide.bin"
-FILES = (_NARROW, _NARROW, _WIDE, _NARROW, _WIDE)  # by the number of `learning_ways.py`
+FILES = (_NARROW, _NARROW, _WIDE, _NARROW, _WIDE, _WIDE)  # by the number of `learning_ways.py`
 _SECOND = 32  # hidden units of the second layer
 _TRUST = 10  # bits by which the mixers' weights are shifted to be 1/65536
 

@@ -2,7 +2,8 @@
 
 0 has 32 bits and 48 hidden units and learns at every second pixel; files that were written with it
 decode. 1 has 16 bits and as many units, 2 twice as many; both learn at every pixel. 3 and 4 begin
-with the weights of 1 and 2 and look at more (`learning_further.py`).
+with the weights of 1 and 2 and look at more (`learning_further.py`). 5 is 4, and learns only where
+a decision was worth it.
 """
 
 from __future__ import annotations
@@ -27,11 +28,12 @@ from .learning_mixing import FURTHER, OPINION
 from .learning_start import FILES, unpack
 from .surface_contexts import VALUES
 
-WAYS = 5
+WAYS = 6
 
 NARROW, WIDE = learning_short.layout(48), learning_short.layout(96)
 _MORE = FEATURES + LINE_FEATURES
 _NARROW_3, _WIDE_4 = learning_short.layout(48, _MORE), learning_short.layout(96, _MORE)
+_SMALL_5 = 256  # errors of decisions up to here teach network 5 nothing
 _NEW = 6554  # trust in a context that the weights which ship do not know, a tenth
 
 _first = walk(
@@ -54,6 +56,9 @@ _narrow_further = walk(
 )
 _wide_further = walk(
     Network(learning_short.tidy, *learning_short.functions(_WIDE_4)), view=_FURTHER
+)
+_choosy_further = walk(
+    Network(learning_short.tidy, *learning_short.functions(_WIDE_4, _SMALL_5)), view=_FURTHER
 )
 
 
@@ -82,9 +87,14 @@ def _rows_4(plane: np.ndarray, first: int, end: int, top: int, decode: bool, s: 
     return _wide_further(plane, first, end, top, decode, s)
 
 
+@compiled
+def _rows_5(plane: np.ndarray, first: int, end: int, top: int, decode: bool, s: State) -> bool:
+    return _choosy_further(plane, first, end, top, decode, s)
+
+
 @cache
 def way(number: int) -> Way:
-    """Return the way of a number, 0..4."""
+    """Return the way of a number, 0..5."""
     return made(number, FILES[number].read_bytes())
 
 
@@ -98,7 +108,7 @@ def made(number: int, data: bytes) -> Way:
     if number <= 2:
         code, at = ((_rows_1, NARROW), (_rows_2, WIDE))[number - 1]
         return Way(code, room, partial(learning_short.network, network, at), trust, VALUES)
-    code, at = ((_rows_3, _NARROW_3), (_rows_4, _WIDE_4))[number - 3]
+    code, at = ((_rows_3, _NARROW_3), (_rows_4, _WIDE_4), (_rows_5, _WIDE_4))[number - 3]
     blind = np.zeros((LINE_FEATURES, at.first), np.int8)
     network[0] = np.concatenate([network[0], blind])
     known = partial(learning_short.network, network, at)

@@ -15,7 +15,7 @@ from ..packing import Fields, blob
 from . import exact
 from .base import Ask, Coded, Facts, References, bounded, pack_bound
 
-_NETWORK, _WIDE = 3, 4  # networks that are written
+_NETWORK, _WIDE = 3, 5  # networks that are written
 _WIDE_EFFORT = 9  # from here on the wider one
 _SMALL = 1 << 16  # pixels up to which the other coding is tried
 _FEWEST = 3  # values
