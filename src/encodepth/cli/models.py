@@ -70,7 +70,7 @@ def command(name: str | None, check: bool, as_json: bool) -> None:
         else:
             facts = _facts(record)
             click.echo(
-                f"{model:12}{facts['parameters'] / 1e6:6.2f} M parameters  "
+                f"{model:14}{facts['parameters'] / 1e6:6.2f} M parameters  "
                 f"{record.bytes / 1e6:6.2f} MB  weights {facts['weights']}"
             )
 

@@ -11,6 +11,7 @@ import difflib
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ TCM = "encodepth-tcm-1"  # one network in torch: no plane's name stands before i
 TCM_ENCODER_ONLY = ("g_a.", "h_a.", "z_prior.matrices", "z_prior.biases", "z_prior.factors")
 GRAPH = "graph/"  # before the name of a graph among the tensors
 Arrays = dict[str, NDArray[Any]]
+_OLD = re.compile(r"-\d+\.\d+$")  # a version, behind a name
 
 
 @dataclass(frozen=True)
@@ -189,10 +191,15 @@ def installed() -> Iterator[ModelRecord]:
     """Yield what `list_models` lists; other packages are looked for when what ships is through."""
     names: set[str] = set()
     for folder in _folders():
-        for path in sorted(folder.glob("*.safetensors")):
+        for path in sorted(folder.glob("*.safetensors"), key=_age):
             if path.stem not in names:
                 names.add(path.stem)
                 yield ModelRecord(path.stem, path, path.with_suffix(".md"), path.stat().st_size)
+
+
+def _age(path: Path) -> tuple[bool, str]:
+    """Return what sorts weights of versions before behind those of today: their files are rarer."""
+    return _OLD.search(path.stem) is not None, path.stem
 
 
 def _folders() -> Iterator[Path]:
