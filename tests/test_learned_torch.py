@@ -99,7 +99,7 @@ def test_restored_depth(name, size, guided):
     for strength in (0, 25, 63):
         ours = open_model(name, threads=1).restore(plane, valid, strength, color)
         theirs = open_in_torch(name).restore(plane, valid, strength, color)
-        np.testing.assert_allclose(ours, theirs, atol=2e-5)  # a twelfth of a code
+        np.testing.assert_allclose(ours, theirs, atol=5e-5)  # a fifth of a code
 
 
 @pytest.mark.parametrize("name", ["base", "restore"])
