@@ -733,3 +733,34 @@ def test_further_planes_go_in_and_come_out(run, pair):
     assert np.array_equal(np.asarray(Image.open("back/color-labels.png")), labels)
     run("decode", "color.rgbd", "--plane", "confidence=c.npy")
     assert np.array_equal(np.load("c.npy"), labels % 3)
+
+
+def test_what_a_network_would_restore_comes_as_it_was_coded(run, tmp_path, monkeypatch):
+    """Also where its weights are missing; files, folders, recordings."""
+    desk = Path(__file__).parents[1] / "samples" / "desk"
+    whole = encodepth.read(next(desk.glob("color.*")), desk / "depth.png", depth_unit=0.0002)
+    image = encodepth.RgbdImage(whole.color[:160, :192], whole.depth[:160, :192], 0.0002)
+    data = encodepth.encode(image, quality=40, coding="restored")
+    plain, restored = encodepth.decode(data, restore=False), encodepth.decode(data)
+    assert not np.array_equal(plain.color, restored.color)
+    assert not np.array_equal(plain.depth, restored.depth)
+    assert np.array_equal(plain.depth == 0, restored.depth == 0)
+    monkeypatch.chdir(tmp_path)
+    Path("files").mkdir()
+    Path("files/a.rgbd").write_bytes(data)
+    with encodepth.Writer("r.rgbd", rate=30, effort=8) as writer:
+        for _ in range(2):
+            writer.append(image)
+    with encodepth.Reader("r.rgbd", restore=False) as reader:
+        first = reader[0].image
+    monkeypatch.setattr("encodepth.learned.weights.SHIPPED", tmp_path)
+    assert run("decode", "files/a.rgbd", "-o", "no").status == 1
+    for source, place in (("files/a.rgbd", "one"), ("files", "all"), ("r.rgbd", "moving")):
+        shown = run("decode", "--no-restore", source, "-o", place)
+        assert shown.status == 0, shown.err
+    for place, expected in (("one", plain), ("all", plain), ("moving", first)):
+        again = encodepth.read(
+            *sorted(Path(place).rglob("*.png"))[:: 2 if place == "moving" else 1]
+        )
+        assert np.array_equal(again.color, expected.color)
+        assert np.array_equal(again.depth, expected.depth)

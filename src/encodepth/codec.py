@@ -26,7 +26,7 @@ from .container.still import Still
 from .container.stream import Stream
 from .errors import CorruptFileError, InvalidImageError, InvalidSettingError
 from .frame import INVALID, OUTSIDE, Note, RgbdImage
-from .learned.models import Models
+from .learned.models import Models, Unrestoring
 from .metrics import DepthError
 from .modalities import PLANES, modality
 from .packing import view
@@ -139,13 +139,17 @@ class Codec:
             data = job.fit(settings.target_bytes, quality, fixed)
         return Encoded(data, replace(image, notes=(*image.notes, *job.notes)), self)
 
-    def decode(self, data: bytes, *, streams: str | Iterable[str] | None = None) -> RgbdImage:
+    def decode(
+        self, data: bytes, *, streams: str | Iterable[str] | None = None, restore: bool = True
+    ) -> RgbdImage:
         """Return the picture in the bytes of an .rgbd file.
 
         Args:
             data: the whole file.
             streams: "color", "depth", "both", or modalities by name; None for all. What the file
                 lacks is left out.
+            restore: whether networks restore what was coded for them; else AV1's own picture comes,
+                at once, and their weights are not needed.
 
         Raises:
             CorruptFileError: the bytes are not a whole, valid .rgbd file.
@@ -160,7 +164,7 @@ class Codec:
             raise InvalidImageError(
                 f"the file holds no {' or '.join(wanted)}; it holds {' and '.join(held)}"
             )
-        seen = Seen(self._models)
+        seen = Seen(self._models if restore else Unrestoring(self._models))
         for stream in file.streams:
             _offer(seen, stream, file)
         found = {name: seen.plane(name) for name in wanted if name in held}
@@ -342,10 +346,14 @@ def encode(
 
 
 def decode(
-    data: bytes, *, streams: str | Iterable[str] | None = None, device: str = "auto"
+    data: bytes,
+    *,
+    streams: str | Iterable[str] | None = None,
+    device: str = "auto",
+    restore: bool = True,
 ) -> RgbdImage:
     """Return the picture in .rgbd bytes; see `Codec.decode`. For many files, keep a `Codec`."""
-    return Codec(device=device).decode(data, streams=streams)
+    return Codec(device=device).decode(data, streams=streams, restore=restore)
 
 
 def kept_jpeg(data: bytes) -> bytes | None:

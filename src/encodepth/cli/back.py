@@ -49,6 +49,7 @@ class Return:
     jobs: int
     quiet: bool
     jpeg: bool = False  # colour that was kept as a JPEG file is written as that
+    restore: bool = True  # by networks, what was coded for them
 
 
 class Task(NamedTuple):
@@ -145,7 +146,7 @@ def _decode_recording(kept: _Kept, task: Task) -> Outcome:
     folder = task.place / task.file.stem
     last, begun = folder / TRAJECTORY, journal.unfinished(folder / TRAJECTORY)
     size, end = ending(task.file) or (0, "")
-    key = f"{size} {end}"
+    key = f"{size} {end}" + ("" if call.restore else " unrestored")
     if not call.force and journal.holds(last, key):
         return Outcome(skipped=True)
     folder.mkdir(parents=True, exist_ok=True)
@@ -159,6 +160,7 @@ def _decode_recording(kept: _Kept, task: Task) -> Outcome:
         model=call.model,
         force=call.force or begun,
         quiet=True,
+        restore=call.restore,
     )
     write_down_made(call.folder, last, key)
     return Outcome(sum(path.stat().st_size for path in folder.rglob("*.*g")))
@@ -182,7 +184,7 @@ def _decode_one(kept: _Kept, task: Task, data: bytes) -> Outcome:
     jpeg = kept_jpeg(data) if call.jpeg and "color" in wanted else None
     if jpeg is not None:
         targets["color"] = targets["color"].with_suffix(".jpg")
-    key = f"{len(data)} {data[-8:].hex()}"
+    key = f"{len(data)} {data[-8:].hex()}" + ("" if call.restore else " unrestored")
     mine = {target: journal.holds(target, key) for target in targets.values()}
     if not call.force and all(mine.values()):
         return Outcome(skipped=True, said=facts)
@@ -190,7 +192,7 @@ def _decode_one(kept: _Kept, task: Task, data: bytes) -> Outcome:
         target.parent.mkdir(parents=True, exist_ok=True)
         check_free(target, force=call.force or mine[target], sources=[str(task.file)])
     pixels = [kind for kind in wanted if jpeg is None or kind != "color"]
-    picture = codec.decode(data, streams=pixels) if pixels else None
+    picture = codec.decode(data, streams=pixels, restore=call.restore) if pixels else None
     total = 0
     for kind, target in targets.items():
         if jpeg is not None and kind == "color":

@@ -114,6 +114,7 @@ def decode_to_bag(
     model: str,
     force: bool,
     quiet: bool,
+    restore: bool = True,
 ) -> int:
     """Write a recording as a bag; return the exit status.
 
@@ -126,6 +127,7 @@ def decode_to_bag(
         model: weights to look into first.
         force: whether a bag that is there is replaced.
         quiet: whether nothing is said.
+        restore: whether networks restore what was coded for them.
 
     Raises:
         EncodepthError: it is no recording or damaged, or the bag cannot be written.
@@ -134,7 +136,7 @@ def decode_to_bag(
     from ..sequence.reader import Reader
 
     check_free(target, force=force, sources=[path])
-    with Reader(path, streams=kinds, model=model) as reader:
+    with Reader(path, streams=kinds, model=model, restore=restore) as reader:
         which = chosen(frames, len(reader))
         progress = Progress(len(which), quiet)
         count = write_bag(

@@ -61,6 +61,11 @@ Targets = dict[str, Path]
     "--jpeg", is_flag=True, help="Colour that was kept as a JPEG file is written as that file."
 )
 @click.option(
+    "--no-restore",
+    is_flag=True,
+    help="AV1's own picture where a network would restore it, at once.",
+)
+@click.option(
     "--frames", type=FrameRange(), metavar="A:B", help="Of a recording: from A on and before B."
 )
 @bag_depth_option
@@ -77,6 +82,7 @@ def command(
     planes: tuple[tuple[str, str], ...],
     only: str | None,
     jpeg: bool,
+    no_restore: bool,
     frames: slice | None,
     bag_depth: str,
     model: str,
@@ -105,7 +111,7 @@ def command(
             raise click.UsageError(f"{output} is one bag, but there are several files")
         status = decode_to_bag(
             files[0], Path(output), kinds, frames or slice(None), depth=bag_depth, model=model,
-            force=force, quiet=quiet,
+            force=force, quiet=quiet, restore=not no_restore,
         )  # fmt: skip
         click.get_current_context().exit(status)
     if bag_depth != "raw":
@@ -113,7 +119,9 @@ def command(
     if any(map(_was_lerobot, files)):
         if len(files) != 1 or output is None:
             raise click.UsageError(f"{files[0]} was a LeRobot dataset; say with -o where it goes")
-        _refuse_for_lerobot(files[0], ("only", only), ("jpeg", jpeg), ("frames", frames))
+        _refuse_for_lerobot(
+            files[0], ("only", only), ("jpeg", jpeg), ("no-restore", no_restore), ("frames", frames)
+        )
         from .lerobot import decode
 
         status = decode(files[0], Path(output), force=force, quiet=quiet)
@@ -125,7 +133,7 @@ def command(
             raise click.UsageError("say with -o where the pictures of a folder go")
         if frames is not None:
             raise click.UsageError("--frames is for a recording, and one of FILE is a folder")
-        call = Return(Path(output), kinds, model, device, force, jobs, quiet, jpeg)
+        call = Return(Path(output), kinds, model, device, force, jobs, quiet, jpeg, not no_restore)
         click.get_current_context().exit(decode_folders(files, call))
     if jobs > 1:
         raise click.UsageError("-j is for folders")
@@ -145,7 +153,7 @@ def command(
             which = frames or slice(None)
             _unroll(
                 path, named, output, kinds, which,
-                jpeg=jpeg, model=model, force=force, quiet=quiet,
+                jpeg=jpeg, model=model, force=force, quiet=quiet, restore=not no_restore,
             )  # fmt: skip
             return
         if frames is not None:
@@ -165,7 +173,7 @@ def command(
             check_free(target, force=force, sources=[path])
         pixels = [kind for kind in wanted if kept is None or kind != "color"]
         with Waiting(f"decoding {path}", quiet):
-            picture = codec.decode(data, streams=pixels) if pixels else None
+            picture = codec.decode(data, streams=pixels, restore=not no_restore) if pixels else None
         for kind, target in targets.items():
             check_free(target, force=force)  # somebody may have made it meanwhile
             if kept is not None and kind == "color":
@@ -213,6 +221,7 @@ def _unroll(
     model: str,
     force: bool,
     quiet: bool,
+    restore: bool,
 ) -> None:
     """Decode a recording into a folder of its own name below -o.
 
@@ -225,8 +234,9 @@ def _unroll(
         raise EncodepthError(f"{path}: a recording; say with -o where its folder of pictures goes")
     place = Path(output) / Path(path).stem
     frames = decode_recording(
-        path, place, kinds, jpeg=jpeg, model=model, force=force, quiet=quiet, which=which
-    )
+        path, place, kinds, jpeg=jpeg, model=model, force=force, quiet=quiet, which=which,
+        restore=restore,
+    )  # fmt: skip
     if not quiet:
         click.echo(f"{path}: {frames:,} frames in {place}", err=True)
 

@@ -34,6 +34,7 @@ def decode_recording(
     force: bool,
     quiet: bool,
     which: slice = slice(None),
+    restore: bool = True,
 ) -> int:
     """Write what can be read of a recording below `folder`; return how many frames that was.
 
@@ -45,7 +46,7 @@ def decode_recording(
     """
     from ..sequence.reader import Reader
 
-    with Reader(path, streams=kinds, model=model) as reader:
+    with Reader(path, streams=kinds, model=model, restore=restore) as reader:
         numbers = chosen(which, len(reader))
         _make_room(folder, force=force)
         progress = Progress(len(numbers), quiet)
