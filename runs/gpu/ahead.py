@@ -22,17 +22,19 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from encodepth.codings import av1_color, libavif
+from encodepth.codings import libavif
 from encodepth.frame import RgbdImage
 from encodepth.io.pair import Pair
-from encodepth.learned.restore import size_of, strength_of
 from encodepth.scenes.scene import scene
+from encodepth.train import coded_color, coded_depth
 from encodepth.train.allowed import training_pairs
-from encodepth.train.batches import LEVEL, Frame
-from encodepth.train.coded_depth import code
+from encodepth.train.batches import Frame
+from encodepth.train.coded import spread
+from encodepth.train.coded_color import smaller
 from encodepth.train.frames import to_frame
 from encodepth.train.recipe import load_recipe
 
+QUALITIES = (5, 95)
 SPEEDS = (3, 4, 4, 4, 5, 5, 6, 6)
 SENSORS: tuple[Any, ...] = (
     "none",
@@ -45,6 +47,7 @@ SENSORS: tuple[Any, ...] = (
     "lidar",
 )
 VERSIONS = 24  # codings of a photograph, if there is time
+TURNS = (4, 0, 1, 5, 2, 6, 3, 7)  # a pair's codings: from 4 on of depth, three at a time
 FIRST_ROOM = 20000
 DATA = load_recipe(Path(__file__).parents[2] / "recipes" / "restore.toml").data
 Picture = NDArray[np.uint8]
@@ -71,23 +74,19 @@ def main() -> None:
     pairs = list(enumerate(training_pairs(args.data) if args.pairs else []))
     plain: list[Work] = [partial(_plain_photo, args.folder, p) for p in photos]
     plain += [partial(_pair, args.folder, n, p, -1) for n, p in pairs]
-    of_pairs = [partial(_pair, args.folder, n, p, v) for v in _TURNS for n, p in pairs]
+    of_pairs = [partial(_pair, args.folder, n, p, v) for v in TURNS for n, p in pairs]
     of_photos = [partial(_photo, args.folder, p, v) for v in range(VERSIONS) for p in photos]
     rooms = [partial(_room, args.folder, n) for n in range(args.rooms)]
     six = [iter(of_photos)] * 6  # codings of photographs, then a room
     mixed = chain.from_iterable(zip_longest(*six, rooms))
     works: list[Work] = [*plain, *of_pairs, *(w for w in mixed if w is not None)]
-    problems: Counter[str] = Counter()
+    problems: Counter[str] = Counter()  # what went wrong, how often
     with multiprocessing.get_context("fork").Pool(args.processes) as pool:
         for n, problem in enumerate(pool.imap_unordered(_do, works), 1):
-            problems[problem] += 1
+            if problem:
+                problems[problem] += 1
             if n % 200 == 0 or n == len(works):
-                good = problems.pop("", 0)
                 print(f"{n} of {len(works)}", *problems.items(), flush=True)
-                problems[""] = good
-
-
-_TURNS = (4, 0, 1, 5, 2, 6, 3, 7)  # a pair's codings: from 4 on of depth, three at a time
 
 
 def _do(work: Work) -> str:
@@ -133,7 +132,7 @@ def _plain(folder: Path, name: str, picture: Picture, smaller: int = 2) -> None:
     """Keep a picture, and smaller copies of it."""
     _write(folder / "color" / f"{name}.npz", color=picture)
     for k in range(smaller):
-        small = _smaller(picture, _luck(name, k, 7), 256)
+        small = smaller(_luck(name, k, 7), picture, 256)
         _write(folder / "color" / f"{name}_{k}.npz", color=small)
 
 
@@ -141,29 +140,28 @@ def _coded(folder: Path, name: str, picture: Picture, version: int) -> None:
     """Keep colour beside what AV1 leaves of it; versions spread over the qualities."""
     luck = _luck(name, version, 8)
     if luck.random() < 0.375:
-        picture = _smaller(picture, luck, 128)
-    height, width = picture.shape[:2]
+        picture = smaller(luck, picture, 128)
+    low, high = QUALITIES
     share = (version * 0.618034 + luck.random() * 0.1 + sum(name.encode()) * 0.137) % 1
-    quality, speed = round(5 + 90 * share), int(luck.choice(SPEEDS))
+    quality, speed = round(low + (high - low) * share), int(luck.choice(SPEEDS))
     extra = libavif.fewer_tools(speed) if luck.random() < 0.75 else None
-    data = av1_color.encode_color_as(picture, quality, speed, "ssim", threads=1, extra=extra)
-    decoded = av1_color.decode_finely(data, height, width)
-    error = float(np.sqrt(np.square(decoded - picture).mean(dtype=np.float64)))
+    ((made, _),) = coded_color.code(picture, [coded_color.Way(quality, speed, "ssim")], extra)
+    assert made.coded is not None
     _write(
         folder / "coded" / f"{name}_{version}.npz",
-        color=picture,
-        picture=np.rint(decoded * LEVEL).astype(np.uint16),
-        quality=quality,
-        size=size_of(strength_of(error)),
+        color=made.color,
+        picture=made.coded.picture,
+        quality=made.coded.quality,
+        rmse=made.coded.rmse,
     )
 
 
 def _depth(folder: Path, name: str, frame: Frame, versions: int) -> None:
     """Keep depth beside what AV1 leaves of it, and of its colour."""
     luck = _luck(name, versions, 9)
-    shares = (np.arange(versions) + luck.random(versions)) / versions
-    qualities = np.rint(5 + 90 * shares).astype(int).tolist()
-    for k, (made, _) in enumerate(code(frame, int(luck.integers(5, 96)), qualities)):
+    qualities = spread(luck, QUALITIES, versions).tolist()
+    of_color = int(luck.integers(*QUALITIES, endpoint=True))
+    for k, (made, _) in enumerate(coded_depth.code(frame, of_color, qualities)):
         assert made.coded is not None
         _write(
             folder / "depth" / f"{name}_{k}.npz",
@@ -172,7 +170,7 @@ def _depth(folder: Path, name: str, frame: Frame, versions: int) -> None:
             valid=made.valid,
             picture=made.coded.picture,
             top=made.coded.top,
-            size=size_of(strength_of(made.coded.rmse)),
+            rmse=made.coded.rmse,
         )
 
 
@@ -182,13 +180,6 @@ def _luck(name: str, version: int, stream: int) -> np.random.Generator:
 
 def _open(path: Path) -> Picture:
     return np.asarray(Image.open(path).convert("RGB"))
-
-
-def _smaller(picture: Picture, luck: np.random.Generator, smallest: int) -> Picture:
-    height, width = picture.shape[:2]
-    factor = max(luck.uniform(0.5, 0.9), smallest / min(height, width))
-    size = round(width * factor), round(height * factor)
-    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS))
 
 
 def _write(path: Path, **arrays: Any) -> None:

@@ -1,30 +1,27 @@
-"""What is trained here: for each family a store of pictures, and the loss of crops drawn from it.
-
-The losses are those of `encodepth.train`, without what would make the processor wait for the GPU.
-"""
+"""What is trained here: for each family a store of pictures, and batches of crops drawn from it."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from encodepth.codings import av1_frames
-from encodepth.networks.color_restorer import color_features, color_net
-from encodepth.networks.restorer import RestorerConfig, features
+from encodepth.learned.restore import size_of, strength_of
+from encodepth.networks.color_restorer import color_net
+from encodepth.networks.restorer import RestorerConfig
 from encodepth.train.batches import LEVEL, Batch
+from encodepth.train.config import Recipe
 from encodepth.train.recipe import load_recipe
 from encodepth.train.restoring import RestoreTask
 from encodepth.train.restoring_color import RestoreColorTask
-from encodepth.train.tasks import BaseTask, Task
+from encodepth.train.tasks import BaseTask, Costs, Task
 
 from .store import Planes, Store
 
-_TAME = 4.0  # as in `encodepth.train.restoring`
 _BLIND = 0.15  # of depth's crops see no colour
 _COLORS = {"photos": 0.7, "frames": 0.2, "rooms": 0.1}
 _DEPTHS = {"frames": 0.55, "rooms": 0.45}
@@ -34,142 +31,132 @@ class Job(ABC):
     """A network in training.
 
     Args:
-        task: holds the network and writes its weights.
-        store: what crops are drawn from.
+        init: weights to begin from.
+        pixels: room for pictures.
+        device: where all happens.
         compiled: let torch compile the network.
+        config: of colour's restorer, begun afresh: "widths/blocks".
     """
 
     recipe: str
+    task_of: type[Task]
     folder: str  # where its pictures arrive
+    planes: ClassVar[Mapping[str, tuple[torch.dtype, int]]]
+    facts: int
+    shares: Mapping[str, float]
     side: int  # of a crop
     grid = 1
+    channels_last = True
 
-    def __init__(self, task: Task, store: Store, compiled: bool) -> None:
-        self.task, self.store = task, store
-        network = getattr(task, "net", task)
-        assert isinstance(network, nn.Module)
-        self.network: Callable[..., Any] = torch.compile(network) if compiled else network
+    def __init__(
+        self, init: str, pixels: int, device: torch.device, compiled: bool, config: str
+    ) -> None:
+        low = "bf16" if device.type == "cuda" else "fp32"
+        own = [f"model.init={init}", "optimiser.kind=adam", f"optimiser.precision={low}"]
+        self.task = self.made(load_recipe(self.recipe, own), config).to(device)
+        if self.channels_last:
+            self.task.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if compiled:
+            getattr(self.task, "net", self.task).compile()
+        self.store = Store(self.planes, self.facts, self.shares, pixels, device)
+
+    def made(self, recipe: Recipe, config: str) -> Task:
+        """Return the task of a recipe."""
+        return self.task_of(recipe)
+
+    def costs(self, count: int) -> Costs:
+        """Return the costs of a fresh batch."""
+        costs: Costs = self.task(self.batch(*self.store.crops(count, self.side, self.grid)))
+        return costs
 
     @abstractmethod
     def read(self, file: Any) -> tuple[Planes, list[float]]:
         """Return planes and facts of a picture's file."""
 
     @abstractmethod
-    def loss(self, batch: int) -> tuple[Tensor, Tensor]:
-        """Return the loss of a fresh batch, and a figure for people."""
+    def batch(self, planes: dict[str, Tensor], facts: Tensor) -> Batch:
+        """Return crops as the task takes them."""
 
 
 class Base(Job):
     """Learned colour."""
 
-    recipe, folder, side = "recipes/base-color.toml", "color", 256
-
-    def __init__(
-        self, init: str, pixels: int, device: torch.device, compiled: bool, config: str
-    ) -> None:
-        task = BaseTask(_recipe(self.recipe, init, "bf16" if device.type == "cuda" else "fp32"))
-        store = Store({"color": (torch.uint8, 3)}, 0, _COLORS, pixels, device)
-        super().__init__(task.to(device), store, compiled)
+    recipe, task_of, folder = "recipes/base-color.toml", BaseTask, "color"
+    planes, facts, shares = {"color": (torch.uint8, 3)}, 0, _COLORS
+    side = 256
+    channels_last = False  # depthwise kernels train three times as fast
 
     def read(self, file: Any) -> tuple[Planes, list[float]]:
         return {"color": file["color"]}, []
 
-    def loss(self, batch: int) -> tuple[Tensor, Tensor]:
-        planes, _ = self.store.crops(batch, self.side, self.grid)
+    def batch(self, planes: dict[str, Tensor], facts: Tensor) -> Batch:
         color = planes["color"].float() / 255
-        steps = torch.arange(batch, device=color.device)
-        quality = (steps + torch.rand(batch, device=color.device)) / batch * 100  # stratified
-        costs = self.network(Batch(color, None, None, quality, quality, True, 0))
-        return costs["loss"].mean(), costs["color_bpp"].mean()
+        count, device = len(color), color.device
+        steps = torch.arange(count, device=device) + torch.rand(count, device=device)
+        quality = steps / count * 100  # stratified
+        return Batch(color, None, None, quality, quality, True, 0)
 
 
 class RestoreColor(Job):
     """The network that restores AV1's colour."""
 
-    recipe, folder, side, grid = "recipes/restore-color.toml", "coded", 128, 8
+    recipe, task_of, folder = "recipes/restore-color.toml", RestoreColorTask, "coded"
+    planes: ClassVar = {"color": (torch.uint8, 3), "picture": (torch.float32, 3)}
+    facts, shares = 2, _COLORS
+    side, grid = 128, 8
 
-    def __init__(
-        self, init: str, pixels: int, device: torch.device, compiled: bool, config: str
-    ) -> None:
-        task = RestoreColorTask(_recipe(self.recipe, init))
+    def made(self, recipe: Recipe, config: str) -> Task:
+        task = RestoreColorTask(recipe)
         if config:
             widths, blocks = (tuple(map(int, part.split(","))) for part in config.split("/"))
             task.config = RestorerConfig(widths, blocks)  # type: ignore[arg-type]
             task.net = color_net(task.config)
-        planes = {"color": (torch.uint8, 3), "picture": (torch.float32, 3)}
-        store = Store(planes, 2, _COLORS, pixels, device)
-        task.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        super().__init__(task, store, compiled)
+        return task
 
     def read(self, file: Any) -> tuple[Planes, list[float]]:
         picture = file["picture"].astype(np.float32) / LEVEL
-        facts = [float(file["quality"]), float(file["size"])]
+        facts = [float(file["quality"]), _size(file)]
         return {"color": file["color"], "picture": picture}, facts
 
-    def loss(self, batch: int) -> tuple[Tensor, Tensor]:
-        planes, facts = self.store.crops(batch, self.side, self.grid)
-        original, decoded = planes["color"].float(), planes["picture"]
-        quality, size = (f.view(-1, 1, 1, 1) for f in facts.unbind(1))
-        x = color_features(decoded, size, quality)
-        restored = decoded + _estimate(self.network, x) * size
-        return _left(*(((p - original) / size).square() for p in (decoded, restored)))
+    def batch(self, planes: dict[str, Tensor], facts: Tensor) -> Batch:
+        color, coded = planes["color"].float() / 255, planes["picture"] / 255
+        quality, size = facts.unbind(1)
+        return Batch(color, None, None, quality, quality, True, 0, coded, size=size)
 
 
 class Restore(Job):
     """The network that restores AV1's depth."""
 
-    recipe, folder, side, grid = "recipes/restore.toml", "depth", 128, 8
-
-    def __init__(
-        self, init: str, pixels: int, device: torch.device, compiled: bool, config: str
-    ) -> None:
-        task = RestoreTask(_recipe(self.recipe, init))
-        planes = {
-            "color": (torch.uint8, 3),
-            "picture": (torch.float32, 1),
-            "depth": (torch.float32, 1),
-            "valid": (torch.float32, 1),
-        }
-        store = Store(planes, 1, _DEPTHS, pixels, device)
-        task.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        super().__init__(task, store, compiled)
+    recipe, task_of, folder = "recipes/restore.toml", RestoreTask, "depth"
+    planes: ClassVar = {
+        "color": (torch.uint8, 3),
+        "picture": (torch.float32, 1),
+        "depth": (torch.float32, 1),
+        "valid": (torch.float32, 1),
+    }
+    facts, shares = 1, _DEPTHS
+    side, grid = 128, 8
 
     def read(self, file: Any) -> tuple[Planes, list[float]]:
         top = np.float32(file["top"])
         planes = {"color": file["color"], "valid": file["valid"].astype(np.float32)}
         planes |= {n: file[n].astype(np.float32) / top for n in ("picture", "depth")}
-        return planes, [float(file["size"])]
+        return planes, [_size(file)]
 
-    def loss(self, batch: int) -> tuple[Tensor, Tensor]:
-        planes, facts = self.store.crops(batch, self.side, self.grid)
-        coded, target, valid = planes["picture"], planes["depth"], planes["valid"]
-        size, seen = facts.view(-1, 1, 1, 1), planes["color"].float() / 255
-        blind = torch.rand(batch, 1, 1, 1, device=seen.device) < _BLIND
-        x = features(coded * av1_frames.TOP, 1 - valid, torch.where(blind, 0.5, seen), size)
-        unit = size / av1_frames.TOP
-        restored = coded + _estimate(self.network, x) * unit
-        return _left(*(((p - target) / unit).square() * valid for p in (coded, restored)))
+    def batch(self, planes: dict[str, Tensor], facts: Tensor) -> Batch:
+        size, seen = facts[:, 0], planes["color"].float() / 255
+        blind = torch.rand(len(size), 1, 1, 1, device=size.device) < _BLIND
+        color = torch.where(blind, 0.5, seen)
+        depth, valid, coded = (planes[n] for n in ("depth", "valid", "picture"))
+        return Batch(color, depth, valid, size, size, True, 0, coded, size=size)
 
 
-JOBS: dict[str, Callable[[str, int, torch.device, bool, str], Job]] = {
+JOBS: dict[str, type[Job]] = {
     "base": Base,
     "restore-color": RestoreColor,
     "restore": Restore,
 }
 
 
-def _recipe(path: str, init: str, precision: str = "fp32") -> Any:
-    own = [f"model.init={init}", "optimiser.kind=adam", f"optimiser.precision={precision}"]
-    return load_recipe(path, own)
-
-
-def _estimate(network: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    on = x.device.type == "cuda"
-    with torch.autocast(x.device.type, torch.bfloat16, enabled=on):
-        return network(x.contiguous(memory_format=torch.channels_last)).float()
-
-
-def _left(before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the loss of squared errors, and the share of error that is left."""
-    before, after = before.flatten(1).mean(1), after.flatten(1).mean(1)
-    return (after / (1 + before / _TAME)).mean(), after.mean() / before.mean()
+def _size(file: Any) -> float:
+    return size_of(strength_of(float(file["rmse"])))

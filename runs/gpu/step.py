@@ -70,8 +70,8 @@ class Step:
         torch._foreach_copy_(self.tensors, own)
 
     def _once(self) -> None:
-        loss, figure = self.job.loss(self.batch)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss, figure, *_ = (cost.mean() for cost in self.job.costs(self.batch).values())
+        loss.backward()
         grads = [p.grad for p in self.tensors if p.grad is not None]
         norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(grads)))
         torch._foreach_mul_(grads, (self.clip / (norm + 1e-6)).clamp(max=1.0))

@@ -18,6 +18,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from ..learned.restore import size_of, strength_of
 from .config import Augment, Recipe
 
 LEVEL = 256  # of what a decoder shows before it is rounded to 8 bits
@@ -98,6 +99,7 @@ class Batch:
     seed: int  # of the noise that stands for rounding
     coded: Tensor | None = None  # (B, C, H, W) in [0, 1], after a codec, at `quality`
     rmse: Tensor | None = None  # (B,), of the whole pictures that `coded` is cut from
+    size: Tensor | None = None  # (B,), the same as a file says it
 
     def to(self, device: torch.device) -> Batch:
         """Copy to a device, channels last."""
@@ -225,7 +227,8 @@ def collate(
     stack = np.stack([c.picture for c in seen])
     coded = torch.from_numpy(stack.astype(np.float32)).permute(0, 3, 1, 2) / seen[0].top
     own, rmse = torch.tensor([c.quality for c in seen]), torch.tensor([c.rmse for c in seen])
-    return Batch(color, depth, valid, own, other, context, seed, coded, rmse)
+    size = torch.tensor([size_of(strength_of(c.rmse)) for c in seen])
+    return Batch(color, depth, valid, own, other, context, seed, coded, rmse, size)
 
 
 def plane(frame: Frame) -> Tensor:

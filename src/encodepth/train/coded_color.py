@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -43,8 +43,8 @@ def color_ahead(
             picture, rng = np.asarray(frames[i].color), np.random.default_rng([VERSION, i])
             ways = _drawn(rng, ahead, source.versions)
             small = round(len(ways) * ahead.shrunk)
-            yield from _coded(picture, ways[small:])
-            yield from _coded(_smaller(rng, picture, smallest), ways[:small])
+            yield from code(picture, ways[small:])
+            yield from code(smaller(rng, picture, smallest), ways[:small])
 
     return packed(frames, f"{ahead} {source.versions} {smallest}", entries, packs, say)
 
@@ -67,15 +67,20 @@ def color_at(
     def entries() -> Iterator[Entry]:
         for i, frame in enumerate(frames):
             way = ways[i % len(ways)]
-            yield from _coded(np.asarray(frame.color), [Way(q, *way) for q in qualities])
+            yield from code(np.asarray(frame.color), [Way(q, *way) for q in qualities])
 
     return packed(Listed(frames, label), f"{list(qualities)} {list(ways)}", entries, packs, say)
 
 
-def _coded(picture: Picture, ways: Sequence[Way]) -> Iterator[Entry]:
+def code(
+    picture: Picture, ways: Sequence[Way], extra: Mapping[str, str] | None = None
+) -> Iterator[Entry]:
+    """Yield a picture beside what AV1 leaves of it, for each way; `extra` is libaom's."""
     height, width = picture.shape[:2]
     for way in ways:
-        data = avif.encode_color_as(picture, way.quality, way.speed, way.tune, threads=1)
+        data = avif.encode_color_as(
+            picture, way.quality, way.speed, way.tune, threads=1, extra=extra
+        )
         decoded = avif.decode_finely(data, height, width)
         error = np.square(decoded - picture).mean(dtype=np.float64)
         coded = Coded(
@@ -96,7 +101,8 @@ def _drawn(rng: np.random.Generator, ahead: Ahead, count: int) -> list[Way]:
     ]
 
 
-def _smaller(rng: np.random.Generator, picture: Picture, smallest: int) -> Picture:
+def smaller(rng: np.random.Generator, picture: Picture, smallest: int) -> Picture:
+    """Return a copy made smaller by a factor of its own, no side below `smallest`."""
     height, width = picture.shape[:2]
     factor = max(rng.uniform(_LEAST_SHRINK, _MOST_SHRINK), smallest / min(height, width))
     size = round(width * factor), round(height * factor)

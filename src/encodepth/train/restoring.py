@@ -17,7 +17,6 @@ import torch
 from torch import Tensor
 
 from ..codings import av1_frames as avif
-from ..learned.restore import size_of, strength_of
 from ..networks.restorer import RestorerConfig, RestorerNet, features
 from ..networks.restorer_weights import save_restorer
 from .batches import Batch, Frame, collate
@@ -86,9 +85,8 @@ class RestoreTask(Task):
         assert batch.depth is not None
         assert batch.valid is not None
         assert batch.coded is not None
-        assert batch.rmse is not None
-        sizes = [size_of(strength_of(rmse)) for rmse in batch.rmse.tolist()]
-        size = batch.coded.new_tensor(sizes).view(-1, 1, 1, 1)
+        assert batch.size is not None
+        size = batch.size.view(-1, 1, 1, 1)
         x = features(batch.coded * avif.TOP, 1 - batch.valid, self._seen(batch), size)
         with self.autocast(x.device):
             estimate = self.net(x)

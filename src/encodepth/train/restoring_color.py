@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from .. import metrics
-from ..learned.restore import size_of, strength_of
+from ..learned.restore import strength_of
 from ..learned.restore_color import SENT, Correction
 from ..networks.color_restorer import (
     CONFIG,
@@ -78,9 +78,8 @@ class RestoreColorTask(Task):
         """Return restored pictures, 0..255, and each one's error before and after."""
         assert batch.color is not None
         assert batch.coded is not None
-        assert batch.rmse is not None
-        sizes = [size_of(strength_of(rmse)) for rmse in batch.rmse.tolist()]
-        size = batch.coded.new_tensor(sizes).view(-1, 1, 1, 1)
+        assert batch.size is not None
+        size = batch.size.view(-1, 1, 1, 1)
         decoded, original = batch.coded * 255, batch.color * 255
         x = color_features(decoded, size, batch.quality.view(-1, 1, 1, 1))
         with self.autocast(x.device):
