@@ -18,7 +18,14 @@ from encodepth.learned.restore import size_of, strength_of
 from encodepth.networks.config import TINY_COLOR
 from encodepth.networks.models import open_in_torch
 from encodepth.networks.plane import PlaneModel
-from encodepth.networks.restorer import Restorer, RestorerConfig, RestorerNet, features
+from encodepth.networks.restorer import (
+    Restorer,
+    RestorerConfig,
+    RestorerNet,
+    _on_pixels_of_4,
+    asinh,
+    features,
+)
 from encodepth.networks.restorer_weights import load_restorer, save_restorer
 from encodepth.networks.weights import save_weights
 from encodepth.train.recipe import make_recipe
@@ -206,3 +213,17 @@ def test_training_by_recipe_ends_with_weights_that_load(tmp_path):
     trained = load_restorer(weights).net.state_dict()
     assert trained.keys() == fresh.keys()
     assert trained["tail.weight"].any()
+
+
+@pytest.mark.parametrize("side", [1, 3])
+def test_half_resolution_is_seen_without_a_copy(side):
+    torch.manual_seed(2)
+    conv = torch.nn.Conv2d(4 * 3, 5, side, padding=side // 2)
+    x = torch.randn(2, 3, 16, 24)
+    expected = conv(torch.nn.functional.pixel_unshuffle(x, 2))
+    torch.testing.assert_close(_on_pixels_of_4(conv, x), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_the_inverse_hyperbolic_sine_is_torchs():
+    x = torch.linspace(-30, 30, 1001)
+    torch.testing.assert_close(asinh(x), torch.asinh(x), atol=2e-6, rtol=2e-6)

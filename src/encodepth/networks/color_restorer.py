@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..learned import restore_color
-from .restorer import RestorerConfig, RestorerNet, RestoringInTorch
+from .restorer import RestorerConfig, RestorerNet, RestoringInTorch, asinh
 
 INPUTS, OUTPUTS = 8, 3
 CONFIG = RestorerConfig((16, 48, 80), (0, 2, 4, 1, 1))
@@ -34,7 +34,7 @@ def color_features(decoded: Tensor, size: Tensor, quality: Tensor) -> Tensor:
         quality: that it was coded at, libavif's 0..100, (B, 1, 1, 1).
     """
     plane = decoded[:, :1]
-    deviation = torch.asinh((decoded - _local_mean(decoded)) / size)
+    deviation = asinh((decoded - _local_mean(decoded)) / size)
     level, quality = torch.log2(size) / 2 - 1, quality / 40 - 1.25
     return torch.cat(
         [decoded / 127.5 - 1, deviation, level.expand_as(plane), quality.expand_as(plane)], 1

@@ -36,6 +36,8 @@ class Coded:
         quality: it was coded at.
         rmse: of the whole picture, in steps of 8 bits; of depth in codes of 12 bits.
         bpp: bits per pixel it took.
+        estimate: float16 (H, W, C), what other networks take its error for (`taught`), in units of
+            it; None where there is none.
     """
 
     picture: NDArray[np.uint16]
@@ -43,6 +45,7 @@ class Coded:
     rmse: float
     bpp: float
     top: int = 255 * LEVEL
+    estimate: NDArray[np.float16] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +103,7 @@ class Batch:
     coded: Tensor | None = None  # (B, C, H, W) in [0, 1], after a codec, at `quality`
     rmse: Tensor | None = None  # (B,), of the whole pictures that `coded` is cut from
     size: Tensor | None = None  # (B,), the same as a file says it
+    estimate: Tensor | None = None  # (B, C, H, W), of the error of `coded`, in units of `size`
 
     def to(self, device: torch.device) -> Batch:
         """Copy to a device, channels last."""
@@ -200,7 +204,9 @@ def cut(rng: np.random.Generator, frame: Frame, side: int, augment: Augment) -> 
     valid = None if frame.valid is None else _turn(frame.valid[area], flips)
     color = None if color is None else _turn(color, flips)
     coded = frame.coded
-    coded = coded and replace(coded, picture=_turn(coded.picture[area], flips))
+    if coded is not None:
+        known = None if coded.estimate is None else _turn(coded.estimate[area], flips)
+        coded = replace(coded, picture=_turn(coded.picture[area], flips), estimate=known)
     return Frame(color, depth, valid, frame.low, frame.high, frame.unit, coded)
 
 
@@ -228,7 +234,11 @@ def collate(
     coded = torch.from_numpy(stack.astype(np.float32)).permute(0, 3, 1, 2) / seen[0].top
     own, rmse = torch.tensor([c.quality for c in seen]), torch.tensor([c.rmse for c in seen])
     size = torch.tensor([size_of(strength_of(c.rmse)) for c in seen])
-    return Batch(color, depth, valid, own, other, context, seed, coded, rmse, size)
+    estimate = None
+    if all(c.estimate is not None for c in seen):
+        known = np.stack([np.asarray(c.estimate) for c in seen])
+        estimate = torch.from_numpy(known.astype(np.float32)).permute(0, 3, 1, 2)
+    return Batch(color, depth, valid, own, other, context, seed, coded, rmse, size, estimate)
 
 
 def plane(frame: Frame) -> Tensor:

@@ -38,6 +38,12 @@ class Model:
         start: tcm without `init`: "random" weights, or "linear", a transform codec fitted to the
             first crops (`thesis.linear`).
         frozen: tensors whose name starts with one of these are not trained.
+        widths: restore, restore-color: channels at half, quarter and eighth resolution; the shipped
+            network's if empty, as `blocks`.
+        blocks: restore, restore-color: residual blocks at half and quarter resolution on the way
+            down, at eighth, at quarter and half on the way up.
+        teachers: restore, restore-color: networks, by name or file, whose mean estimate is learned
+            instead of the error itself (`train.taught`).
     """
 
     family: Literal["base", "restore", "restore-color", "tcm"] = "base"
@@ -48,12 +54,22 @@ class Model:
     init_lambda: float = 0.0
     start: Literal["random", "linear"] = "random"
     frozen: tuple[str, ...] = ()
+    widths: tuple[int, ...] = ()
+    blocks: tuple[int, ...] = ()
+    teachers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.init_lambda < 0 or (self.init_lambda and not self.init):
             raise ValueError("init_lambda is the lambda above 0 of the weights in init")
         if self.init_lambda and self.family != "tcm":
             raise ValueError("init_lambda is for the tcm family")
+        for name, count in (("widths", 3), ("blocks", 5)):
+            if len(getattr(self, name)) not in (0, count):
+                raise ValueError(f"{name} are {count} whole numbers; see networks/restorer.py")
+        if self.family not in ("restore", "restore-color") and (
+            self.widths or self.blocks or self.teachers
+        ):
+            raise ValueError("widths, blocks and teachers are for networks that restore")
 
 
 @dataclass(frozen=True)

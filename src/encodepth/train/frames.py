@@ -28,6 +28,7 @@ from .coded_depth import depth_ahead, depth_at
 from .config import Data, Recipe, Source
 from .loop import Validation
 from .pack import Doubt, Pack, make_pack
+from .taught import taught
 
 T = TypeVar("T")
 Say = Callable[[str], None]
@@ -47,10 +48,14 @@ def open_training(recipe: Recipe, say: Say) -> list[Frames]:
     sources = [_open(recipe, source, data.crop, say, training=True) for source in data.train]
     packs, both = Path(data.packs), list(zip(sources, data.train, strict=True))
     if recipe.model.family == "restore-color":
-        return [color_ahead(f, s, recipe.ahead, data.crop, packs, say) for f, s in both]
-    if recipe.model.family == "restore":
-        return [depth_ahead(f, s, recipe.ahead, packs, say) for f, s in both]
-    return sources
+        coded = [color_ahead(f, s, recipe.ahead, data.crop, packs, say) for f, s in both]
+    elif recipe.model.family == "restore":
+        coded = [depth_ahead(f, s, recipe.ahead, packs, say) for f, s in both]
+    else:
+        return sources
+    if teachers := recipe.model.teachers:
+        return [taught(frames, teachers, packs, say) for frames in coded]
+    return [*coded]
 
 
 def open_validation(recipe: Recipe, say: Say) -> list[Validation]:

@@ -2,15 +2,18 @@
 
 A crop carries the error of the plane it is cut from, for that is what a file says about it: the
 strength of a picture speaks of its edges even where it is calm. The loss is the squared error that
-is left, in units of the picture's, crops of huge error tamed.
+is left, in units of the picture's, crops of huge error tamed; where teachers estimated the error,
+it is the error of their estimate (`taught`).
 """
 
 from __future__ import annotations
 
 import copy
+import dataclasses
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,7 +24,7 @@ from ..networks.restorer import RestorerConfig, RestorerNet, features
 from ..networks.restorer_weights import save_restorer
 from .batches import Batch, Frame, collate
 from .bd import by_quality
-from .config import Recipe
+from .config import Model, Recipe
 from .start import restorer_state, start_from
 from .tasks import Costs, Task
 
@@ -29,12 +32,18 @@ _SENT = 5  # bytes in a file for the strength and the weights' fingerprint
 _TAME = 4.0  # a crop's error beyond this many times the picture's counts less and less
 
 
+def sized(config: RestorerConfig, model: Model) -> RestorerConfig:
+    """Return a network's size, as far as a recipe says one."""
+    given: dict[str, Any] = {"widths": model.widths, "blocks": model.blocks}
+    return dataclasses.replace(config, **{name: size for name, size in given.items() if size})
+
+
 class RestoreTask(Task):
     """The network that restores AV1's depth, seeing AV1's colour in most steps."""
 
     def __init__(self, recipe: Recipe) -> None:
         super().__init__(recipe)
-        self.config = RestorerConfig()
+        self.config = sized(RestorerConfig(), recipe.model)
         self.net = RestorerNet(self.config)
         if recipe.model.init:
             start_from(self.net, restorer_state(recipe.model.init), recipe.model.init)
@@ -92,8 +101,11 @@ class RestoreTask(Task):
             estimate = self.net(x)
         unit = size / avif.TOP
         restored = batch.coded + estimate.float() * unit
+        wanted = batch.depth
+        if batch.estimate is not None:
+            wanted = batch.coded + batch.estimate * unit
         before, after = (
-            (((plane - batch.depth) / unit).square() * batch.valid).flatten(1).mean(1)
+            (((plane - wanted) / unit).square() * batch.valid).flatten(1).mean(1)
             for plane in (batch.coded, restored)
         )
         return restored, before, after

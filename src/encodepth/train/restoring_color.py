@@ -2,7 +2,7 @@
 
 A crop carries the quality and the error of the picture it is cut from, for that is what a file says
 about it. The loss is the squared error that is left, in units of the picture's, crops of huge error
-tamed.
+tamed; where teachers estimated the error, it is the error of their estimate (`taught`).
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from ..networks.restorer_weights import save_restorer
 from .batches import LEVEL, Batch, Frame
 from .bd import by_quality
 from .config import Recipe
+from .restoring import sized
 from .start import restorer_state, start_from
 from .tasks import Costs, Task
 
@@ -39,7 +40,7 @@ class RestoreColorTask(Task):
 
     def __init__(self, recipe: Recipe) -> None:
         super().__init__(recipe)
-        self.config = CONFIG
+        self.config = sized(CONFIG, recipe.model)
         self.net = color_net(self.config)
         if recipe.model.init:
             start_from(self.net, restorer_state(recipe.model.init), recipe.model.init)
@@ -81,6 +82,8 @@ class RestoreColorTask(Task):
         assert batch.size is not None
         size = batch.size.view(-1, 1, 1, 1)
         decoded, original = batch.coded * 255, batch.color * 255
+        if batch.estimate is not None:
+            original = decoded + batch.estimate * size
         x = color_features(decoded, size, batch.quality.view(-1, 1, 1, 1))
         with self.autocast(x.device):
             estimate = self.net(x.contiguous(memory_format=torch.channels_last))
