@@ -698,8 +698,9 @@ def test_check_finds_a_damaged_file(run, tiny_model):
 
 def test_a_learned_picture_through_the_command(run, pair, tiny_model):
     _, mark = tiny_model
+    codings = "color=learned,depth=av1"
     shown = run(
-        "encode", "color.png", "depth.png", "--coding", "color=learned", "--model", "tiny", "--json"
+        "encode", "color.png", "depth.png", "--coding", codings, "--model", "tiny", "--json"
     )
     streams = {stream["modality"]: stream for stream in json.loads(shown.out)["streams"]}
     assert (streams["color"]["coding"], streams["color"]["weights"]) == ("learned", mark)

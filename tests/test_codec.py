@@ -239,10 +239,13 @@ def test_no_mask_is_sent_when_nothing_is_missing():
     assert (decode(data).depth > 0).all()
 
 
-def test_auto_needs_no_weights():
+def test_auto_needs_no_model_of_its_own_and_below_effort_7_no_weights():
     nowhere = Codec("no such model")
-    data = nowhere.encode(scene(), quality=40, effort=7)
+    data = nowhere.encode(scene(), quality=40, effort=6)
     assert inspect(data).streams[0].coding == "av1"
+    assert not nowhere._models
+    nowhere.encode(scene(), quality=40, effort=7)
+    assert set(nowhere._models) == {"restore-color-small", "restore-small"}
 
 
 def test_auto_merges_values_where_that_is_smaller_and_no_less_exact():
@@ -261,7 +264,7 @@ def test_auto_merges_values_where_that_is_smaller_and_no_less_exact():
     assert inspect(auto).stream("depth").coding == "surface"
     assert len(auto) < 0.95 * len(av1)
     assert error(auto) <= 1.4 * 9  # each has about the quality's error, not the other's
-    assert inspect(encode(only, quality=0)).stream("depth").coding == "av1"
+    assert inspect(encode(only, quality=0, effort=6)).stream("depth").coding == "av1"
 
 
 SHAPES = {

@@ -22,6 +22,9 @@ FINGERPRINTS = {
     "base-0.1": 0x5595977F,
     "restore": 0x25D31955,
     "restore-0.1": 0x83C4A8CE,
+    "restore-color": 0x77B7A73D,
+    "restore-color-small": 0xBA71EACB,
+    "restore-small": 0xF74A50D1,
 }
 
 
@@ -225,6 +228,6 @@ def test_another_package_brings_weights(tmp_path):
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
     )
     *names, mine, own = done.stdout.split()
-    assert sorted(names) == ["base", "base-0.1", "mine", "restore", "restore-0.1", "restore-color"]
+    assert sorted(names) == sorted([*FINGERPRINTS, "mine"])
     assert mine == str(folder / "mine.safetensors")
     assert own == str(shipped)

@@ -82,7 +82,8 @@ def codec(tmp_path_factory):
     torch.manual_seed(1)
     save_weights(folder / "color.safetensors", PlaneModel(TINY_COLOR))
     made = Codec(folder / "color.safetensors")
-    made._models["restore"] = Restorer(fitted(), 0x1234)
+    for name in ("restore", "restore-small"):
+        made._models[name] = Restorer(fitted(), 0x1234)
     return made
 
 
@@ -155,20 +156,23 @@ def test_what_the_network_makes_worse_stays_as_av1_left_it(codec, tmp_path):
     bad = Codec(codec._models.name)
     worse = net()
     torch.nn.init.constant_(worse.tail.bias, 3.0)
-    bad._models["restore"] = Restorer(worse, 7)
+    bad._models["restore-small"] = Restorer(worse, 7)
     data = bad.encode(scene(), depth_quality=40, coding=LOSSLESS_COLOR)
     assert inspect(data).stream("depth").coding == "av1"
 
 
-def test_auto_restores_from_effort_8_on(codec, monkeypatch):
+def test_auto_restores_from_effort_7_on_by_small_networks_first(codec, monkeypatch):
     def coding(effort):
         data = codec.encode(scene(), depth_quality=40, effort=effort)
-        return inspect(data).stream("depth").coding
+        stream = inspect(data).stream("depth")
+        return stream.coding, stream.weights
 
     monkeypatch.setattr("encodepth.codings.restored.best_gain", lambda _: (2, 1.0))
-    assert coding(7) == "av1"
-    assert coding(8) == "restored"
-    monkeypatch.setitem(restored.WEIGHTS, "depth", "no such weights")
+    monkeypatch.setitem(codec._models, "restore-small", Restorer(fitted(), 0x5678))
+    assert coding(6)[0] == "av1"
+    assert coding(7) == ("restored", "00005678")
+    assert coding(8) == ("restored", "00001234")
+    monkeypatch.setitem(restored.WEIGHTS[8], "depth", "no such weights")
     with pytest.raises(ModelNotFoundError, match='no model "no such weights"'):
         coding(8)
 

@@ -45,12 +45,13 @@ _SPEED = "runs/results/speed"
 _LEARNED = "runs/results/exact_depth.py"
 
 PLANS = (
-    Plan("color", LOSSY, (1, 7), ("av1",), _CHOICE),
-    Plan("color", LOSSY, (8, 9), ("restored",), "runs/results/restored_color.py"),
+    Plan("color", LOSSY, (1, 6), ("av1",), _CHOICE),
+    Plan("color", LOSSY, (7, 9), ("restored",), "runs/results/restored_color.py"),
     Plan("color", EXACT, (1, 9), ("jpeg", "jpegxl"), "runs/gates/check_promises.py"),
     Plan("depth", LOSSY, (1, 3), ("av1", "quick"), _CHOICE),
     Plan("depth", LOSSY, (4, 5), ("av1", "mixed"), _CHOICE, rival="mixed"),
-    Plan("depth", LOSSY, (6, 7), ("av1", "surface"), _CHOICE, rival="surface"),
+    Plan("depth", LOSSY, (6, 6), ("av1", "surface"), _CHOICE, rival="surface"),
+    Plan("depth", LOSSY, (7, 7), ("restored", "surface"), _CHOICE, rival="surface"),
     Plan("depth", LOSSY, (8, 9), ("restored", "surface-learned"), _CHOICE, rival="surface-learned"),
     Plan("depth", EXACT, (1, 2), ("quick",), _SPEED),
     Plan("depth", EXACT, (3, 5), ("mixed",), _SPEED),

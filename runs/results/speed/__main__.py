@@ -1,10 +1,12 @@
 """How quick encodepth is, row by row, beside JPEG XL effort 2 and RVL in the same run.
 
-    python -m runs.results.speed [--parts stills ladder recordings live seek large jobs cold]
+    python -m runs.results.speed [--parts stills restored ladder recordings live seek large jobs
+        cold]
 
 Time: about 20 minutes on two idle cores. Needs ../shared.
 
 stills      exact and bounded depth, efforts 1, 5 and 7: frames of every sequence and of `data/test`
+restored    decoding a lossy pair with and without the networks that restore it, by the clock
 ladder      efforts 1..9 of exact, bounded and lossy depth, masks and colour; says where a step is
             larger or quicker than the one before. What is lossy has other errors at other efforts:
             its bytes are those at effort 7's error at quality 50, between three qualities
@@ -36,6 +38,7 @@ from .ladder import ladder
 from .large import large
 from .over_time import live, recordings, seek
 from .page import table
+from .restored import restored
 from .start import cold
 from .stills import stills
 
@@ -46,6 +49,7 @@ def main() -> None:
     """Measure the parts that are asked for; keep and print all."""
     parts: dict[str, Callable[[Any], Any]] = {
         "stills": stills,
+        "restored": restored,
         "ladder": ladder,
         "recordings": recordings,
         "live": live,

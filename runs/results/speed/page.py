@@ -24,8 +24,23 @@ def table(record: dict[str, Any]) -> list[str]:
         cells = [f"{size:.0f}", f"{size / fmean(r['bytes'] for r in base):.3f}"]
         cells += [f"{median(r[f'{way}_cpu'] for r in mine):.1f}" for way in ("encode", "decode")]
         lines.append(f"| {name} | {' | '.join(cells)} |")
-    lines += ["", *_of_ladder(record), "", *_of_recordings(record), "", *_of_live(record)]
+    for part in (_of_restored, _of_ladder, _of_recordings, _of_live):
+        lines += ["", *part(record)]
     return lines
+
+
+def _of_restored(record: dict[str, Any]) -> Iterator[str]:
+    rows = record["restored"]["rows"] if "restored" in record else []
+    if not rows:
+        return
+    yield "| a lossy pair, 640x480, ms by the clock | decoded as AV1 left it | restored | more |"
+    yield "|---|---|---|---|"
+    for effort in sorted({r["effort"] for r in rows}):
+        mine = [r for r in rows if r["effort"] == effort]
+        plain, whole = (median(r[f"{n}_wall"] for r in mine) for n in ("plain", "restored"))
+        more = [r["restored_wall"] - r["plain_wall"] for r in mine]
+        span = f"{median(more):.0f} ({min(more):.0f} to {max(more):.0f})"
+        yield f"| effort {effort} | {plain:.0f} | {whole:.0f} | {span} |"
 
 
 def _of_ladder(record: dict[str, Any]) -> Iterator[str]:

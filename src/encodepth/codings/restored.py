@@ -22,7 +22,15 @@ from . import av1_frames as frames
 from . import depth
 from .base import Ask, Coded, Facts, References, nothing_left, pack_range, take_quality, take_range
 
-WEIGHTS = {"color": "restore-color", "depth": "restore"}  # that ship
+WEIGHTS = {  # that ship: from an effort on, by modality
+    1: {"color": "restore-color-small", "depth": "restore-small"},
+    8: {"color": "restore-color", "depth": "restore"},
+}
+
+
+def weights_for(modality: str, effort: int) -> str:
+    """Return the name of the weights that code at an effort; any that are installed decode."""
+    return WEIGHTS[max(least for least in WEIGHTS if least <= effort)][modality]
 
 
 def encode(modality: str, plane: np.ndarray, ask: Ask, seen: References) -> Coded | None:
@@ -38,7 +46,8 @@ def encode(modality: str, plane: np.ndarray, ask: Ask, seen: References) -> Code
     inside = (plane > 0) & ((plane <= mapped.far) if mapped.far else True)
     rough, color = frames.decode_plane(payload, *plane.shape), seen.plane("color")
     rmse = math.sqrt(float(np.square(rough - mapped.plane)[inside].mean()))
-    strength, network = strength_of(frames.TOP * rmse), seen.models[WEIGHTS["depth"]]
+    network = seen.models[weights_for(modality, ask.effort)]
+    strength = strength_of(frames.TOP * rmse)
     gain, less = best_gain(network.power(rough, mapped.plane, inside, strength, color))
     payload = mapped.beside(plane, ask.effort) + payload
     quality, line = bytes([ask.quality]), pack_range(mapped.low, mapped.high)
@@ -84,7 +93,7 @@ def facts(modality: str, coded: Coded) -> Facts:
 
 def _encode_color(color: np.ndarray, ask: Ask, seen: References) -> Coded:
     payload, quality = colors.encode_color(color, ask.quality, ask.effort), bytes([ask.quality])
-    network = seen.models[WEIGHTS["color"]]
+    network = seen.models[weights_for("color", ask.effort)]
     decoded = colors.decode_finely(payload, *color.shape[:2])
     correction = network.correction(decoded, color, ask.quality)
     if not any(correction.gains):

@@ -20,8 +20,9 @@ from . import av1_inter, depth
 from .av1_frames import TOP, plane_of
 from .base import Ask, Coded, References
 from .depthmap import Mapping, to_plane
-from .restored import WEIGHTS, facts
+from .restored import facts, weights_for
 
+_EFFORT = 9  # whose weights code; below, recordings have no network
 _LOOKED_AT = 3  # pictures of a group on which the network is tried
 _LEAST = 0.02  # of the squared error that it has to take away, to be worth its time
 
@@ -51,7 +52,7 @@ def restored(
     said = say(planes, made, seen)
     if said is None:
         return [replace(coded, coding="av1-inter") for coded in made]
-    weights = seen[0].models[WEIGHTS[modality]].fingerprint.to_bytes(4, "little")
+    weights = seen[0].models[weights_for(modality, _EFFORT)].fingerprint.to_bytes(4, "little")
     return [
         replace(
             coded,
@@ -92,7 +93,7 @@ def _say_color(
     planes: Sequence[np.ndarray], made: Sequence[Coded], seen: Sequence[References]
 ) -> list[bytes] | None:
     """Return a correction for each picture, with gains that are good for those looked at."""
-    network = seen[0].models[WEIGHTS["color"]]
+    network = seen[0].models[weights_for("color", _EFFORT)]
     quality, looked = made[0].parameters[0], _looked_at(len(planes))
     strengths: list[int] = []
     gains, before, tried = [], 0.0, []
@@ -118,7 +119,7 @@ def _say_depth(
 
     How much of an estimate counts is best for those looked at together.
     """
-    network = seen[0].models[WEIGHTS["depth"]]
+    network = seen[0].models[weights_for("depth", _EFFORT)]
     known, looked = av1_inter.facts("depth", made[0]), _looked_at(len(planes))
     line = Mapping(known.low, known.high - known.low)
     parts = [depth.split(c.payload, p > 0, p.shape) for c, p in zip(made, planes, strict=True)]

@@ -136,7 +136,8 @@ def _restorers() -> set[str]:
     from ..codings.restored import WEIGHTS
     from ..learned import open_model
 
-    return {f"{open_model(name).fingerprint:08x}" for name in WEIGHTS.values()}
+    names = {name for names in WEIGHTS.values() for name in names.values()}
+    return {f"{open_model(name).fingerprint:08x}" for name in names}
 
 
 def _tasks(

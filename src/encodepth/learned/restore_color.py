@@ -92,12 +92,15 @@ class ColorRestorer(Restoring):
         space = [(0, -height % _ALIGN), (0, -width % _ALIGN), (0, 0)]
         padded = np.pad(decoded, space, mode="edge")
         size, given = (np.full((1, 1, 1, 1), v, np.float32) for v in (size_of(strength), quality))
-        out = np.empty(padded.shape, np.float32)
+        out = np.empty((3, *padded.shape[:2]), np.float32)
         for window in windows(padded.shape[:2], _TILE, _HALO):
-            part = padded[window.wide].transpose(2, 0, 1)[None].astype(np.float32)
-            error = self.error(decoded=np.ascontiguousarray(part), size=size, quality=given)
-            out[window.core] = error[0].transpose(1, 2, 0)[window.inner]
-        return out[:height, :width]
+            part = np.ascontiguousarray(padded[window.wide].transpose(2, 0, 1)[None], np.float32)
+            (error,) = self.error(decoded=part, size=size, quality=given)
+            if error.shape == out.shape:
+                out = error
+            else:
+                out[:, *window.core] = error[:, *window.inner]
+        return out.transpose(1, 2, 0)[:height, :width]
 
 
 def corrected(
@@ -106,8 +109,9 @@ def corrected(
     """Return a picture with an estimate of its error taken away, as far as Y, Cb, Cr gains say."""
     weights = np.diag(np.array(gains, np.float32) / np.float32(GAIN_ONE))
     turn = np.linalg.inv(_YCC) @ weights @ _YCC
-    whole = decoded + estimate @ turn.T.astype(np.float32)
-    return np.clip(np.rint(whole), 0, 255).astype(np.uint8)
+    whole = estimate @ turn.T.astype(np.float32)
+    whole += decoded
+    return np.clip(np.rint(whole, out=whole), 0, 255, out=whole).astype(np.uint8)
 
 
 def best_gains(

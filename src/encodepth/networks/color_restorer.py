@@ -33,12 +33,12 @@ def color_features(decoded: Tensor, size: Tensor, quality: Tensor) -> Tensor:
         size: RMSE of the picture's samples, of 255, (B, 1, 1, 1).
         quality: that it was coded at, libavif's 0..100, (B, 1, 1, 1).
     """
-    plane = decoded[:, :1]
     deviation = asinh((decoded - _local_mean(decoded)) / size)
-    level, quality = torch.log2(size) / 2 - 1, quality / 40 - 1.25
-    return torch.cat(
-        [decoded / 127.5 - 1, deviation, level.expand_as(plane), quality.expand_as(plane)], 1
+    level, quality = (
+        fact.expand(len(decoded), 1, *decoded.shape[2:])
+        for fact in (torch.log2(size) / 2 - 1, quality / 40 - 1.25)
     )
+    return torch.cat([decoded / 127.5 - 1, deviation, level, quality], 1)
 
 
 def _local_mean(x: Tensor) -> Tensor:

@@ -34,13 +34,14 @@ def write_card(folder: Path, recipe: Recipe, facts: dict[str, Any], outcome: Out
     processes = facts["devices"]["processes"]
     pictures = recipe.optimiser.batch * recipe.optimiser.accumulate * processes
     start = f"`{model.init}`" if model.init else "fresh weights"
+    taught = f"\n- Learned what {', '.join(model.teachers)} estimate" if model.teachers else ""
     text = f"""# {recipe.name}
 
 {what[0].upper()}{what[1:]}.
 
 - Trained: {outcome.steps} steps of {pictures} crops of {recipe.data.crop}x{recipe.data.crop}
 - Time: {clock(outcome.seconds)} on {processes} x {facts["devices"]["device"]}
-- Start: {start}, seed {recipe.seed}
+- Start: {start}, seed {recipe.seed}{taught}
 - Distortion: {recipe.loss.distortion}; depth range: {recipe.data.depth_range}
 - Settings, versions, data hash: run.json; every figure: metrics.jsonl
 - Licence of the weights: (fill in)
