@@ -14,6 +14,7 @@ from runs.gpu.step import Step  # noqa: E402
 from runs.gpu.store import Store  # noqa: E402
 
 CPU = torch.device("cpu")
+SMALL = ["model.widths=[8, 8, 8]", "model.blocks=[0, 1, 1, 1, 0]"]
 
 
 def numbered(height, width, which):
@@ -64,7 +65,7 @@ def test_a_store_that_is_full_takes_no_more():
 def test_a_step_learns_and_weights_are_written(tmp_path):
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
-    job = JOBS["restore-color"]("restore-color", 100000, CPU, False, "8,8,8/0,1,1,1,0")
+    job = JOBS["restore-color"](SMALL, 100000, CPU, False)
     original = np.clip(np.cumsum(rng.normal(0, 3, (128, 160, 3)), axis=1) + 128, 0, 255)
     original = original.astype(np.uint8)
     planes = {"color": original, "picture": original.astype(np.float32) + 4}
@@ -81,3 +82,18 @@ def test_a_step_learns_and_weights_are_written(tmp_path):
     step.export(tmp_path / "out.safetensors")
     assert all(torch.equal(a, b) for a, b in zip(before, step.tensors, strict=True))
     assert (tmp_path / "out.safetensors").stat().st_size > 1000
+
+
+def test_what_teachers_estimate_of_a_crop_is_learned():
+    torch.manual_seed(0)
+    settings = [*SMALL, 'model.teachers=["restore-color"]']
+    job = JOBS["restore-color"](settings, 100000, CPU, False)
+    original = np.random.default_rng(0).integers(0, 256, (160, 160, 3)).astype(np.uint8)
+    planes = {"color": original, "picture": original.astype(np.float32) + 4}
+    job.store.add([("photos", planes, [50.0, 4.0])])
+    (teacher,) = job.teachers
+    assert not any(p is q for p in teacher.parameters() for q in job.task.parameters())
+    fresh = job.costs(2)["color_distortion"]
+    assert torch.allclose(fresh, torch.ones(2), atol=0.2)  # estimates nothing
+    job.task.net = teacher
+    assert torch.allclose(job.costs(2)["color_distortion"], torch.zeros(2), atol=1e-6)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,10 +12,10 @@ import torch
 from torch import Tensor
 
 from encodepth.learned.restore import size_of, strength_of
-from encodepth.networks.color_restorer import color_net
-from encodepth.networks.restorer import RestorerConfig
+from encodepth.learned.weights import find_weights
+from encodepth.networks.restorer import RestorerNet, RestoringInTorch
+from encodepth.networks.restorer_weights import load_color_restorer, load_restorer
 from encodepth.train.batches import LEVEL, Batch
-from encodepth.train.config import Recipe
 from encodepth.train.recipe import load_recipe
 from encodepth.train.restoring import RestoreTask
 from encodepth.train.restoring_color import RestoreColorTask
@@ -31,11 +32,10 @@ class Job(ABC):
     """A network in training.
 
     Args:
-        init: weights to begin from.
+        settings: of its recipe, "key=value"; teachers estimate its crops as they are drawn.
         pixels: room for pictures.
         device: where all happens.
-        compiled: let torch compile the network.
-        config: of colour's restorer, begun afresh: "widths/blocks".
+        compiled: let torch compile the networks.
     """
 
     recipe: str
@@ -47,27 +47,39 @@ class Job(ABC):
     side: int  # of a crop
     grid = 1
     channels_last = True
+    opened: Callable[[Path, str], RestoringInTorch] | None = None  # a teacher
 
     def __init__(
-        self, init: str, pixels: int, device: torch.device, compiled: bool, config: str
+        self, settings: Sequence[str], pixels: int, device: torch.device, compiled: bool
     ) -> None:
         low = "bf16" if device.type == "cuda" else "fp32"
-        own = [f"model.init={init}", "optimiser.kind=adam", f"optimiser.precision={low}"]
-        self.task = self.made(load_recipe(self.recipe, own), config).to(device)
+        own = ["optimiser.kind=adam", f"optimiser.precision={low}"]
+        recipe = load_recipe(self.recipe, [*own, *settings])
+        self.task = self.task_of(recipe).to(device)
+        self.teachers = [self._teacher(name, device, compiled) for name in recipe.model.teachers]
         if self.channels_last:
             self.task.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         if compiled:
             getattr(self.task, "net", self.task).compile()
         self.store = Store(self.planes, self.facts, self.shares, pixels, device)
 
-    def made(self, recipe: Recipe, config: str) -> Task:
-        """Return the task of a recipe."""
-        return self.task_of(recipe)
-
     def costs(self, count: int) -> Costs:
         """Return the costs of a fresh batch."""
-        costs: Costs = self.task(self.batch(*self.store.crops(count, self.side, self.grid)))
+        batch = self.batch(*self.store.crops(count, self.side, self.grid))
+        if self.teachers:
+            assert isinstance(self.task, RestoreTask | RestoreColorTask)
+            with torch.no_grad():
+                known = [self.task.estimate(batch, teacher) for teacher in self.teachers]
+                batch.estimate = torch.stack(known).mean(0)
+        costs: Costs = self.task(batch)
         return costs
+
+    def _teacher(self, name: str, device: torch.device, compiled: bool) -> RestorerNet:
+        assert self.opened is not None
+        net: RestorerNet = self.opened(find_weights(name), str(device)).net.eval()
+        if compiled:
+            net.compile()
+        return net
 
     @abstractmethod
     def read(self, file: Any) -> tuple[Planes, list[float]]:
@@ -104,14 +116,7 @@ class RestoreColor(Job):
     planes: ClassVar = {"color": (torch.uint8, 3), "picture": (torch.float32, 3)}
     facts, shares = 2, _COLORS
     side, grid = 128, 8
-
-    def made(self, recipe: Recipe, config: str) -> Task:
-        task = RestoreColorTask(recipe)
-        if config:
-            widths, blocks = (tuple(map(int, part.split(","))) for part in config.split("/"))
-            task.config = RestorerConfig(widths, blocks)  # type: ignore[arg-type]
-            task.net = color_net(task.config)
-        return task
+    opened = staticmethod(load_color_restorer)
 
     def read(self, file: Any) -> tuple[Planes, list[float]]:
         picture = file["picture"].astype(np.float32) / LEVEL
@@ -136,6 +141,7 @@ class Restore(Job):
     }
     facts, shares = 1, _DEPTHS
     side, grid = 128, 8
+    opened = staticmethod(load_restorer)
 
     def read(self, file: Any) -> tuple[Planes, list[float]]:
         top = np.float32(file["top"])

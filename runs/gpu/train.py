@@ -1,8 +1,8 @@
 """Train one network on a GPU until a time, all of its pictures in the GPU's memory.
 
     python -m runs.gpu.train base|restore-color|restore --pictures FOLDER --until SECONDS
-        --init WEIGHTS -o FILE [--batch 64] [--rate 1e-3] [--fall 0.45] [--compile]
-        [--config 16,48,128/0,1,3,1,0]
+        -o FILE [--batch 64] [--rate 1e-3] [--fall 0.45] [--compile]
+        [--set model.init=WEIGHTS "model.widths=[16, 48, 128]" ...]
 
 For a GPU that is lent for minutes. Pictures come from `runs.gpu.ahead`, which may go on making them
 meanwhile. The learning rate follows the clock: it falls linearly to nothing over the last part of
@@ -36,7 +36,6 @@ def main() -> None:
     parser.add_argument("job", choices=JOBS)
     parser.add_argument("--pictures", type=Path, required=True)
     parser.add_argument("--until", type=float, required=True)
-    parser.add_argument("--init", required=True, help="weights to begin from")
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--rate", type=float, default=1e-3, help="of Adam")
@@ -46,14 +45,14 @@ def main() -> None:
     parser.add_argument("--pixels", type=float, default=1e9, help="room for pictures")
     parser.add_argument("--least", type=int, default=20, help="pictures to begin with")
     parser.add_argument("--compile", action="store_true")
-    parser.add_argument("--config", default="", help="of colour's restorer, begun afresh")
+    parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="of the recipe")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     torch.manual_seed(args.seed)
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.benchmark = True
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    job = JOBS[args.job](args.init, int(args.pixels), device, args.compile, args.config)
+    job = JOBS[args.job](args.set, int(args.pixels), device, args.compile)
     job.task.train()
     found: Found = queue.Queue()
     threading.Thread(target=_read, args=(job, args.pictures, found), daemon=True).start()

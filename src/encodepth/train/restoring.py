@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..codings import av1_frames as avif
 from ..networks.restorer import RestorerConfig, RestorerNet, features
@@ -89,6 +89,17 @@ class RestoreTask(Task):
             "depth_rmse": 10 ** ((plain - restored) / 20),
         }
 
+    def estimate(self, batch: Batch, net: nn.Module) -> Tensor:
+        """Return the error that a network sees in what was coded, in units of its size."""
+        assert batch.coded is not None
+        assert batch.valid is not None
+        assert batch.size is not None
+        size = batch.size.view(-1, 1, 1, 1)
+        x = features(batch.coded * avif.TOP, 1 - batch.valid, self._seen(batch), size)
+        with self.autocast(x.device):
+            error: Tensor = net(x)
+        return error.float()
+
     def _restore(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """Return restored planes, 0..1, and each one's error before and after."""
         assert batch.depth is not None
@@ -96,11 +107,9 @@ class RestoreTask(Task):
         assert batch.coded is not None
         assert batch.size is not None
         size = batch.size.view(-1, 1, 1, 1)
-        x = features(batch.coded * avif.TOP, 1 - batch.valid, self._seen(batch), size)
-        with self.autocast(x.device):
-            estimate = self.net(x)
+        estimate = self.estimate(batch, self.net)
         unit = size / avif.TOP
-        restored = batch.coded + estimate.float() * unit
+        restored = batch.coded + estimate * unit
         wanted = batch.depth
         if batch.estimate is not None:
             wanted = batch.coded + batch.estimate * unit

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from .. import metrics
 from ..learned.restore import strength_of
@@ -75,6 +75,16 @@ class RestoreColorTask(Task):
         found = [_figures(restorer, frame) for frame in frames]
         return by_quality(found, self.qualities, "color", [*found[0]])
 
+    def estimate(self, batch: Batch, net: nn.Module) -> Tensor:
+        """Return the error that a network sees in what was coded, in units of its size."""
+        assert batch.coded is not None
+        assert batch.size is not None
+        size = batch.size.view(-1, 1, 1, 1)
+        x = color_features(batch.coded * 255, size, batch.quality.view(-1, 1, 1, 1))
+        with self.autocast(x.device):
+            error: Tensor = net(x.contiguous(memory_format=torch.channels_last))
+        return error.float()
+
     def _restore(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """Return restored pictures, 0..255, and each one's error before and after."""
         assert batch.color is not None
@@ -84,10 +94,8 @@ class RestoreColorTask(Task):
         decoded, original = batch.coded * 255, batch.color * 255
         if batch.estimate is not None:
             original = decoded + batch.estimate * size
-        x = color_features(decoded, size, batch.quality.view(-1, 1, 1, 1))
-        with self.autocast(x.device):
-            estimate = self.net(x.contiguous(memory_format=torch.channels_last))
-        restored = decoded + estimate.float() * size
+        estimate = self.estimate(batch, self.net)
+        restored = decoded + estimate * size
         before, after = (
             ((picture - original) / size).square().flatten(1).mean(1)
             for picture in (decoded, restored)
