@@ -7,6 +7,7 @@ symbol hangs on them, so machines may differ by a rounding.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..errors import CorruptFileError
 from .restore import Restoring, size_of, strength_of
-from .tiles import windows
+from .tiles import Area, windows
 
 FORMAT = "encodepth-restore-color-1"
 GAIN_ONE = 32  # the gain that takes an estimate as it is
@@ -77,8 +78,10 @@ class ColorRestorer(Restoring):
             quality: that it was coded at, 0..100.
             correction: what the encoder found.
         """
-        estimate = self.estimate(decoded, quality, correction.strength)
-        return corrected(decoded, estimate, correction.gains)
+        out = np.empty(decoded.shape, np.uint8)
+        for core, estimate in self._tiles(decoded, quality, correction.strength):
+            out[core] = corrected(decoded[core], estimate, correction.gains)
+        return out
 
     def correction(self, decoded: Picture, original: NDArray[np.uint8], quality: int) -> Correction:
         """Return what the encoder sends of a picture; gains are 0 where the network cannot help."""
@@ -88,19 +91,25 @@ class ColorRestorer(Restoring):
 
     def estimate(self, decoded: Picture, quality: int, strength: int) -> NDArray[np.float32]:
         """Return the error that the network sees in a picture, (H, W, 3), of 255."""
+        out = np.empty(decoded.shape, np.float32)
+        for core, estimate in self._tiles(decoded, quality, strength):
+            out[core] = estimate
+        return out
+
+    def _tiles(
+        self, decoded: Picture, quality: int, strength: int
+    ) -> Iterator[tuple[Area, NDArray[np.float32]]]:
+        """Yield where a tile lies, and the error that the network sees there, (h, w, 3)."""
         height, width = decoded.shape[:2]
         space = [(0, -height % _ALIGN), (0, -width % _ALIGN), (0, 0)]
         padded = np.pad(decoded, space, mode="edge")
         size, given = (np.full((1, 1, 1, 1), v, np.float32) for v in (size_of(strength), quality))
-        out = np.empty((3, *padded.shape[:2]), np.float32)
         for window in windows(padded.shape[:2], _TILE, _HALO):
             part = np.ascontiguousarray(padded[window.wide].transpose(2, 0, 1)[None], np.float32)
             (error,) = self.error(decoded=part, size=size, quality=given)
-            if error.shape == out.shape:
-                out = error
-            else:
-                out[:, *window.core] = error[:, *window.inner]
-        return out.transpose(1, 2, 0)[:height, :width]
+            rows, columns = window.core
+            tile = error.transpose(1, 2, 0)[window.inner]
+            yield window.core, tile[: height - rows.start, : width - columns.start]
 
 
 def corrected(
