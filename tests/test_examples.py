@@ -70,7 +70,6 @@ def test_the_demo_reports_the_files_it_writes(tmp_path, monkeypatch, capsys, sam
     settings = {demo.SHOWN: demo.SETTINGS[demo.SHOWN], "bounded": {"max_depth_error": 5}}
     monkeypatch.setattr(demo, "OUT", tmp_path)
     monkeypatch.setattr(demo, "SETTINGS", settings)
-    monkeypatch.setattr(demo, "RESTORED", {})
     demo.main(["livingroom"])
     said = capsys.readouterr().out
     data = (tmp_path / "livingroom.rgbd").read_bytes()
