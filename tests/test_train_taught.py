@@ -56,7 +56,8 @@ def coded(tmp_path_factory):
 
 
 def test_frames_come_with_the_mean_estimate_of_their_teachers(coded, teacher, tmp_path):
-    frames, model = taught(coded, [teacher, "restore-color"], tmp_path, quiet), open_model(teacher)
+    (frames,) = taught([coded], [teacher, "restore-color"], tmp_path, quiet)
+    model = open_model(teacher)
     assert len(frames) == len(coded)
     known = frames[3].coded
     decoded, strength = known.picture / np.float32(LEVEL), strength_of(known.rmse)
@@ -70,15 +71,15 @@ def test_frames_come_with_the_mean_estimate_of_their_teachers(coded, teacher, tm
 
 def test_estimates_are_made_once_for_the_same_teachers(coded, teacher, tmp_path):
     said: list[str] = []
-    made = [taught(coded, [teacher], tmp_path, said.append) for _ in range(2)]
+    made = [taught([coded], [teacher], tmp_path, said.append)[0] for _ in range(2)]
     assert len(said) == 1
     assert made[0].fingerprint == made[1].fingerprint
-    other = taught(coded, ["restore-color"], tmp_path, said.append)
+    other = taught([coded], ["restore-color"], tmp_path, said.append)[0]
     assert other.fingerprint != made[0].fingerprint
 
 
 def test_an_estimate_is_cut_and_turned_with_its_picture(coded, teacher, tmp_path):
-    frame = taught(coded, [teacher], tmp_path, quiet)[0]
+    frame = taught([coded], [teacher], tmp_path, quiet)[0][0]
     marked = np.asarray(frame.coded.picture, np.float16)  # an estimate that says where it is from
     frame = replace(frame, coded=replace(frame.coded, estimate=marked))
     every = Augment(flip_x=1, flip_y=1, transpose=1)
@@ -90,7 +91,7 @@ def test_an_estimate_is_cut_and_turned_with_its_picture(coded, teacher, tmp_path
 
 def test_depth_and_its_colour_are_what_a_teacher_of_depth_sees(tmp_path):
     frames = depth_ahead(Shapes(), Source("pairs", "x", versions=1), Ahead(), tmp_path, quiet)
-    known = taught(frames, ["restore"], tmp_path, quiet)[1]
+    known = taught([frames], ["restore"], tmp_path, quiet)[0][1]
     coded, strength = known.coded, strength_of(known.coded.rmse)
     plane = coded.picture[..., 0] / np.float32(coded.top)
     color = np.ascontiguousarray(known.color)
@@ -100,7 +101,7 @@ def test_depth_and_its_colour_are_what_a_teacher_of_depth_sees(tmp_path):
 
 def test_a_teacher_of_the_other_modality_is_refused(coded, tmp_path):
     with pytest.raises(EncodepthError, match="restore restores the other modality"):
-        taught(coded, ["restore"], tmp_path, quiet)
+        taught([coded], ["restore"], tmp_path, quiet)
     assert not list(tmp_path.iterdir())
 
 

@@ -120,14 +120,9 @@ def _say_depth(
     How much of an estimate counts is best for those looked at together.
     """
     network = seen[0].models[weights_for("depth", _EFFORT)]
-    known, looked = av1_inter.facts("depth", made[0]), _looked_at(len(planes))
-    line = Mapping(known.low, known.high - known.low)
-    parts = [depth.split(c.payload, p > 0, p.shape) for c, p in zip(made, planes, strict=True)]
-    pictures = groups.iterate_group([payload for _, payload in parts], planes[0].shape)
+    looked = _looked_at(len(planes))
     strengths, before, power = list[int](), 0.0, np.zeros(2)
-    for i, (codes, plane, (apart, _)) in enumerate(zip(pictures, planes, parts, strict=True)):
-        held = plane if apart is None else np.where(apart > 0, np.uint16(0), plane)
-        wanted, rough, inside = to_plane(held, line), plane_of(codes), held > 0
+    for i, (rough, wanted, inside) in enumerate(depth_planes(planes, made)):
         off = np.square(rough - wanted)[inside]
         strengths.append(strength_of(TOP * math.sqrt(float(off.mean()))) if len(off) else 0)
         if i in looked and len(off):
@@ -137,6 +132,20 @@ def _say_depth(
     if less <= _LEAST * TOP**2 * before:
         return None
     return [bytes([said_of(strength, gain)]) for strength in strengths]
+
+
+def depth_planes(
+    planes: Sequence[np.ndarray], made: Sequence[Coded]
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Yield of each picture of a group AV1's plane and the one it was coded from, both in [0, 1],
+    and which of its pixels are in it, those with depth that is not coded apart."""
+    known = av1_inter.facts("depth", made[0])
+    line = Mapping(known.low, known.high - known.low)
+    parts = [depth.split(c.payload, p > 0, p.shape) for c, p in zip(made, planes, strict=True)]
+    pictures = groups.iterate_group([payload for _, payload in parts], planes[0].shape)
+    for codes, plane, (apart, _) in zip(pictures, planes, parts, strict=True):
+        held = plane if apart is None else np.where(apart > 0, np.uint16(0), plane)
+        yield plane_of(codes), to_plane(held, line), held > 0
 
 
 def _looked_at(count: int) -> range:

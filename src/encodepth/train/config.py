@@ -89,6 +89,9 @@ class Source:
         size: "generated": height and width.
         sensors: "generated": taken in turn; "none" is exact depth.
         versions: how often each picture is coded where that is done ahead (`ahead`).
+        group: pictures that are coded ahead as a group of a recording: of one whose frames are the
+            source's in order, or of views that move over photographs; 0 codes stills.
+        efforts: of groups, drawn evenly.
     """
 
     kind: Literal["photos", "pairs", "generated"]
@@ -102,6 +105,8 @@ class Source:
     size: tuple[int, int] = (480, 640)
     sensors: tuple[Literal["none", "kinect", "realsense", "tof", "lidar"], ...] = ("none",)
     versions: int = 4
+    group: int = 0
+    efforts: tuple[int, ...] = (7, 8, 8)
 
     def __post_init__(self) -> None:
         if self.kind == "generated" and self.count < 1:
@@ -111,6 +116,10 @@ class Source:
         _positive("share", self.share)
         _positive("every", self.every)
         _positive("versions", self.versions)
+        if self.group and not self.efforts:
+            raise ValueError("groups need an effort")
+        if self.group < 0 or (self.group and self.kind == "generated"):
+            raise ValueError("group is for recordings and photographs, how many pictures or 0")
 
 
 @dataclass(frozen=True)

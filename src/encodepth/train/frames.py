@@ -23,8 +23,10 @@ from ..io.pictures import read
 from ..scenes.scene import scene
 from .allowed import may_train
 from .batches import Frame, Frames
+from .coded import CodedFrames
 from .coded_color import color_ahead, color_at
 from .coded_depth import depth_ahead, depth_at
+from .coded_groups import groups_ahead
 from .config import Data, Recipe, Source
 from .loop import Validation
 from .pack import Doubt, Pack, make_pack
@@ -47,15 +49,22 @@ def open_training(recipe: Recipe, say: Say) -> list[Frames]:
     data = recipe.data
     sources = [_open(recipe, source, data.crop, say, training=True) for source in data.train]
     packs, both = Path(data.packs), list(zip(sources, data.train, strict=True))
-    if recipe.model.family == "restore-color":
-        coded = [color_ahead(f, s, recipe.ahead, data.crop, packs, say) for f, s in both]
-    elif recipe.model.family == "restore":
-        coded = [depth_ahead(f, s, recipe.ahead, packs, say) for f, s in both]
-    else:
+    if recipe.model.family not in ("restore", "restore-color"):
         return sources
+    coded = [_ahead(frames, source, recipe, packs, say) for frames, source in both]
     if teachers := recipe.model.teachers:
-        return [taught(frames, teachers, packs, say) for frames in coded]
+        return [*taught(coded, teachers, packs, say)]
     return [*coded]
+
+
+def _ahead(frames: Frames, source: Source, recipe: Recipe, packs: Path, say: Say) -> CodedFrames:
+    """Return a training source as AV1 codes it."""
+    ahead, of_depth = recipe.ahead, recipe.model.family == "restore"
+    if source.group:
+        return groups_ahead(frames, source, ahead, of_depth, packs, say)
+    if of_depth:
+        return depth_ahead(frames, source, ahead, packs, say)
+    return color_ahead(frames, source, ahead, recipe.data.crop, packs, say)
 
 
 def open_validation(recipe: Recipe, say: Say) -> list[Validation]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -50,12 +50,12 @@ class Taught:
 
 
 def taught(
-    frames: CodedFrames, teachers: Sequence[str], packs: Path, say: Callable[[str], None]
-) -> Taught:
+    sources: Sequence[CodedFrames], teachers: Sequence[str], packs: Path, say: Callable[[str], None]
+) -> list[Taught]:
     """Return coded frames with what teachers estimate of them, which is made first where it lacks.
 
     Args:
-        frames: of one source.
+        sources: coded frames of each.
         teachers: weights that restore what was coded, by name or file.
         packs: the folder for packs.
         say: tells people how it goes.
@@ -63,24 +63,31 @@ def taught(
     Raises:
         EncodepthError: a teacher restores the other modality, or cannot be opened.
     """
-    opened = [open_model(name) for name in teachers]
-    facts = " ".join([frames.fingerprint, *(f"{t.fingerprint:08x}" for t in opened)])
+    opened = {name: open_model(name) for name in teachers}
+    return [Taught(frames, _estimated(frames, opened, packs, say)) for frames in sources]
+
+
+def _estimated(
+    frames: CodedFrames, teachers: Mapping[str, Any], packs: Path, say: Callable[[str], None]
+) -> Path:
+    """Return the folder with the estimates of a source, made first where there is none."""
+    facts = " ".join([frames.fingerprint, *(f"{t.fingerprint:08x}" for t in teachers.values())])
     folder = packs / f"taught-{hashlib.sha256(facts.encode()).hexdigest()[:16]}"
     if not folder.exists():
         say(f"estimating the errors of {frames.label} by {', '.join(teachers)} into {folder}")
         with new_folder(folder) as made, open(made / _FILE, "wb") as file:
             for i in range(len(frames)):
-                file.write(_estimate(frames[i], opened, teachers).tobytes())
+                file.write(_estimate(frames[i], teachers).tobytes())
                 if (i + 1) % _EVERY == 0:
                     say(f"{frames.label}: {i + 1} of {len(frames)}")
-    return Taught(frames, folder)
+    return folder
 
 
-def _estimate(frame: Frame, opened: Sequence[Any], names: Sequence[str]) -> Estimates:
+def _estimate(frame: Frame, teachers: Mapping[str, Any]) -> Estimates:
     """Return the mean estimate, (H, W, C), in units of the picture's error."""
     coded = _coded(frame)
     strength, found = strength_of(coded.rmse), []
-    for teacher, name in zip(opened, names, strict=True):
+    for name, teacher in teachers.items():
         if isinstance(teacher, Restorer) != (frame.depth is not None):
             raise EncodepthError(f"{name} restores the other modality; give model.teachers of ours")
         if frame.depth is None:

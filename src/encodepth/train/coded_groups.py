@@ -1,0 +1,115 @@
+"""Recordings that AV1 coded ahead of training, as the networks that restore them see them.
+
+A recording is the frames of a source in order; of colour it may be a view that moves over each of
+its photographs (`moved`). Groups of pictures are coded as files code them, and of each group some
+pictures are kept: neighbours are near duplicates. Colour beside depth is grey, for recordings
+restore depth without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ..codings import av1_frames, av1_groups, av1_inter
+from ..codings.base import Ask
+from ..codings.restored_inter import depth_planes
+from .batches import LEVEL, Coded, Frame, Frames
+from .coded import VERSION, CodedFrames, Entry, packed, spread
+from .config import Ahead, Source
+from .moved import moved
+
+_EVERY = 4  # pictures of a group, of which one is kept
+_GREY = 128
+_LEVEL = 16  # of a code, in what is kept of planes
+_TOP = av1_frames.TOP * _LEVEL
+Random = np.random.Generator
+
+
+def groups_ahead(
+    frames: Frames, source: Source, ahead: Ahead, of_depth: bool, packs: Path,
+    say: Callable[[str], None],
+) -> CodedFrames:  # fmt: skip
+    """Return a training source's recordings with their codings, made first where there are none.
+
+    They are coded `source.versions` times in groups of `source.group`, at qualities spread over the
+    range.
+    """
+
+    def entries() -> Iterator[Entry]:
+        for i, group in enumerate(_groups(frames, source)):
+            rng = np.random.default_rng([VERSION, i])
+            qualities = rng.permutation(spread(rng, ahead.qualities, source.versions)).tolist()
+            for quality in qualities:
+                effort = int(rng.choice(source.efforts))
+                yield from (depth if of_depth else color)(group, quality, effort, rng)
+
+    what = "depth" if of_depth else "color"
+    settings = f"groups {what} {ahead.qualities} {source.efforts} {source.versions} {source.group}"
+    return packed(frames, settings, entries, packs, say)
+
+
+def color(group: Sequence[Frame], quality: int, effort: int, rng: Random) -> Iterator[Entry]:
+    """Yield some of a group's pictures beside what AV1 leaves of them."""
+    pictures = [np.asarray(frame.color) for frame in group]
+    options, bits = av1_groups.color_options(quality, effort), av1_groups.color_bits(effort)
+    payloads, shape = av1_groups.encode_group(pictures, options, bits), pictures[0].shape
+    shown, first = av1_groups.iterate_group(payloads, shape, finely=True), _first(rng, group)
+    for i, decoded in enumerate(shown):
+        if i % _EVERY == first:
+            error = np.square(decoded - pictures[i]).mean(dtype=np.float64)
+            coded = Coded(
+                np.rint(decoded * LEVEL).astype(np.uint16),
+                quality,
+                float(np.sqrt(error)),
+                8 * len(payloads[i]) / (shape[0] * shape[1]),
+            )
+            yield Frame(pictures[i], coded=coded), {"quality": quality, "effort": effort}
+
+
+def depth(group: Sequence[Frame], quality: int, effort: int, rng: Random) -> Iterator[Entry]:
+    """Yield some of a group's planes beside what AV1 leaves of them."""
+    planes, unit = [_measured(frame) for frame in group], group[0].unit
+    ask = Ask(quality=quality, effort=effort, unit=unit)
+    made = av1_inter.encode_group("depth", planes, ask, ()) or []
+    first, grey = _first(rng, group), np.full((*planes[0].shape, 3), _GREY, np.uint8)
+    for i, (decoded, wanted, inside) in enumerate(depth_planes(planes, made)):
+        if i % _EVERY == first and inside.any():
+            error = np.square(decoded - wanted)[inside].mean(dtype=np.float64)
+            coded = Coded(
+                np.rint(decoded[..., None] * _TOP).astype(np.uint16),
+                quality,
+                av1_frames.TOP * float(np.sqrt(error)),
+                8 * len(made[i].payload) / wanted.size,
+                _TOP,
+            )
+            target = np.rint(wanted.clip(0, 1) * _TOP).astype(np.uint16)
+            facts = {"quality": quality, "effort": effort}
+            yield Frame(grey, target, inside, 0, _TOP, unit, coded), facts
+
+
+def _groups(frames: Frames, source: Source) -> Iterator[list[Frame]]:
+    """Yield groups of a source."""
+    if source.kind == "photos":
+        pictures = [np.asarray(frames[i].color) for i in range(len(frames))]
+        for i in range(len(pictures)):
+            views = moved(np.random.default_rng([VERSION, i]), pictures, i, source.group)
+            yield [Frame(view) for view in views]
+    else:
+        for start in range(0, len(frames), source.group):
+            stop = min(start + source.group, len(frames))
+            yield [frames[i] for i in range(start, stop)]
+
+
+def _measured(frame: Frame) -> np.ndarray:
+    """Return a frame's depth in steps, 0 where there is none."""
+    assert frame.depth is not None
+    assert frame.valid is not None
+    return np.where(frame.valid, frame.depth, 0).astype(np.uint16)
+
+
+def _first(rng: Random, group: Sequence[Frame]) -> int:
+    """Return the first picture of a group that is kept."""
+    return int(rng.integers(min(_EVERY, len(group))))
