@@ -7,6 +7,7 @@ network sees and how is in the graph (docs/depth.md).
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,9 +93,11 @@ class Restorer(Restoring):
             color: decoded colour (H, W, 3) of the same view.
         """
         gain, strength = divmod(said, MAX_STRENGTH)
-        error = np.float32(GAINS[gain]) * self.estimate(plane, valid, strength, color)
-        top = np.float32(TOP_CODE)
-        return np.clip((plane * top + error) / top, 0, 1)
+        out, top = np.empty(plane.shape, np.float32), np.float32(TOP_CODE)
+        for core, estimate in self._tiles(plane, valid, strength, color):
+            error = np.float32(GAINS[gain]) * estimate
+            out[core] = np.clip((plane[core] * top + error) / top, 0, 1)
+        return out
 
     def estimate(
         self,
@@ -104,6 +107,19 @@ class Restorer(Restoring):
         color: NDArray[np.uint8] | None = None,
     ) -> NDArray[np.float32]:
         """Return the error that the network sees in a plane, (H, W), in codes."""
+        out = np.empty(plane.shape, np.float32)
+        for core, estimate in self._tiles(plane, valid, strength, color):
+            out[core] = estimate
+        return out
+
+    def _tiles(
+        self,
+        plane: NDArray[np.float32],
+        valid: NDArray[np.bool_],
+        strength: int,
+        color: NDArray[np.uint8] | None,
+    ) -> Iterator[tuple[Area, NDArray[np.float32]]]:
+        """Yield where a tile lies, and the error that the network sees there, (h, w), in codes."""
         height, width = plane.shape
         space = [(0, -height % _ALIGN), (0, -width % _ALIGN)]
         codes = np.pad(plane, space, mode="edge") * np.float32(TOP_CODE)
@@ -111,7 +127,6 @@ class Restorer(Restoring):
         if color is not None:
             color = np.pad(color, [*space, (0, 0)], mode="edge")
         size = np.full((1, 1, 1, 1), size_of(strength), np.float32)
-        out = np.empty(codes.shape, np.float32)
         for window in windows(codes.shape, _TILE, _HALO):
             error = self.error(
                 codes=np.ascontiguousarray(codes[window.wide])[None, None],
@@ -119,8 +134,9 @@ class Restorer(Restoring):
                 color=_color(color, window.wide),
                 size=size,
             )
-            out[window.core] = error[0, 0][window.inner]
-        return out[:height, :width]
+            rows, columns = window.core
+            tile = error[0, 0][window.inner]
+            yield window.core, tile[: height - rows.start, : width - columns.start]
 
     def power(
         self,
