@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 import pickle
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from encodepth.codings.base import Ask, Coded
 from encodepth.files import write_file
 from encodepth.learned import open_model
 from encodepth.metrics import bd_rate
+from encodepth.references import Seen
 
 from ..common import RESULTS, keep, options, progress, show
 from .over_time import NAMES, Cut, load
@@ -48,23 +49,6 @@ class One:
 
     def of(self, *_: object) -> Any:
         return self._restorer
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What a decoder has of a picture."""
-
-    models: One
-    mask: np.ndarray | None
-
-    def plane(self, modality: str, back: int = 0) -> np.ndarray | None:
-        return self.mask if modality == "mask" and not back else None
-
-    def original(self, modality: str) -> np.ndarray | None:
-        return None
-
-    def file(self, modality: str) -> bytes | None:
-        return None
 
 
 def main() -> None:
@@ -134,7 +118,11 @@ def measured(
 
 def seen_of(what: str, planes: Sequence[np.ndarray], restorer: Any) -> list[Seen]:
     """Return what a decoder has of each picture, the masks of depth among it."""
-    return [Seen(One(restorer), plane > 0 if what == "depth" else None) for plane in planes]
+    found = [Seen(One(restorer)) for _ in planes]
+    if what == "depth":
+        for here, plane in zip(found, planes, strict=True):
+            here.offer("mask", partial(np.greater, plane, 0))
+    return found
 
 
 def off(planes: Sequence[np.ndarray], decoded: Sequence[np.ndarray]) -> float:

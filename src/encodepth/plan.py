@@ -68,8 +68,7 @@ _TIME = "runs/results/over_time.py"
 _DEPTH_TIME = "runs/results/depth_over_time.py"
 
 OVER_TIME = (
-    Plan("color", LOSSY, (1, 7), ("av1-inter",), _TIME),
-    Plan("color", LOSSY, (8, 9), ("restored-inter",), _TIME),
+    Plan("color", LOSSY, (1, 9), ("av1-inter",), "runs/results/restored_groups.py"),
     Plan("depth", LOSSY, (1, 3), ("av1-inter", "quick"), _TIME, alone="av1"),
     Plan("depth", LOSSY, (4, 5), ("av1-inter", "mixed"), _TIME, alone="av1", rival="mixed"),
     Plan(
