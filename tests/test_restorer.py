@@ -23,6 +23,7 @@ from encodepth.networks.restorer import (
     RestorerConfig,
     RestorerNet,
     _on_pixels_of_4,
+    _to_pixels_of_4,
     asinh,
     features,
 )
@@ -226,6 +227,13 @@ def test_half_resolution_is_seen_without_a_copy(side):
     x = torch.randn(2, 3, 16, 24)
     expected = conv(torch.nn.functional.pixel_unshuffle(x, 2))
     torch.testing.assert_close(_on_pixels_of_4(conv, x), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_a_transposed_convolution_brings_pixels_back():
+    torch.manual_seed(0)
+    conv, x = torch.nn.Conv2d(5, 12, 1), torch.randn(2, 5, 7, 9)
+    expected = torch.nn.functional.pixel_shuffle(conv(x), 2)
+    torch.testing.assert_close(_to_pixels_of_4(conv, x), expected, atol=1e-5, rtol=1e-5)
 
 
 def test_the_inverse_hyperbolic_sine_is_torchs():

@@ -19,6 +19,7 @@ from ..learned.restore import Restoring
 from .in_torch import InTorch
 
 _WINDOW = 9  # of the local mean
+_HUGE = 1e30
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,8 @@ class RestorerNet(nn.Module):
         half = self.half_in(_on_pixels_of_4(self.head, x))
         quarter = self.quarter_in(_on_pixels_of_4(self.to_quarter, half))
         eighth = self.eighth(_on_pixels_of_4(self.to_eighth, quarter))
-        quarter = self.quarter_out(quarter + F.pixel_shuffle(self.from_eighth(eighth), 2))
-        half = self.half_out(half + F.pixel_shuffle(self.from_quarter(quarter), 2))
+        quarter = self.quarter_out(quarter + _to_pixels_of_4(self.from_eighth, eighth))
+        half = self.half_out(half + _to_pixels_of_4(self.from_quarter, quarter))
         return F.pixel_shuffle(self.tail(half), 2)
 
 
@@ -92,6 +93,19 @@ def _on_pixels_of_4(conv: nn.Conv2d, x: Tensor) -> Tensor:
     return F.conv2d(x, kernel, conv.bias, stride=2, padding=side - 1)
 
 
+def _to_pixels_of_4(conv: nn.Conv2d, x: Tensor) -> Tensor:
+    """Return `F.pixel_shuffle(conv(x), 2)` for a kernel of 1 as one transposed convolution.
+
+    It takes a third of the time. Its bias would be one for all four pixels, so a plane of ones
+    brings those of `conv`.
+    """
+    assert conv.bias is not None
+    outputs, inputs = conv.weight.shape[:2]
+    kernel = conv.weight.view(outputs // 4, 2, 2, inputs).permute(3, 0, 1, 2)
+    kernel = torch.cat([kernel, conv.bias.view(1, outputs // 4, 2, 2)])
+    return F.conv_transpose2d(torch.cat([x, torch.ones_like(x[:, :1])], 1), kernel, stride=2)
+
+
 def _residuals(width: int, count: int) -> nn.Sequential:
     return nn.Sequential(*[_Residual(width) for _ in range(count)])
 
@@ -114,7 +128,8 @@ def features(codes: Tensor, holes: Tensor, color: Tensor, size: Tensor) -> Tenso
 
 def asinh(x: Tensor) -> Tensor:
     """Return the inverse hyperbolic sine, of operators that ONNX Runtime has quick ones of."""
-    return x.sign() * torch.log(x.abs() + torch.sqrt(x * x + 1))
+    sign = (x * _HUGE).clamp(-1, 1)
+    return sign * torch.log(x.abs() + torch.sqrt(x * x + 1))
 
 
 def _local_mean(x: Tensor) -> Tensor:
