@@ -35,7 +35,10 @@ from .over_time import NAMES, Cut, load
 
 QUALITIES = (15, 30, 45, 60, 75, 88)
 SENT = 4  # bytes of the weights' fingerprint, which stands with each picture
-SHIPPED = {"color": "restore-color", "depth": "restore"}
+SHIPPED = {
+    "color": ("restore-color", "restore-color-small"),
+    "depth": ("restore", "restore-small"),
+}
 
 
 class One:
@@ -61,7 +64,7 @@ def main() -> None:
     args = parser.parse_args()
     rows = []
     for what in args.what:
-        names = args.weights or [SHIPPED[what]]
+        names = args.weights or SHIPPED[what]
         restorers = {name: open_model(name, threads=1) for name in names}
         for sequence in args.sequences:
             cut, unit = Cut(640, 480, args.frames), NAMES[sequence][1]
