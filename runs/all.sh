@@ -52,7 +52,7 @@ line 15 "README.md, docs/depth.md"               runs.results.default depth
 line 20 "docs/log.md, the card of restore-color" runs.results.restored_color --sets val cid22
 line  5 "its card"                               runs.results.restored_color --sets val cid22 --weights restore-color-small
 line 5  "docs/depth.md, the cards of its weights" runs.results.restored_depth --weights restore restore-small restore-0.1
-line 25 "docs/log.md"                           runs.results.restored_groups
+line 25 "docs/log.md"                           runs.results.restored_groups --sequences office static icl
 line 60 "docs/depth-quality.md"                  runs.results.depth_quality --frames 8 -o results/depth_quality.json
 line 40 "docs/depth.md"                          runs.results.depth_over_time
 line  7 "docs/evaluation.md"                     runs.results.colormap
