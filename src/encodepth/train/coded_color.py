@@ -82,14 +82,20 @@ def code(
             picture, way.quality, way.speed, way.tune, threads=1, extra=extra
         )
         decoded = avif.decode_finely(data, height, width)
-        error = np.square(decoded - picture).mean(dtype=np.float64)
-        coded = Coded(
-            np.rint(decoded * LEVEL).astype(np.uint16),
-            way.quality,
-            float(np.sqrt(error)),
-            8 * len(data) / (height * width),
-        )
-        yield Frame(picture, coded=coded), asdict(way)
+        yield frame_of(picture, decoded, way.quality, len(data)), asdict(way)
+
+
+def frame_of(picture: Picture, decoded: NDArray[np.float32], quality: int, size: int) -> Frame:
+    """Return a picture beside what a decoder shows of it, 0..255, in so many bytes."""
+    height, width = picture.shape[:2]
+    error = np.square(decoded - picture).mean(dtype=np.float64)
+    coded = Coded(
+        np.rint(decoded * LEVEL).astype(np.uint16),
+        quality,
+        float(np.sqrt(error)),
+        8 * size / (height * width),
+    )
+    return Frame(picture, coded=coded)
 
 
 def _drawn(rng: np.random.Generator, ahead: Ahead, count: int) -> list[Way]:

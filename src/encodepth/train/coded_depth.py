@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..codings import av1_color, av1_frames, depth
 from ..codings.base import Ask
@@ -21,6 +23,8 @@ _LEVEL = 16  # of a code, in what is kept of planes
 _TOP = av1_frames.TOP * _LEVEL
 _EFFORT = 6  # of depth; a network that corrects one effort corrects all
 _COLOR_EFFORT, _MIDDLE = 3, 50
+
+Plane = NDArray[Any]
 
 
 def depth_ahead(
@@ -60,9 +64,7 @@ def depth_at(
 def code(frame: Frame, color_quality: int, qualities: Sequence[int]) -> Iterator[Entry]:
     """Yield a pair's depth at each quality, beside its colour as AV1 leaves it at one."""
     assert frame.color is not None
-    assert frame.depth is not None
-    assert frame.valid is not None
-    measured = np.where(frame.valid, frame.depth, 0).astype(np.uint16)
+    measured = steps_of(frame)
     shape, seen = measured.shape, np.ascontiguousarray(frame.color)
     stream = av1_color.encode_color(seen, color_quality, _COLOR_EFFORT)
     color = av1_color.decode_color(stream, *shape)
@@ -73,14 +75,38 @@ def code(frame: Frame, color_quality: int, qualities: Sequence[int]) -> Iterator
         data = av1_frames.encode_plane(mapped.plane, mapped.quality, _EFFORT)
         decoded = av1_frames.decode_plane(data, *shape)
         inside = (measured > 0) & ((measured <= mapped.far) if mapped.far else True)
-        error = np.square(decoded - mapped.plane)[inside].mean(dtype=np.float64)
-        coded = Coded(
-            np.rint(decoded[..., None] * _TOP).astype(np.uint16),
-            quality,
-            av1_frames.TOP * float(np.sqrt(error)),
-            8 * len(data) / measured.size,
-            _TOP,
-        )
-        target = np.rint(mapped.plane.clip(0, 1) * _TOP).astype(np.uint16)
         facts = {"quality": mapped.quality, "low": mapped.low, "high": mapped.high}
-        yield Frame(color, target, inside, 0, _TOP, frame.unit, coded), facts
+        planes = decoded, mapped.plane, inside
+        yield frame_of(planes, color, frame.unit, quality, len(data)), facts
+
+
+def steps_of(frame: Frame) -> Plane:
+    """Return a frame's depth in steps, 0 where nothing was measured."""
+    assert frame.depth is not None
+    assert frame.valid is not None
+    return np.where(frame.valid, frame.depth, 0).astype(np.uint16)
+
+
+def frame_of(
+    planes: tuple[Plane, Plane, Plane], color: Plane, unit: float, quality: int, size: int
+) -> Frame:
+    """Return a plane beside what a decoder shows of it, in so many bytes.
+
+    Args:
+        planes: what it shows and what was coded, both in [0, 1], and where that was measured.
+        color: beside it.
+        unit: metres per step of the depth that was mapped.
+        quality: it was coded at.
+        size: bytes.
+    """
+    decoded, wanted, inside = planes
+    error = np.square(decoded - wanted)[inside].mean(dtype=np.float64)
+    coded = Coded(
+        np.rint(decoded[..., None] * _TOP).astype(np.uint16),
+        quality,
+        av1_frames.TOP * float(np.sqrt(error)),
+        8 * size / wanted.size,
+        _TOP,
+    )
+    target = np.rint(wanted.clip(0, 1) * _TOP).astype(np.uint16)
+    return Frame(color, target, inside, 0, _TOP, unit, coded)

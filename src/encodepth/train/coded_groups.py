@@ -13,18 +13,17 @@ from pathlib import Path
 
 import numpy as np
 
-from ..codings import av1_frames, av1_groups, av1_inter
+from ..codings import av1_groups, av1_inter
 from ..codings.base import Ask
 from ..codings.restored_inter import depth_planes
-from .batches import LEVEL, Coded, Frame, Frames
+from . import coded_color, coded_depth
+from .batches import Frame, Frames
 from .coded import VERSION, CodedFrames, Entry, packed, spread
 from .config import Ahead, Source
 from .moved import moved
 
 _EVERY = 4  # pictures of a group, of which one is kept
 _GREY = 128
-_LEVEL = 16  # of a code, in what is kept of planes
-_TOP = av1_frames.TOP * _LEVEL
 Random = np.random.Generator
 
 
@@ -54,40 +53,25 @@ def groups_ahead(
 def color(group: Sequence[Frame], quality: int, effort: int, rng: Random) -> Iterator[Entry]:
     """Yield some of a group's pictures beside what AV1 leaves of them."""
     pictures = [np.asarray(frame.color) for frame in group]
-    options, bits = av1_groups.color_options(quality, effort), av1_groups.color_bits(effort)
-    payloads, shape = av1_groups.encode_group(pictures, options, bits), pictures[0].shape
-    shown, first = av1_groups.iterate_group(payloads, shape, finely=True), _first(rng, group)
+    made = av1_inter.encode_group("color", pictures, Ask(quality=quality, effort=effort), ()) or []
+    payloads, first = [one.payload for one in made], _first(rng, group)
+    shown = av1_groups.iterate_group(payloads, pictures[0].shape, finely=True)
     for i, decoded in enumerate(shown):
         if i % _EVERY == first:
-            error = np.square(decoded - pictures[i]).mean(dtype=np.float64)
-            coded = Coded(
-                np.rint(decoded * LEVEL).astype(np.uint16),
-                quality,
-                float(np.sqrt(error)),
-                8 * len(payloads[i]) / (shape[0] * shape[1]),
-            )
-            yield Frame(pictures[i], coded=coded), {"quality": quality, "effort": effort}
+            frame = coded_color.frame_of(pictures[i], decoded, quality, len(payloads[i]))
+            yield frame, {"quality": quality, "effort": effort}
 
 
 def depth(group: Sequence[Frame], quality: int, effort: int, rng: Random) -> Iterator[Entry]:
     """Yield some of a group's planes beside what AV1 leaves of them."""
-    planes, unit = [_measured(frame) for frame in group], group[0].unit
+    measured, unit = [coded_depth.steps_of(frame) for frame in group], group[0].unit
     ask = Ask(quality=quality, effort=effort, unit=unit)
-    made = av1_inter.encode_group("depth", planes, ask, ()) or []
-    first, grey = _first(rng, group), np.full((*planes[0].shape, 3), _GREY, np.uint8)
-    for i, (decoded, wanted, inside) in enumerate(depth_planes(planes, made)):
-        if i % _EVERY == first and inside.any():
-            error = np.square(decoded - wanted)[inside].mean(dtype=np.float64)
-            coded = Coded(
-                np.rint(decoded[..., None] * _TOP).astype(np.uint16),
-                quality,
-                av1_frames.TOP * float(np.sqrt(error)),
-                8 * len(made[i].payload) / wanted.size,
-                _TOP,
-            )
-            target = np.rint(wanted.clip(0, 1) * _TOP).astype(np.uint16)
-            facts = {"quality": quality, "effort": effort}
-            yield Frame(grey, target, inside, 0, _TOP, unit, coded), facts
+    made = av1_inter.encode_group("depth", measured, ask, ()) or []
+    first, grey = _first(rng, group), np.full((*measured[0].shape, 3), _GREY, np.uint8)
+    for i, planes in enumerate(depth_planes(measured, made)):
+        if i % _EVERY == first and planes[2].any():
+            frame = coded_depth.frame_of(planes, grey, unit, quality, len(made[i].payload))
+            yield frame, {"quality": quality, "effort": effort}
 
 
 def _groups(frames: Frames, source: Source) -> Iterator[list[Frame]]:
@@ -101,13 +85,6 @@ def _groups(frames: Frames, source: Source) -> Iterator[list[Frame]]:
         for start in range(0, len(frames), source.group):
             stop = min(start + source.group, len(frames))
             yield [frames[i] for i in range(start, stop)]
-
-
-def _measured(frame: Frame) -> np.ndarray:
-    """Return a frame's depth in steps, 0 where there is none."""
-    assert frame.depth is not None
-    assert frame.valid is not None
-    return np.where(frame.valid, frame.depth, 0).astype(np.uint16)
 
 
 def _first(rng: Random, group: Sequence[Frame]) -> int:
