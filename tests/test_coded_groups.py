@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from encodepth.codings.av1_frames import TOP
+from encodepth.errors import EncodepthError
 from encodepth.learned.restore_color import rmse
 from encodepth.train.batches import LEVEL, Batches, plane
 from encodepth.train.coded_groups import groups_ahead
@@ -70,6 +73,26 @@ def test_groups_of_depth_keep_planes_and_their_difference(tmp_path):
     off = TOP * (decoded - plane(frame).numpy())[frame.valid]
     assert np.sqrt(np.square(off).mean()) == pytest.approx(frame.coded.rmse, rel=0.02)
     assert len(np.unique(frame.color)) == 1
+
+
+@pytest.mark.parametrize("measured", [True, False])
+def test_a_group_without_a_range_of_depth_is_left_out(measured, tmp_path):
+    class Flat(Shapes):
+        def __getitem__(self, i):
+            flat, valid = np.full((80, 96), 1000, np.uint16), np.full((80, 96), measured)
+            whole = super().__getitem__(i)
+            return replace(whole, depth=flat, valid=valid) if i < 2 else whole
+
+    two, four = (Source("pairs", "x", versions=1, group=n, efforts=(1,)) for n in (2, 4))
+    assert len(groups_ahead(Flat(), two, AHEAD, True, tmp_path, lambda _: None)) == 1
+
+    class Flatter(Flat):
+        def __len__(self):
+            return 2
+
+    with pytest.raises(EncodepthError, match="shapes: nothing in it can be coded"):
+        groups_ahead(Flatter(), four, AHEAD, True, tmp_path, lambda _: None)
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_moving_photographs_are_a_source(tmp_path):

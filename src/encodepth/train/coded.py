@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import EncodepthError
 from ..files import new_folder
 from .batches import Coded, Frame, Frames
 
@@ -86,6 +87,9 @@ def packed(
         code: codes them; planes that are the same array as the entry's before are written once.
         packs: the folder for packs.
         say: tells people that one is made.
+
+    Raises:
+        EncodepthError: there is no coded frame; depth is of one distance everywhere, or of none.
     """
     facts = f"{VERSION} {frames.label} {len(frames)} {frames.fingerprint} {settings}"
     folder = packs / f"coded-{hashlib.sha256(facts.encode()).hexdigest()[:16]}"
@@ -93,6 +97,8 @@ def packed(
         say(f"coding {frames.label} ahead into {folder}")
         with new_folder(folder) as made, open(made / "pictures.bin", "wb") as file:
             index = {"version": VERSION, "codings": list(_written(file, code()))}
+            if not index["codings"]:
+                raise EncodepthError(f"{frames.label}: nothing in it can be coded")
             (made / "index.json").write_text(json.dumps(index), encoding="utf-8")
     return CodedFrames(folder, frames.label)
 

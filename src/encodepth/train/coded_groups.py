@@ -66,7 +66,9 @@ def depth(group: Sequence[Frame], quality: int, effort: int, rng: Random) -> Ite
     """Yield some of a group's planes beside what AV1 leaves of them."""
     measured, unit = [coded_depth.steps_of(frame) for frame in group], group[0].unit
     ask = Ask(quality=quality, effort=effort, unit=unit)
-    made = av1_inter.encode_group("depth", measured, ask, ()) or []
+    made = av1_inter.encode_group("depth", measured, ask, ())
+    if made is None:  # one distance everywhere, or none
+        return
     first, grey = _first(rng, group), np.full((*measured[0].shape, 3), _GREY, np.uint8)
     for i, planes in enumerate(depth_planes(measured, made)):
         if i % _EVERY == first and planes[2].any():
