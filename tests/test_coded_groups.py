@@ -11,11 +11,11 @@ from PIL import Image
 from encodepth.codings.av1_frames import TOP
 from encodepth.errors import EncodepthError
 from encodepth.learned.restore_color import rmse
-from encodepth.train.batches import LEVEL, Batches, plane
+from encodepth.train.batches import LEVEL, Batches, Frame, plane
 from encodepth.train.coded_groups import groups_ahead
 from encodepth.train.config import Ahead, Source
 from encodepth.train.frames import open_training
-from encodepth.train.moved import moved
+from encodepth.train.moved import least_side, moved
 from encodepth.train.recipe import make_recipe
 from train_tools import Shapes
 
@@ -46,6 +46,23 @@ def test_most_views_move_and_none_is_empty():
         assert all(picture.std() > 10 for picture in pictures)
         moving += float(np.abs(pictures[7].astype(int) - pictures[0]).mean()) > 2
     assert moving >= 5
+
+
+@pytest.mark.parametrize("side", [64, 128, 320])
+def test_views_of_the_least_photograph_have_room_for_a_crop(side):
+    photo = np.zeros((least_side(side), least_side(side), 3), np.uint8)
+    assert moved(np.random.default_rng(0), [photo], 0, 1)[0].shape == (side, side, 3)
+
+
+def test_a_group_has_pictures_of_one_size(tmp_path):
+    class Mixed(Shapes):
+        def __getitem__(self, i):
+            frame = super().__getitem__(i)
+            return frame if i < 3 else Frame(np.ascontiguousarray(frame.color[:64]))
+
+    source = Source("pairs", "x", versions=1, group=4, efforts=(1,))
+    made = groups_ahead(Mixed(), source, AHEAD, False, tmp_path, lambda _: None)
+    assert [made[i].size for i in range(len(made))] == [(80, 96), (64, 96)]
 
 
 def test_groups_of_colour_keep_every_fourth_picture_as_it_is_shown(tmp_path):

@@ -84,9 +84,18 @@ def _groups(frames: Frames, source: Source) -> Iterator[list[Frame]]:
             views = moved(np.random.default_rng([VERSION, i]), pictures, i, source.group)
             yield [Frame(view) for view in views]
     else:
-        for start in range(0, len(frames), source.group):
-            stop = min(start + source.group, len(frames))
-            yield [frames[i] for i in range(start, stop)]
+        group: list[Frame] = []
+        for frame in (frames[i] for i in range(len(frames))):
+            if group and (len(group) == source.group or _kind(frame) != _kind(group[0])):
+                yield group
+                group = []
+            group.append(frame)
+        yield group
+
+
+def _kind(frame: Frame) -> tuple[tuple[int, int], float]:
+    """Return what is one for all frames of a group."""
+    return frame.size, frame.unit
 
 
 def _first(rng: Random, group: Sequence[Frame]) -> int:

@@ -29,6 +29,7 @@ from .coded_depth import depth_ahead, depth_at
 from .coded_groups import groups_ahead
 from .config import Data, Recipe, Source
 from .loop import Validation
+from .moved import least_side
 from .pack import Doubt, Pack, make_pack
 from .taught import taught
 
@@ -47,7 +48,7 @@ def open_training(recipe: Recipe, say: Say) -> list[Frames]:
         EncodepthError: a source has nothing usable, or a file is bad and the recipe refuses that.
     """
     data = recipe.data
-    sources = [_open(recipe, source, data.crop, say, training=True) for source in data.train]
+    sources = [_open(recipe, s, _least(s, data.crop), say, training=True) for s in data.train]
     packs, both = Path(data.packs), list(zip(sources, data.train, strict=True))
     if recipe.model.family not in ("restore", "restore-color"):
         return sources
@@ -55,6 +56,11 @@ def open_training(recipe: Recipe, say: Say) -> list[Frames]:
     if teachers := recipe.model.teachers:
         return [*taught(coded, teachers, packs, say)]
     return [*coded]
+
+
+def _least(source: Source, crop: int) -> int:
+    """Return the least side of a source's pictures, so that a crop has room."""
+    return least_side(crop) if source.group and source.kind == "photos" else crop
 
 
 def _ahead(frames: Frames, source: Source, recipe: Recipe, packs: Path, say: Say) -> CodedFrames:

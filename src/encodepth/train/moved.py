@@ -21,6 +21,11 @@ _SPEEDS = (0.05, 12.0)  # pixels a picture
 _GRAIN = (0.0, 0.7, 1.5, 3.0)  # standard deviations, of 255
 
 
+def least_side(side: int) -> int:
+    """Return the least side of a photograph whose views have this one, a multiple of 16."""
+    return int(side * _STEP / _SHARE) + 1
+
+
 def moved(
     rng: np.random.Generator, photographs: Sequence[Picture], i: int, count: int
 ) -> list[Picture]:
