@@ -73,6 +73,7 @@ line 45 "SECURITY.md"                            runs.gates.fuzz all
 line  3 "docs/loaders.md, docs/lerobot.md"       runs.gates.round_trips
 line  8 "docs/cli.md"                            runs.gates.kill
 line  5 "README.md"                              runs.gates.large
+line 30 "docs/log.md"                            runs.gates.decode_groups
 line 40 "docs/cli.md"                            runs.gates.long_recording
 line  3 "docs/cli.md"                            runs.gates.kill_recording
 line 20 "docs/training.md"                       runs/gates/check_recipes.sh

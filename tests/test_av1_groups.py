@@ -20,6 +20,8 @@ from encodepth.codings.av1_groups import (
 from encodepth.codings.libaom import Options, Usage
 from encodepth.codings.ycbcr import to_planes, to_rgb
 from encodepth.errors import CorruptFileError, EncodepthError
+from encodepth.io.dataset import open_dataset
+from shared import SHARED
 
 LIVE = Options(30, 10, Usage.REALTIME, lag=0)
 AHEAD = Options(30, 6, lag=19)
@@ -259,3 +261,18 @@ def test_colors_come_back_from_planes_within_two_levels():
     assert (cb == 128).all()
     assert (cr == 128).all()
     np.testing.assert_array_equal(to_rgb([y, cb, cr]), grey)
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="no data beside the project")
+@pytest.mark.parametrize("quality", [60, 75])
+def test_what_the_quickest_effort_writes_of_a_recording_decodes(quality):
+    """With all costs of symbols kept, libaom wrote groups of these pictures that nobody decodes."""
+    found = open_dataset(SHARED / "data" / "sequences" / "val").pairs
+    colors = [pair.load().color for pair in found if "static" in pair.sequence][:6]
+    pictures = [np.ascontiguousarray(color[:480, :640]) for color in colors]
+    for live in (True, False):
+        shown = decode_group(
+            encode_group(pictures, color_options(quality, 1, live)), pictures[0].shape
+        )
+        off = np.subtract(shown, pictures, dtype=int)
+        assert np.abs(off).mean(axis=(1, 2, 3)).max() < 5

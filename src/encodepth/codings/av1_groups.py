@@ -38,8 +38,8 @@ _AHEAD = (  # how libaom searches and at which speed, for effort 0..9
 _LIVE = tuple((_REALTIME, speed) for speed in (10, 10, 9, 9, 8, 8, 7, 7, 6, 5))
 _FINER = 4  # of the quantizer's 63 that a picture of colour may be better than the others
 _QUICKEST = 10  # libaom's speed from which on what symbols cost is not worked out anew:
-_COSTS_KEPT = {  # a fifth less time, the same bytes within half a percent
-    f"{what}-cost-upd-freq": "3" for what in ("coeff", "mode", "mv")
+_COSTS_KEPT = {  # a sixth less time; with those of motion as well libaom writes what nobody decodes
+    f"{what}-cost-upd-freq": "3" for what in ("coeff", "mode")
 }
 _OVER_TIME = {  # on top of what a still depth map is asked for with
     "arnr-maxframes": "0",  # filtering over time moves edges
