@@ -99,7 +99,9 @@ def golden() -> dict[str, Callable[[], bytes]]:
         "v1-exact-one-hole": lambda: encode(RgbdImage(depth=np.zeros((1, 1), np.uint16))),
         "v1-bounded-10mm": lambda: encode(fine, max_depth_error=10),
         "v1-color-only": lambda: encode(RgbdImage(image.color), coding="av1", quality=20),
+        # The next one was written with Y, Cb and Cr; read only.
         "v1-av1-10-bits": lambda: encode(RgbdImage(image.color), coding="av1", quality=60),
+        "v1-av1-axes": lambda: encode(RgbdImage(image.color), coding="av1", quality=60),
         "v1-quick-5mm": lambda: encode(image, coding={"depth": "quick"}, max_depth_error=5),
         "v1-smoothed-30mm": lambda: encode(
             RgbdImage(depth=depth), coding={"depth": "quick"}, max_depth_error=30, smooth=True

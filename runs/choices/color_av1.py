@@ -5,9 +5,9 @@ Time: an hour of one core. Needs ../shared.
     python -m runs.choices.color_av1 [--arms "6 ssim 10" ..] [-o results/color_av1.json]
 
 Four middles of frames of `data/val` and four photographs of CID22's validation half are coded at
-six qualities with every setting. Printed are the BD-rates of RGB PSNR and MS-SSIM against 8 bits
-at libaom's speed 6 tuned for SSIM, means of the sets, and a thread's milliseconds a picture.
-Nothing is chosen by `data/test` or Kodak.
+six qualities with every setting, in Y, Cb and Cr (`runs.choices.color_axes` has what axes save).
+Printed are the BD-rates of RGB PSNR and MS-SSIM against 8 bits at libaom's speed 6 tuned for SSIM,
+means of the sets, and a thread's milliseconds a picture. Nothing is chosen by `data/test` or Kodak.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def points(picture: np.ndarray, arm: str) -> tuple[Points, float]:
     for quality in QUALITIES:
         began = time.thread_time()
         data = encode_color_as(
-            picture, quality, int(speed), tune, threads=1, bits=int(bits), extra=extra
+            picture, quality, int(speed), tune, threads=1, bits=int(bits), extra=extra, turned=False
         )
         seconds += time.thread_time() - began
         shown = decode_color(data, *picture.shape[:2])

@@ -70,7 +70,8 @@ def recording() -> dict[str, bytes]:
             hole = np.hypot(x - 20 - i, y - 24) + rough < 15
             depth = np.where(hole, 0, 1000 + 3 * x + 2 * y).astype(np.uint16)
             writer.append(RgbdImage(depth=depth))
-    return {"v2-av1-inter": out.getvalue(), "v2-contexts-inter": masks.getvalue()} | live()
+    made = {"v2-av1-inter": out.getvalue(), "v2-contexts-inter": masks.getvalue()} | live()
+    return made | {"v2-av1-axes": made["v2-av1-inter"]}  # the other one has Y, Cb and Cr
 
 
 def live() -> dict[str, bytes]:

@@ -7,9 +7,10 @@ Time: about 3 s of one core a picture at libaom's speed 6, 20 s at speed 4; need
 
 Every picture is coded at six qualities; what AV1 wrote is kept in the folder of codings. Its
 restored curve pays for what a file pays: four bytes of the weights' fingerprint and one of the
-strength, or three of strength and gains. PSNR is of RGB after rounding to 8 bits. A line holds a
-picture; lines that the file has already are not made again. At the end the means of the sets are
-printed. Kodak and `data/test` are for reporting only: nothing is chosen by them.
+strength, or three of strength and gains. PSNR is of RGB after rounding to 8 bits. Rates of "axes"
+and "whole" are AV1's and the restored ones' against AV1 of Y, Cb and Cr. A line holds a picture;
+lines that the file has already are not made again. At the end the means of the sets are printed.
+Kodak and `data/test` are for reporting only: nothing is chosen by them.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +44,7 @@ QUALITIES = (15, 30, 45, 60, 75, 88)
 PHOTOS = {"cid22": "cid22/validation_*.webp", "kodak": "kodak/*.webp"}
 PAIRS = {"val": 1, "test": 3}  # frames of a sequence, evenly spaced
 SIDES = (480, 640)  # the middle of larger frames
+BEFORE = "ycbcr"  # planes of lines that do not say
 STRENGTH, GAINS = 5, 2  # bytes, and how many more gains take
 Picture = NDArray[np.uint8]
 
@@ -59,17 +62,19 @@ def main() -> None:
     restorer = load_color_restorer(find_weights(args.weights))
     lines = args.output.read_text().splitlines() if args.output.exists() else []
     records = [json.loads(line) for line in lines]
-    keys = ("weights", "set", "picture", "speed", "tune")
-    done = {tuple(r[k] for k in keys) for r in records}
+    keys = ("weights", "set", "picture", "speed", "tune", "planes")
+    done = {tuple(r.get(k, BEFORE) for k in keys) for r in records}
     for name in args.sets:
         for label, picture in pictures(name, args.every):
             for way in args.ways:
                 speed, tune = way.split(":")
-                key = (f"{restorer.fingerprint:08x}", name, label, int(speed), tune)
+                key = (f"{restorer.fingerprint:08x}", name, label, int(speed), tune, "axes")
                 if key in done:
                     continue
-                payloads = coded(picture, int(speed), tune, args.codings)
+                ways = (coded(picture, int(speed), tune, args.codings, t) for t in (True, False))
+                payloads, plain = ways
                 record = dict(zip(keys, key, strict=True)) | measure(restorer, picture, payloads)
+                record["bd_rate"] |= against(record["points"], picture, plain)
                 records.append(record)
                 with open(args.output, "a", encoding="utf-8") as file:
                     file.write(json.dumps(record) + "\n")
@@ -93,14 +98,16 @@ def pictures(name: str, every: int) -> Iterator[tuple[str, Picture]]:
             yield f"{sequence}/{pair.frame}", np.ascontiguousarray(middle)
 
 
-def coded(picture: Picture, speed: int, tune: str, folder: Path) -> list[bytes]:
+def coded(picture: Picture, speed: int, tune: str, folder: Path, turned: bool) -> list[bytes]:
     """Return a picture at every quality as AV1 codes it, from the folder where it is there."""
+    way = "axes" if turned else "ycbcr"
     content, payloads = hashlib.sha256(picture.tobytes()).hexdigest()[:16], []
     for quality in QUALITIES:
-        path = folder / f"{content}-{speed}-{tune}-{quality}-{COLOR_BITS}.av1"
+        path = folder / f"{content}-{speed}-{tune}-{quality}-{COLOR_BITS}-{way}.av1"
         if not path.exists():
             folder.mkdir(parents=True, exist_ok=True)
-            write_file(path, av1_color.encode_color_as(picture, quality, speed, tune, threads=1))
+            code = partial(av1_color.encode_color_as, threads=1, turned=turned)
+            write_file(path, code(picture, quality, speed, tune))
         payloads.append(path.read_bytes())
     return payloads
 
@@ -130,11 +137,26 @@ def measure(restorer: ColorRestorer, picture: Picture, payloads: list[bytes]) ->
     return {"bd_rate": rates, "points": points}
 
 
+def against(
+    points: list[dict[str, Any]], picture: Picture, payloads: list[bytes]
+) -> dict[str, float]:
+    """Return the BD-rates of a picture's points against AV1 of Y, Cb and Cr."""
+    shown = [av1_color.decode_color(data, *picture.shape[:2]) for data in payloads]
+    rates = {}
+    for i, (figure, of) in enumerate((("psnr", metrics.psnr), ("ms_ssim", metrics.ms_ssim_db)), 1):
+        plain = [(len(p), of(out, picture)) for p, out in zip(payloads, shown, strict=True)]
+        for name, point in (("axes", "av1"), ("whole", "restored")):
+            curve = [(p[point][0], p[point][i]) for p in points]
+            rates[f"{name}_{figure}"] = round(metrics.bd_rate(plain, curve), 3)
+    return rates
+
+
 def show(records: list[dict[str, Any]]) -> None:
     """Print the mean BD-rates of every set and way, for the weights of each."""
     groups = defaultdict(list)
     for r in records:
-        groups[r["weights"], r["set"], r["speed"], r["tune"]].append(r["bd_rate"])
+        planes = r.get("planes", BEFORE)
+        groups[r["weights"], r["set"], r["speed"], r["tune"], planes].append(r["bd_rate"])
     for key, rates in sorted(groups.items()):
         means = {k: round(float(np.mean([r[k] for r in rates])), 2) for k in rates[0]}
         print(*key, len(rates), means)

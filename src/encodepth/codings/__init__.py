@@ -6,6 +6,7 @@
 | `av1.py`, `av1_frames.py`, `libavif.py` | lossy colour and depth by AV1 |
 | `av1_inter.py`, `av1_groups.py`, `libaom.py`, `dav1d.py` | the same over time |
 | `av1_units.py`, `av1_boxes.py`, `carried.py` | what both stand on |
+| `color_axes.py`, `ycbcr.py`, `ycbcr_fine.py` | colour's planes: along a picture's own axes |
 | `restored.py`, `restored_inter.py`, `learned.py` | the codings' side of `learned/` |
 | `exact.py`, `surface*.py`, `mixing.py`, `along.py`, `value_list.py` | exact depth, small |
 | `surface_learned.py`, `learning*.py` | the same, smaller, by a network too |

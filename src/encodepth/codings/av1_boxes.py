@@ -1,6 +1,7 @@
 """The boxes of AVIF (ISO/IEC 14496-12, 23000-22) around a still picture or a group of pictures.
 
-For decoders that cannot be given AV1 itself. The size stands in the boxes as the caller says it.
+For decoders that cannot be given AV1 itself. The size stands in the boxes as the caller says it,
+and planes that are wanted as they are, are said to be G, B and R.
 """
 
 from __future__ import annotations
@@ -9,18 +10,20 @@ from collections.abc import Sequence
 
 from .av1_units import FRAME, SEQUENCE, unit
 
-_COLOR = b"nclx" + bytes([0, 2, 0, 2, 0, 6, 0x80])  # BT.601 matrix, full range
 _UNITY = bytes.fromhex("00010000 00000000 00000000 00000000 00010000 00000000 00000000 00000000")
 _UNITY += bytes.fromhex("40000000")
 
 
-def still(sequence: bytes, frame: bytes, shape: tuple[int, ...], depth: int) -> bytes:
+def still(
+    sequence: bytes, frame: bytes, shape: tuple[int, ...], depth: int, plain: bool = False
+) -> bytes:
     """Return a whole AVIF file (MIAF, ISO/IEC 23000-22) around a sequence header and a frame.
 
     Args:
         sequence, frame: the bodies of their units.
         shape: (H, W, 3) in 4:4:4, or (h, w) grey.
         depth: bits of a sample.
+        plain: hand out the planes of colour instead of RGB.
     """
     depths = [depth] * (1 if len(shape) == 2 else 3)
     stream = unit(SEQUENCE, sequence) + unit(FRAME, frame)
@@ -29,7 +32,7 @@ def still(sequence: bytes, frame: bytes, shape: tuple[int, ...], depth: int) -> 
         _box(b"ispe", _u32(0, shape[1], shape[0])),
         _box(b"pixi", bytes([0, 0, 0, 0, len(depths), *depths])),
         _decoding(sequence[0] >> 5, len(shape) == 2, depth),
-        _box(b"colr", _COLOR),
+        _box(b"colr", _color(plain)),
     )
     links = _box(b"ipma", bytes.fromhex("00000000 00000001 0001 04 01 02 83 04"))
     head = _box(b"ftyp", b"avif" + bytes(4) + b"avifmif1miaf")
@@ -57,24 +60,29 @@ def still(sequence: bytes, frame: bytes, shape: tuple[int, ...], depth: int) -> 
     return head + meta(offset) + _box(b"mdat", stream)
 
 
-def sequence(payloads: Sequence[bytes], shape: tuple[int, ...], depth: int) -> bytes:
+def sequence(
+    payloads: Sequence[bytes], shape: tuple[int, ...], depth: int, plain: bool = False
+) -> bytes:
     """Return an AVIF file of `len(payloads)` pictures of (H, W, 3) 4:4:4 or (h, w) grey.
 
     Args:
         payloads: a group of pictures.
         shape: of each.
         depth: bits of a sample.
+        plain: as of `still`.
     """
     head = _box(b"ftyp", b"avis", _u32(0), b"avismsf1miaf")
-    offset = len(head) + len(_movie(payloads, shape, depth, 0)) + 8
-    return head + _movie(payloads, shape, depth, offset) + _box(b"mdat", *payloads)
+    offset = len(head) + len(_movie(payloads, shape, depth, 0, plain)) + 8
+    return head + _movie(payloads, shape, depth, offset, plain) + _box(b"mdat", *payloads)
 
 
-def _movie(payloads: Sequence[bytes], shape: tuple[int, ...], depth: int, offset: int) -> bytes:
+def _movie(
+    payloads: Sequence[bytes], shape: tuple[int, ...], depth: int, offset: int, plain: bool
+) -> bytes:
     count, (height, width) = len(payloads), shape[:2]
     samples = _box(
         b"stbl",
-        _box(b"stsd", _u32(0, 1), _sample_entry(shape, depth)),
+        _box(b"stsd", _u32(0, 1), _sample_entry(shape, depth, plain)),
         _box(b"stts", _u32(0, 1, count, 1)),
         _box(b"stsc", _u32(0, 1, 1, count, 1)),
         _box(b"stsz", _u32(0, 0, count, *(len(payload) for payload in payloads))),
@@ -102,7 +110,7 @@ def _movie(payloads: Sequence[bytes], shape: tuple[int, ...], depth: int, offset
     return _box(b"moov", _box(b"mvhd", movie, _UNITY, bytes(24), _u32(2)), track)
 
 
-def _sample_entry(shape: tuple[int, ...], depth: int) -> bytes:
+def _sample_entry(shape: tuple[int, ...], depth: int, plain: bool) -> bytes:
     """Return the description of all samples: size, av1C (which repeats the profile) and colour."""
     grey = len(shape) == 2
     return _box(
@@ -114,8 +122,13 @@ def _sample_entry(shape: tuple[int, ...], depth: int) -> bytes:
         bytes(32),
         bytes.fromhex("0018 ffff"),
         _decoding(2 if grey else 1, grey, depth),
-        _box(b"colr", _COLOR),
+        _box(b"colr", _color(plain)),
     )
+
+
+def _color(plain: bool) -> bytes:
+    """Return nclx: full range, BT.601's matrix or the identity."""
+    return b"nclx" + bytes([0, 2, 0, 2, 0, 0 if plain else 6, 0x80])
 
 
 def _decoding(profile: int, grey: bool, depth: int) -> bytes:

@@ -1,8 +1,9 @@
 """Colour as one AV1 key frame, as AVIF makes it, without AVIF's boxes: 4:4:4, of 10 bits.
 
-Y, Cb and Cr of 8 bits tell fewer colours apart than RGB of 8 bits does, and what the encoder
-predicts from is rounded with them; with 10 bits the same error takes 3 % fewer bytes. Payloads of
-version 0.1 have 8 bits: how many there are stands in the sequence header.
+Its planes are coordinates along axes that are found for the picture (`color_axes`). With 8 bits
+they tell fewer colours apart than RGB of 8 bits does, and what the encoder predicts from is rounded
+with them; with 10 bits the same error takes 3 % fewer bytes. Payloads of version 0.1 have 8 bits,
+and Y, Cb and Cr: how many there are stands in the sequence header.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from PIL import Image
 
 from ..errors import CorruptFileError
 from . import av1_frames as frames
-from . import dav1d, libaom, libavif
-from . import ycbcr_fine as ycbcr
+from . import color_axes, dav1d, libaom, libavif
+from . import ycbcr_fine as planes
 from .av1_groups import COLOR_BITS, quantizer
 from .av1_units import FRAME, SEQUENCE, unit
 from .base import DEFAULT_EFFORT
@@ -47,6 +48,7 @@ def encode_color_as(
     threads: int = _THREADS,
     bits: int = COLOR_BITS,
     extra: Mapping[str, str] | None = None,
+    turned: bool = True,
 ) -> bytes:
     """Code as `encode_color` does, at a speed of libaom's and tuned for "ssim" or "psnr".
 
@@ -60,6 +62,7 @@ def encode_color_as(
         threads: at most so many.
         bits: 8 or 10 of a sample.
         extra: further options of libaom's.
+        turned: along the picture's own axes instead of Y, Cb and Cr, where 10 bits hold them.
     """
     if not libaom.available():
         return _encode_with_pillow(color, quality, speed, tune)
@@ -67,9 +70,10 @@ def encode_color_as(
     options = libaom.Options(
         quantizer(quality), speed, libaom.Usage.ALL_INTRA, 0, threads, extra=wanted, still=True
     )
+    axes = color_axes.find([color]) if turned and bits == COLOR_BITS else None
     with libaom.Encoder(color.shape[1], color.shape[0], bits, False, options) as encoder:
-        units = encoder.add(ycbcr.to_planes(color, bits)) + encoder.finish()
-    return frames.join(b"".join(units))
+        units = encoder.add(planes.to_planes(color, bits, axes)) + encoder.finish()
+    return color_axes.pack(axes) + frames.join(b"".join(units))
 
 
 def decode_color(payload: bytes, height: int, width: int) -> np.ndarray:
@@ -93,15 +97,19 @@ def decode_finely(payload: bytes, height: int, width: int) -> np.ndarray:
 
 def _decode(payload: bytes, shape: tuple[int, int, int]) -> np.ndarray:
     """Return uint8 colour of a stream of 8 bits, or float32, not rounded, of one of more."""
+    axes, payload = color_axes.split(payload)
     sequence, frame = frames.split(payload)
     depth = frames.check(sequence, shape)
     if depth == 8:
+        if axes is not None:
+            raise CorruptFileError("a still picture of 8 bits says along which axes it lies")
         return frames.decode_boxed(payload, shape, np.uint8)
     if not dav1d.available():
-        return ycbcr.from_codes(frames.decode_boxed(payload, shape, np.uint16), depth)
+        codes = frames.decode_boxed(payload, shape, np.uint16, plain=True)
+        return planes.to_rgb(planes.of_codes(codes), depth, axes)
     whole = unit(SEQUENCE, sequence) + unit(FRAME, frame)
     try:
-        make = partial(ycbcr.to_rgb, bits=depth)
+        make = partial(planes.to_rgb, bits=depth, axes=axes)
         (picture,) = dav1d.decode([whole], shape[:2], depth, False, make, _THREADS)
     except CorruptFileError:
         raise CorruptFileError(f"damaged AV1 payload of {len(payload)} bytes") from None

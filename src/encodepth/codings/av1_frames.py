@@ -79,8 +79,15 @@ def plane_of(codes: np.ndarray) -> np.ndarray:
     return np.minimum(codes, TOP).astype(np.float32) / np.float32(TOP)
 
 
-def decode_boxed(payload: bytes, shape: tuple[int, ...], dtype: type) -> np.ndarray:
+def decode_boxed(
+    payload: bytes, shape: tuple[int, ...], dtype: type, plain: bool = False
+) -> np.ndarray:
     """Put the boxes of a file around a payload and let imagecodecs decode it.
+
+    Args:
+        payload: of a still picture.
+        shape, dtype: that it has to have.
+        plain: return colour's planes as they are, for `ycbcr_fine.of_codes`, instead of RGB.
 
     Raises:
         CorruptFileError: it is not a picture of that shape and type.
@@ -88,7 +95,7 @@ def decode_boxed(payload: bytes, shape: tuple[int, ...], dtype: type) -> np.ndar
     sequence, frame = split(payload)
     bits = check(sequence, shape)
     try:
-        picture = imagecodecs.avif_decode(av1_boxes.still(sequence, frame, shape, bits))
+        picture = imagecodecs.avif_decode(av1_boxes.still(sequence, frame, shape, bits, plain))
     except Exception:
         raise CorruptFileError(f"damaged AV1 payload of {len(payload)} bytes") from None
     if picture.shape != shape or picture.dtype != dtype:

@@ -4,7 +4,8 @@ A payload is the AV1 temporal unit of a picture (AV1 specification, 7.5) without
 first one begins with the sequence header. Frames that are only predicted from stand in the payload
 of the picture with which they became known, so payloads are decoded in the order of the pictures.
 Sizes are checked in the sequence header, in what the decoder is allowed to allocate and in what it
-returns: no payload can ask for another one.
+returns: no payload can ask for another one. Before colour's key frame stand the axes that the
+group's planes are coordinates along (`color_axes`).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy as np
 
 from ..errors import CorruptFileError, EncodepthError
 from ..modalities import TOP_CODE
-from . import av1_boxes, av1_units, dav1d, libavif, ycbcr_fine
+from . import av1_boxes, av1_units, color_axes, dav1d, libavif, ycbcr_fine
 from .av1_frames import BEST
 from .av1_units import DELIMITER, FRAME, FRAME_HEADER, SEQUENCE, units
 from .base import DEFAULT_EFFORT
@@ -100,15 +101,23 @@ class GroupEncoder:
     Args:
         shape: (H, W, 3) for uint8 colour, or (h, w) for uint16 codes of 12 bits.
         options: what libaom is asked for.
-        bits: of colour in Y, Cb and Cr, 8 or 10.
+        bits: of colour, 8 or 10.
+        axes: that colour's planes are coordinates along; Y, Cb and Cr without.
 
     Raises:
         EncodepthError: there is no libaom 3 here, or it refuses the options.
     """
 
-    def __init__(self, shape: tuple[int, ...], options: Options, bits: int = 8) -> None:
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        options: Options,
+        bits: int = 8,
+        axes: color_axes.Axes | None = None,
+    ) -> None:
         self._shape, self._grey = shape, len(shape) == 2
         self._bits = 12 if self._grey else bits
+        self._axes, self._head = axes, color_axes.pack(axes)
         self._encoder = Encoder(shape[1], shape[0], self._bits, self._grey, options)
 
     def add(self, picture: np.ndarray) -> list[bytes]:
@@ -128,16 +137,24 @@ class GroupEncoder:
                 raise ValueError(f"code {int(picture.max())} is above {TOP_CODE}")
             planes = [picture]
         elif self._bits > 8:
-            planes = ycbcr_fine.to_planes(picture, self._bits)
+            planes = ycbcr_fine.to_planes(picture, self._bits, self._axes)
         else:
             from .ycbcr import to_planes  # compiled code, which `import encodepth` does without
 
-            planes = to_planes(picture)
-        return [_strip(unit) for unit in self._encoder.add(planes)]
+            planes = to_planes(picture, self._axes)
+        return self._payloads(self._encoder.add(planes))
 
     def finish(self) -> list[bytes]:
         """Return the payloads that are still missing; the last call."""
-        return [_strip(unit) for unit in self._encoder.finish()]
+        return self._payloads(self._encoder.finish())
+
+    def _payloads(self, units: list[bytes]) -> list[bytes]:
+        """Return the payloads of temporal units, the first of all behind the axes."""
+        made = []
+        for unit in units:
+            made.append(self._head + _strip(unit))
+            self._head = b""
+        return made
 
     def close(self) -> None:
         """Give the memory back."""
@@ -160,7 +177,8 @@ def encode_group(pictures: Sequence[np.ndarray], options: Options, bits: int = 8
     """
     if not 1 <= len(pictures) <= MAX_PICTURES:
         raise ValueError(f"{len(pictures)} pictures in a group; expected 1..{MAX_PICTURES}")
-    with GroupEncoder(pictures[0].shape, options, bits) as group:
+    axes = None if pictures[0].ndim == 2 else color_axes.find(pictures)
+    with GroupEncoder(pictures[0].shape, options, bits, axes) as group:
         payloads = [payload for picture in pictures for payload in group.add(picture)]
         payloads += group.finish()
     if len(payloads) != len(pictures):
@@ -197,20 +215,24 @@ def iterate_group(
         shape: of every picture.
         finely: give colour as float32, 0..255, not rounded to 8 bits where a stream has more.
     """
-    grey = len(shape) == 2
+    grey, axes = len(shape) == 2, None
     if not payloads:
         return
+    if not grey:
+        axes, first = color_axes.split(payloads[0])
+        payloads = [first, *payloads[1:]]
     bits = _check(payloads[0], shape, 0)
     if grey != (bits == 12):
         wanted = "12" if grey else f"8 or {COLOR_BITS}"
         raise CorruptFileError(f"AV1 group has samples of {bits} bits; expected {wanted}")
     for number, payload in enumerate(payloads[1:], 1):
         _check(payload, shape, number)
-    pictures: Iterator[np.ndarray]
+    make = partial(_picture, bits=bits, axes=axes)
     if dav1d.available():
-        pictures = dav1d.decode(
-            list(payloads), (shape[0], shape[1]), bits, grey, partial(_picture, bits=bits)
-        )
+        pictures = dav1d.decode(list(payloads), (shape[0], shape[1]), bits, grey, make)
+    elif plain := bits == COLOR_BITS or axes is not None:
+        codes = _decode_boxes(payloads, shape, bits, plain)
+        pictures = (make(ycbcr_fine.of_codes(picture)) for picture in codes)
     else:
         pictures = _decode_boxes(payloads, shape, bits)
     for picture in pictures:
@@ -219,26 +241,26 @@ def iterate_group(
         yield picture
 
 
-def _picture(planes: list[np.ndarray], bits: int) -> np.ndarray:
+def _picture(planes: list[np.ndarray], bits: int, axes: color_axes.Axes | None) -> np.ndarray:
     """Return a grey plane, uint8 colour of 8 bits, or float32, not rounded, of more."""
     if len(planes) == 1:
         return planes[0].copy()
     if bits > 8:
-        return ycbcr_fine.to_rgb(planes, bits)
-    picture = libavif.to_rgb(planes)
+        return ycbcr_fine.to_rgb(planes, bits, axes)
+    picture = libavif.to_rgb(planes) if axes is None else None
     if picture is None:
         from .ycbcr import to_rgb
 
-        picture = to_rgb(planes)
+        picture = to_rgb(planes, axes)
     return picture
 
 
 def _decode_boxes(
-    payloads: Sequence[bytes], shape: tuple[int, ...], bits: int
+    payloads: Sequence[bytes], shape: tuple[int, ...], bits: int, plain: bool = False
 ) -> Iterator[np.ndarray]:
     """Put an AVIF sequence's boxes around a group and let imagecodecs decode all of it."""
     try:
-        pictures = imagecodecs.avif_decode(av1_boxes.sequence(payloads, shape, bits))
+        pictures = imagecodecs.avif_decode(av1_boxes.sequence(payloads, shape, bits, plain))
     except Exception:
         raise CorruptFileError(f"damaged AV1 group of {len(payloads)} pictures") from None
     pictures = pictures.reshape(-1, *pictures.shape[-len(shape) :])
@@ -248,8 +270,7 @@ def _decode_boxes(
             f"AV1 group holds {pictures.dtype} {pictures.shape}; "
             f"expected {np.dtype(dtype)} {(len(payloads), *shape)}"
         )
-    for picture in pictures:
-        yield picture if bits != COLOR_BITS else ycbcr_fine.from_codes(picture, bits)
+    yield from pictures
 
 
 def _strip(unit: bytes) -> bytes:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from . import av1_groups as groups
-from . import depth
+from . import color_axes, depth
 from .av1 import facts
 from .av1_frames import TOP, plane_of
 from .base import MAX_STEPS, Ask, Coded, References, pack_range
@@ -49,13 +49,14 @@ class Begun:
     """A group of colour pictures under way, each coded as it comes.
 
     Args:
-        shape: (H, W, 3) of every picture.
+        first: (H, W, 3), the group's first picture, whose axes all of them have.
         ask: what is wanted, `live` as well.
     """
 
-    def __init__(self, shape: tuple[int, ...], ask: Ask) -> None:
+    def __init__(self, first: np.ndarray, ask: Ask) -> None:
         options = groups.color_options(ask.quality, ask.effort, live=True)
-        self._encoder = groups.GroupEncoder(shape, options, groups.color_bits(ask.effort, True))
+        bits, axes = groups.color_bits(ask.effort, True), color_axes.find([first])
+        self._encoder = groups.GroupEncoder(first.shape, options, bits, axes)
         self._parameters = bytes([ask.quality])
         self._leans: tuple[tuple[str, int], ...] = ()
 
@@ -74,7 +75,7 @@ class Begun:
 def begin(modality: str, plane: np.ndarray, ask: Ask) -> Begun | None:
     """Begin a group with what will be its first picture; None of depth, whose range is that of
     the whole group."""
-    return Begun(plane.shape, ask) if modality == "color" else None
+    return Begun(plane, ask) if modality == "color" else None
 
 
 def decode_group(

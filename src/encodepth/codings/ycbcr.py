@@ -1,49 +1,87 @@
-"""Y, Cb and Cr of a picture and back, in integers: BT.601 in full range, as AVIF and JPEG have it.
+"""Planes of 8 bits and back: Y, Cb and Cr of BT.601 in full range, or a picture's axes.
 
-libavif's own way there takes 7 ms at 640x480, Pillow's loses 5 dB on the way back; this takes 1 ms.
+Coefficients are in 1/16384, so that floats hold every product and sum and all machines give the
+same. libavif's own way to Y, Cb and Cr takes 7 ms at 640x480, Pillow's loses 5 dB on the way back;
+this takes half a millisecond.
 """
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..native import compiled
+from .color_axes import Axes, black, matrix
+
+_ONE = 1 << 14  # of a coefficient
+_FORWARD = np.array(
+    [[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]]
+)
+_BACKWARD = np.array([[1, 0, 1.402], [1, -0.344136, -0.714136], [1, 1.772, 0]])
 
 
-def to_planes(rgb: np.ndarray) -> list[np.ndarray]:
-    """Return Y, Cb and Cr, uint8 (H, W) each, of a uint8 (H, W, 3) picture."""
-    y, cb, cr = (np.empty(rgb.shape[:2], np.uint8) for _ in range(3))
-    _forward(np.ascontiguousarray(rgb), y, cb, cr)
-    return [y, cb, cr]
+def to_planes(rgb: np.ndarray, axes: Axes | None = None) -> list[np.ndarray]:
+    """Return three planes, uint8 (H, W) each, of a uint8 (H, W, 3) picture.
+
+    They are the coordinates along the axes, Y, Cb and Cr without any.
+    """
+    planes = np.empty((3, *rgb.shape[:2]), np.uint8)
+    rows = _coefficients(_FORWARD if axes is None else matrix(axes))
+    _forward(np.ascontiguousarray(rgb), rows, _black(axes), planes, _row(rgb.shape[1]))
+    return list(planes)
 
 
-def to_rgb(planes: list[np.ndarray]) -> np.ndarray:
+def to_rgb(planes: list[np.ndarray], axes: Axes | None = None) -> np.ndarray:
     """Return the uint8 (H, W, 3) picture of three uint8 (H, W) planes."""
-    rgb = np.empty((*planes[0].shape, 3), np.uint8)
-    y, cb, cr = (np.ascontiguousarray(plane) for plane in planes)
-    _backward(y, cb, cr, rgb)
+    height, width = planes[0].shape
+    rgb = np.empty((height, width, 3), np.uint8)
+    rows = _coefficients(_BACKWARD if axes is None else 3 * matrix(axes).T)
+    first, second, third = (np.ascontiguousarray(plane) for plane in planes)
+    _backward(first, second, third, rows, _black(axes), rgb, _row(width))
     return rgb
 
 
-@compiled
-def _forward(rgb, y, cb, cr):  # type: ignore[no-untyped-def]
-    """Coefficients in 1/65536 that sum to 1 (Y) and to 0 (Cb, Cr)."""
-    for i in range(rgb.shape[0]):
-        for j in range(rgb.shape[1]):
-            r, g, b = int(rgb[i, j, 0]), int(rgb[i, j, 1]), int(rgb[i, j, 2])
-            y[i, j] = (19595 * r + 38470 * g + 7471 * b + 32768) >> 16
-            blue = (32768 * b - 11058 * r - 21710 * g + (128 << 16) + 32768) >> 16
-            red = (32768 * r - 27439 * g - 5329 * b + (128 << 16) + 32768) >> 16
-            cb[i, j] = min(blue, 255)
-            cr[i, j] = min(red, 255)
+def _coefficients(rows: np.ndarray) -> NDArray[np.float32]:
+    return (np.rint(rows * _ONE) / _ONE).astype(np.float32)
+
+
+def _black(axes: Axes | None) -> NDArray[np.float32]:
+    return np.array([0, 128, 128] if axes is None else black(axes, 8), np.float32)
+
+
+def _row(width: int) -> NDArray[np.uint8]:
+    return np.empty((3, width), np.uint8)  # of planes: processors work on many pixels of it at once
 
 
 @compiled
-def _backward(y, cb, cr, rgb):  # type: ignore[no-untyped-def]
+def _forward(rgb, rows, black, planes, row):  # type: ignore[no-untyped-def]
+    half, zero, top = np.float32(0.5), np.float32(0), np.float32(255)
     for i in range(rgb.shape[0]):
         for j in range(rgb.shape[1]):
-            base = (int(y[i, j]) << 16) + 32768
-            blue, red = int(cb[i, j]) - 128, int(cr[i, j]) - 128
-            rgb[i, j, 0] = min(max((base + 91881 * red) >> 16, 0), 255)
-            rgb[i, j, 1] = min(max((base - 22554 * blue - 46802 * red) >> 16, 0), 255)
-            rgb[i, j, 2] = min(max((base + 116130 * blue) >> 16, 0), 255)
+            row[0, j] = rgb[i, j, 0]
+            row[1, j] = rgb[i, j, 1]
+            row[2, j] = rgb[i, j, 2]
+        for k in range(3):
+            of_r, of_g, of_b, start = rows[k, 0], rows[k, 1], rows[k, 2], black[k] + half
+            for j in range(rgb.shape[1]):
+                r, g, b = np.float32(row[0, j]), np.float32(row[1, j]), np.float32(row[2, j])
+                value = of_r * r + of_g * g + of_b * b + start
+                planes[k, i, j] = np.uint8(min(max(value, zero), top))
+
+
+@compiled
+def _backward(first, second, third, rows, black, rgb, row):  # type: ignore[no-untyped-def]
+    half, zero, top = np.float32(0.5), np.float32(0), np.float32(255)
+    for i in range(rgb.shape[0]):
+        for k in range(3):
+            of_a, of_b, of_c = rows[k, 0], rows[k, 1], rows[k, 2]
+            for j in range(rgb.shape[1]):
+                a = np.float32(first[i, j]) - black[0]
+                b = np.float32(second[i, j]) - black[1]
+                c = np.float32(third[i, j]) - black[2]
+                value = of_a * a + of_b * b + of_c * c + half
+                row[k, j] = np.uint8(min(max(value, zero), top))
+        for j in range(rgb.shape[1]):
+            rgb[i, j, 0] = row[0, j]
+            rgb[i, j, 1] = row[1, j]
+            rgb[i, j, 2] = row[2, j]
