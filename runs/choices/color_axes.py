@@ -43,7 +43,8 @@ def main() -> None:
             add(rows, f"{name} ({len(seen)})", effort, "still", found)
     for name, frames in sequences(asked.frames).items():
         for effort, live in GROUPS:
-            of = color_axes.find(frames[:1] if live else frames)
+            seen = frames[:1] if live else frames
+            of = groups.color_axes_of(seen, groups.color_bits(effort, live))
             found = [rates(*(group(frames, effort, live, axes) for axes in (None, of)))]
             add(rows, f"{name} ({len(frames)})", effort, "live" if live else "group", found)
     show(rows)

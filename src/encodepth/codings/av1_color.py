@@ -24,6 +24,8 @@ from .av1_units import FRAME, SEQUENCE, unit
 from .base import DEFAULT_EFFORT
 
 _THREADS = 2  # always: two or more give the same bytes, one gives others
+_QUICK = 7  # the speed above which fewer blocks are looked at for a picture's axes:
+_BLOCKS = 320, 80  # 20 and 5 ms
 _SPEED = (9, 9, 9, 9, 8, 7, 6, 5, 4, 3)  # libaom's for effort 0..9, by runs/choices/color_av1.py
 
 
@@ -70,7 +72,8 @@ def encode_color_as(
     options = libaom.Options(
         quantizer(quality), speed, libaom.Usage.ALL_INTRA, 0, threads, extra=wanted, still=True
     )
-    axes = color_axes.find([color]) if turned and bits == COLOR_BITS else None
+    blocks = _BLOCKS[speed > _QUICK]
+    axes = color_axes.find([color], blocks) if turned and bits == COLOR_BITS else None
     with libaom.Encoder(color.shape[1], color.shape[0], bits, False, options) as encoder:
         units = encoder.add(planes.to_planes(color, bits, axes)) + encoder.finish()
     return color_axes.pack(axes) + frames.join(b"".join(units))

@@ -37,6 +37,7 @@ _AHEAD = (  # how libaom searches and at which speed, for effort 0..9
     *((_GOOD, speed) for speed in (6, 5, 4, 3)),
 )
 _LIVE = tuple((_REALTIME, speed) for speed in (10, 10, 9, 9, 8, 8, 7, 7, 6, 5))
+_BLOCKS = 640  # of a group, looked at for its axes
 _FINER = 4  # of the quantizer's 63 that a picture of colour may be better than the others
 _QUICKEST = 10  # libaom's speed from which on what symbols cost is not worked out anew:
 _COSTS_KEPT = {  # a sixth less time; with those of motion as well libaom writes what nobody decodes
@@ -66,6 +67,14 @@ def color_options(quality: int, effort: int = DEFAULT_EFFORT, live: bool = False
 def color_bits(effort: int, live: bool = False) -> int:
     """Return the bits of a sample with which a group of colour pictures is coded."""
     return COLOR_BITS if effort >= _FINE_FROM and not live else 8
+
+
+def color_axes_of(pictures: Sequence[np.ndarray], bits: int) -> color_axes.Axes | None:
+    """Return the axes with which a group of colour pictures is coded.
+
+    With 8 bits they are the same for all groups: turned ones would leave less of what is grey so.
+    """
+    return color_axes.find(pictures, _BLOCKS) if bits == COLOR_BITS else color_axes.Axes()
 
 
 def depth_options(quality: int, effort: int = DEFAULT_EFFORT, live: bool = False) -> Options:
@@ -177,7 +186,7 @@ def encode_group(pictures: Sequence[np.ndarray], options: Options, bits: int = 8
     """
     if not 1 <= len(pictures) <= MAX_PICTURES:
         raise ValueError(f"{len(pictures)} pictures in a group; expected 1..{MAX_PICTURES}")
-    axes = None if pictures[0].ndim == 2 else color_axes.find(pictures)
+    axes = None if pictures[0].ndim == 2 else color_axes_of(pictures, bits)
     with GroupEncoder(pictures[0].shape, options, bits, axes) as group:
         payloads = [payload for picture in pictures for payload in group.add(picture)]
         payloads += group.finish()

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from . import av1_groups as groups
-from . import color_axes, depth
+from . import depth
 from .av1 import facts
 from .av1_frames import TOP, plane_of
 from .base import MAX_STEPS, Ask, Coded, References, pack_range
@@ -55,7 +55,8 @@ class Begun:
 
     def __init__(self, first: np.ndarray, ask: Ask) -> None:
         options = groups.color_options(ask.quality, ask.effort, live=True)
-        bits, axes = groups.color_bits(ask.effort, True), color_axes.find([first])
+        bits = groups.color_bits(ask.effort, True)
+        axes = groups.color_axes_of([first], bits)
         self._encoder = groups.GroupEncoder(first.shape, options, bits, axes)
         self._parameters = bytes([ask.quality])
         self._leans: tuple[tuple[str, int], ...] = ()
