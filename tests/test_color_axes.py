@@ -9,7 +9,13 @@ from PIL import Image
 from encodepth import metrics
 from encodepth.codings import color_axes, dav1d, libaom, ycbcr, ycbcr_fine
 from encodepth.codings.av1_color import decode_color, encode_color_as
-from encodepth.codings.av1_groups import decode_group, encode_group
+from encodepth.codings.av1_groups import (
+    color_axes_of,
+    color_bits,
+    color_options,
+    decode_group,
+    encode_group,
+)
 from encodepth.codings.av1_inter import begin
 from encodepth.codings.base import Ask
 from encodepth.codings.color_axes import Axes
@@ -70,7 +76,7 @@ def test_axes_that_cannot_be_are_refused(payload):
 
 def test_detail_of_two_colours_lies_along_two_axes():
     rng = np.random.default_rng(1)
-    colours = np.linalg.qr(rng.normal(size=(3, 3)))[0]
+    colours = color_axes.matrix(Axes(20, -15, 10)).T * np.sqrt(3)
     detail = rng.laplace(size=(96, 96, 3)) * (30, 12, 0.5)
     picture = np.clip(128 + detail @ colours.T, 0, 255).astype(np.uint8)
     axes = color_axes.find([picture], 80)
@@ -106,6 +112,7 @@ def test_a_group_says_its_axes_once_and_decodes_alike_by_both_decoders(monkeypat
     payloads = encode_group(pictures, Options(20, 8, Usage.REALTIME, lag=0), bits)
     said = [color_axes.split(payload)[0] for payload in payloads]
     found = color_axes.find(pictures, 640) if bits == 10 else Axes()
+    assert found is not None
     assert said == [found, None, None, None]
     shown = decode_group(payloads, (64, 80, 3))
     assert min(metrics.psnr(a, b) for a, b in zip(shown, pictures, strict=True)) > 30
@@ -167,3 +174,56 @@ def test_planes_become_colour_as_the_format_page_says(axes):
             steps = [round(3 * whole[k][channel] * 16384) for k in range(3)]
             exact = sum(s * (int(coarse[k, i, j]) - black8[k]) for k, s in enumerate(steps))
             assert plain[i, j, channel] == min(max((exact + 8192) // 16384, 0), 255)
+
+
+def test_pictures_of_a_group_are_looked_at_all_over():
+    """A block's first coefficient says where it lies, if they get steeper from one to the next."""
+    rows, columns = 60, 80
+    steep = np.arange(rows * columns).reshape(rows, columns)
+    seen = []
+    for i in range(30):
+        slope = np.kron(steep, np.ones((8, 8))) * np.tile(np.arange(8), (8 * rows, columns))
+        detail = color_axes._detail(np.repeat(slope[..., None], 3, 2).astype(np.float64), 3, i)
+        seen += (detail[0].reshape(3, 63)[:, 0] / detail_of_one()).round().astype(int).tolist()
+    across, down = np.array(seen) % columns, np.array(seen) // columns
+    assert len(set(seen)) == 90
+    assert min(np.histogram(across, 4, (0, columns))[0]) > 10
+    assert min(np.histogram(down, 4, (0, rows))[0]) > 10
+
+
+def detail_of_one():
+    slope = np.tile(np.arange(8.0), (8, 1))[..., None].repeat(3, 2)
+    return color_axes._detail(slope, 1, 0)[0, 0]
+
+
+def test_the_first_axis_has_most_of_the_detail():
+    blocks = np.kron(np.random.default_rng(0).integers(0, 2, (30, 40)), np.ones((8, 8)))
+    waves = 127 + 100 * np.sin(np.arange(320) / 3) * np.ones((240, 1))
+    for color in ((255, 0, 0), (0, 255, 0), (255, 60, 0), (0, 90, 255)):
+        for pattern in (blocks * 255, waves):
+            picture = (pattern[..., None] * np.array(color) / 255).astype(np.uint8)
+            axes = color_axes.find([picture], 320)
+            power = np.square(color_axes._detail(picture, 320, 0).T @ color_axes.matrix(axes).T)
+            assert axes == Axes() or power.sum(0).argmax() == 0
+
+
+@pytest.mark.skipif(not libaom.available(), reason="no libaom 3 beside imagecodecs")
+@pytest.mark.parametrize(("effort", "live"), [(1, True), (4, False), (7, False)])
+def test_moving_things_of_one_colour_are_seen_to_move(effort, live):
+    blocks = np.kron(np.random.default_rng(0).integers(0, 2, (16, 20)), np.ones((8, 8)))
+    red = (blocks[..., None] * np.array([255, 0, 0])).astype(np.uint8)
+    pictures = [np.roll(red, 3 * i, 1) for i in range(6)]
+    payloads = encode_group(pictures, color_options(60, effort, live), color_bits(effort, live))
+    shown = decode_group(payloads, red.shape)
+    errors = [
+        np.square(a.astype(float) - b).mean() ** 0.5 for a, b in zip(shown, pictures, strict=True)
+    ]
+    assert max(errors) < 4
+
+
+def test_what_was_ycbcr_of_eight_bits_is_that_again():
+    rng = np.random.default_rng(0)
+    rgb = rng.integers(60, 180, (64, 80, 3)).astype(np.uint8)
+    came = ycbcr.to_rgb(ycbcr.to_planes(rgb))
+    assert color_axes_of([came], 8) is None
+    assert color_axes_of([rgb], 8) == Axes()

@@ -37,6 +37,7 @@ _AHEAD = (  # how libaom searches and at which speed, for effort 0..9
     *((_GOOD, speed) for speed in (6, 5, 4, 3)),
 )
 _LIVE = tuple((_REALTIME, speed) for speed in (10, 10, 9, 9, 8, 8, 7, 7, 6, 5))
+_YCBCR_WAS = 0.1  # squared error of the way there and back; 0.25 to 0.35 is usual
 _BLOCKS = 640  # of a group, looked at for its axes
 _FINER = 4  # of the quantizer's 63 that a picture of colour may be better than the others
 _QUICKEST = 10  # libaom's speed from which on what symbols cost is not worked out anew:
@@ -72,9 +73,15 @@ def color_bits(effort: int, live: bool = False) -> int:
 def color_axes_of(pictures: Sequence[np.ndarray], bits: int) -> color_axes.Axes | None:
     """Return the axes with which a group of colour pictures is coded.
 
-    With 8 bits they are the same for all groups: turned ones would leave less of what is grey so.
+    With 8 bits they are the same for all groups, for turned ones would leave less of what is grey
+    so; and what was Y, Cb and Cr of 8 bits before it was RGB becomes just that again.
     """
-    return color_axes.find(pictures, _BLOCKS) if bits == COLOR_BITS else color_axes.Axes()
+    if bits == COLOR_BITS:
+        return color_axes.find(pictures, _BLOCKS)
+    from .ycbcr import to_planes, to_rgb  # compiled code, which `import encodepth` does without
+
+    off = np.subtract(to_rgb(to_planes(pictures[0])), pictures[0], dtype=np.int16)
+    return None if np.square(off).mean() < _YCBCR_WAS else color_axes.Axes()
 
 
 def depth_options(quality: int, effort: int = DEFAULT_EFFORT, live: bool = False) -> Options:

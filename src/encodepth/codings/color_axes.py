@@ -28,6 +28,7 @@ _BASE = np.array(  # at right angles, as long as one: grey, green against the ot
 _LENGTHS = 0.5773502691896258  # with which white's first coordinate is the largest code
 
 _SIDE = 8  # of the blocks whose detail counts
+_GOLDEN = 0.6180339887498949  # whose multiples spread evenly however many there are
 _AT_ONCE = 7  # sizes, whose product a float holds: each is below 2^16
 _STEP = 10.0  # of 255: what is well below it costs next to nothing
 _MOVES = (16, 8, 4, 2)  # of a coordinate
@@ -54,10 +55,17 @@ def find(pictures: Sequence[NDArray[np.uint8]], blocks: int) -> Axes | None:
         blocks: to look at; 80 take some 5 ms.
     """
     count = -(-blocks // len(pictures))
-    detail = [_detail(p, count) for p in pictures if min(p.shape[:2]) >= _SIDE]
+    detail = [
+        _detail(picture, count, i)
+        for i, picture in enumerate(pictures)
+        if min(picture.shape[:2]) >= _SIDE
+    ]
     if not detail:
         return None
-    return _settled(np.concatenate(detail, axis=1))
+    seen = np.concatenate(detail, axis=1)
+    axes = _settled(seen)
+    power = np.square(matrix(axes).astype(np.float32) @ seen).sum(1)
+    return axes if power[0] == power.max() else Axes()  # encoders judge motion by the first plane
 
 
 def matrix(axes: Axes) -> NDArray[np.float64]:
@@ -103,12 +111,15 @@ def split(payload: bytes) -> tuple[Axes | None, bytes]:
     return axes, payload[_LENGTH:]
 
 
-def _detail(picture: NDArray[np.uint8], count: int) -> NDArray[np.float32]:
-    """Return R, G and B of cosine coefficients but the means, (3, n), of blocks all over it."""
+def _detail(picture: NDArray[np.uint8], count: int, number: int) -> NDArray[np.float32]:
+    """Return R, G and B of cosine coefficients but the means, (3, n), of blocks all over it.
+
+    Pictures of other numbers are looked at in other places.
+    """
     rows, columns = (side // _SIDE for side in picture.shape[:2])
-    every = max(1, rows * columns // count)
-    every += every % 2 == columns % 2 == 0  # not the same columns again and again
-    places = np.arange(0, rows * columns, every)
+    count = min(count, rows * columns)
+    at = (_GOLDEN * (number * count + np.arange(count) + 0.5)) % 1
+    places = np.unique((at * rows * columns).astype(int))
     blocks = np.stack(
         [
             picture[_SIDE * row :, _SIDE * column :][:_SIDE, :_SIDE]
