@@ -97,6 +97,19 @@ def sequences(folder: Path) -> dict[str, list[Pair]]:
     return found
 
 
+def recorded_colors(count: int) -> dict[str, list[np.ndarray]]:
+    """Return the colour of the first so many frames of each of data/sequences, train and val."""
+    found: dict[str, list[np.ndarray]] = {}
+    for part in ("train", "val"):
+        for name, pairs in sequences(DATA / "sequences" / part).items():
+            held = found[f"{part}/{name}"] = []
+            for pair in pairs[:count]:
+                color = pair.load().color
+                assert color is not None
+                held.append(color)
+    return found
+
+
 def progress(words: object) -> None:
     """Say on stderr how far a program is."""
     print(words, file=sys.stderr, flush=True)

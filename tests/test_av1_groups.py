@@ -50,9 +50,10 @@ def through_boxes(payloads, shape):
         return decode_group(payloads, shape)
 
 
-def bare(payloads):
-    """The payloads without the axes that stand before the first."""
-    return [color_axes.split(payloads[0])[1], *payloads[1:]]
+def of_ycbcr(pictures, options):
+    """A group of Y, Cb and Cr, before whose key frame no axes stand."""
+    with GroupEncoder(pictures[0].shape, options) as group:
+        return [data for picture in pictures for data in group.add(picture)] + group.finish()
 
 
 def unit(kind, body=b""):
@@ -176,12 +177,14 @@ def test_without_libaom_the_error_says_so(monkeypatch):
 
 
 def test_payloads_cannot_ask_for_another_size():
-    payloads = bare(encode_group(moving(3), LIVE))
+    payloads = of_ycbcr(moving(3), LIVE)
     with pytest.raises(CorruptFileError, match="AV1 group announces 72x48; expected 4000x48"):
         decode_group(payloads, (48, 4000, 3))
     sequence = payloads[0][2 : 2 + payloads[0][1]]
     assert announced(sequence)[:2] == (72, 48)
-    other = encode_group(moving(3, 96, 144), LIVE)
+    other = of_ycbcr(moving(3, 96, 144), LIVE)
+    with pytest.raises(CorruptFileError, match="AV1 picture 1 has a unit of type 1"):
+        decode_group([payloads[0], other[0]], (48, 72, 3))
     with contextlib.suppress(CorruptFileError):  # unless its bits make a smaller picture as well
         assert decode_group([payloads[0], other[1]], (48, 72, 3))[1].shape == (48, 72, 3)
     grey = encode_group(slopes(2), LIVE)
@@ -204,7 +207,7 @@ def test_a_sequence_header_leaves_frames_no_room_for_larger_sizes():
 
 
 def test_payloads_hold_exactly_one_picture_each():
-    payloads = bare(encode_group(moving(4), LIVE))
+    payloads = of_ycbcr(moving(4), LIVE)
     for wrong in (
         [payloads[0] + payloads[1]],
         [payloads[0], payloads[1] + payloads[2]],
@@ -214,7 +217,7 @@ def test_payloads_hold_exactly_one_picture_each():
     ):
         with pytest.raises(CorruptFileError):
             decode_group(wrong, (48, 72, 3))
-    hidden = bare(encode_group(moving(20), AHEAD))
+    hidden = of_ycbcr(moving(20), AHEAD)
     counts = [len(list(av1_units.units(payload))) for payload in hidden]
     assert max(counts[1:]) > 1  # a frame that is not shown beside the one that is
     assert max(counts) < MAX_UNITS
@@ -235,7 +238,7 @@ def test_payloads_hold_exactly_one_picture_each():
     ],
 )
 def test_damage_that_shows_before_decoding_is_named(change, message):
-    payloads = bare(encode_group(moving(1), LIVE))
+    payloads = of_ycbcr(moving(1), LIVE)
     with pytest.raises(CorruptFileError, match=message):
         decode_group([change(payloads[0])], (48, 72, 3))
 

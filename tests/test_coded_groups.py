@@ -84,9 +84,8 @@ def test_groups_of_depth_keep_planes_and_their_difference(tmp_path):
     source = Source("pairs", "x", versions=1, group=4, efforts=(1,))
     made = groups_ahead(Shapes(), source, AHEAD, True, tmp_path, lambda _: None)
     assert len(made) == 1
-    frame = made[0]
-    assert not (frame.valid & ~Shapes()[0].valid).any()  # of which what lies far off may be gone
-    assert frame.valid.mean() > 0.5
+    frame, shape = made[0], Shapes()[3]
+    assert np.array_equal(frame.valid, shape.valid & (shape.depth < 2900))  # where its box is far
     decoded = frame.coded.picture[..., 0] / frame.coded.top
     off = TOP * (decoded - plane(frame).numpy())[frame.valid]
     assert np.sqrt(np.square(off).mean()) == pytest.approx(frame.coded.rmse, rel=0.02)

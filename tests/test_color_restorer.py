@@ -238,16 +238,16 @@ def test_a_file_restores_its_colour_without_torch_as_torch_does(samples):
     from encodepth.learned.weights import find_weights
     from encodepth.metrics import psnr
 
-    color = read(samples / "table" / "color.webp").color[:200, :264]
+    color = read(samples / "table" / "color.webp").color[280:480, 300:564]
     codec = Codec()
     plain, data = (
-        codec.encode(RgbdImage(color), quality=40, effort=8, coding=coding)
+        codec.encode(RgbdImage(color), quality=20, effort=8, coding=coding)
         for coding in ("av1", "restored")
     )
     assert inspect(data).streams[0].coding == "restored"
     assert len(data) == len(plain) + 7
     restored, rough = codec.decode(data).color, codec.decode(plain).color
-    assert psnr(restored, color) > psnr(rough, color) + 0.05
+    assert psnr(restored, color) > psnr(rough, color) + 0.2
     heavy = load_color_restorer(find_weights("restore-color"))
-    whole = heavy.restore_color(rough, 40, heavy.correction(rough, color, 40))
+    whole = heavy.restore_color(rough, 20, heavy.correction(rough, color, 20))
     assert np.abs(whole.astype(int) - restored).max() <= 1

@@ -1,8 +1,8 @@
 """What a picture's own axes of colour save over Y, Cb and Cr: bytes at equal PSNR and MS-SSIM.
 
-Time: 25 minutes of one core. Needs ../shared.
+Time: 15 minutes of one core. Needs ../shared.
 
-    python -m runs.choices.color_axes [--sets val cid22] [--every 4] [--frames 16]
+    python -m runs.choices.color_axes [--sets val cid22] [--every 8] [--frames 10]
         [-o results/color_axes.json]
 
 Stills are coded as `auto` codes them at efforts 7 and 4 before any network, groups as at efforts 7
@@ -13,6 +13,7 @@ are every so many-th. Whole payloads; BD-rates of RGB, means over pictures and e
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -21,8 +22,7 @@ from encodepth.codings import av1_groups as groups
 from encodepth.codings import color_axes
 from encodepth.codings.av1_color import _SPEED, decode_color, encode_color_as
 from encodepth.codings.libavif import fewer_tools
-from encodepth.io.dataset import open_dataset
-from runs.common import DATA, RESULTS, keep, need, options, progress, show
+from runs.common import DATA, RESULTS, keep, need, options, progress, recorded_colors, show
 from runs.results.restored_color import QUALITIES, pictures
 
 STILLS, GROUPS = (7, 4), ((7, False), (3, False), (1, True))  # efforts, and whether live
@@ -31,7 +31,7 @@ Point = tuple[int, float, float]
 
 
 def main() -> None:
-    parser = options(__doc__, output=RESULTS / "color_axes.json", every=4, frames=16)
+    parser = options(__doc__, output=RESULTS / "color_axes.json", every=8, frames=10)
     parser.add_argument("--sets", nargs="+", default=["val", "cid22"])
     asked = parser.parse_args()
     need(DATA)
@@ -41,7 +41,8 @@ def main() -> None:
         for effort in STILLS:
             found = [rates(*(still(p, effort, turned) for turned in (False, True))) for p in seen]
             add(rows, f"{name} ({len(seen)})", effort, "still", found)
-    for name, frames in sequences(asked.frames).items():
+    for path, whole in recorded_colors(asked.frames).items():
+        frames, name = [np.ascontiguousarray(p[:480, :640]) for p in whole], Path(path).name
         for effort, live in GROUPS:
             seen = frames[:1] if live else frames
             of = groups.color_axes_of(seen, groups.color_bits(effort, live))
@@ -49,19 +50,6 @@ def main() -> None:
             add(rows, f"{name} ({len(frames)})", effort, "live" if live else "group", found)
     show(rows)
     keep(asked.output, {"rows": rows})
-
-
-def sequences(count: int) -> dict[str, list[np.ndarray]]:
-    """Return the first pictures of every recording."""
-    found: dict[str, list[np.ndarray]] = {}
-    for part in ("train", "val"):
-        for pair in open_dataset(DATA / "sequences" / part).pairs:
-            held = found.setdefault(pair.sequence, [])
-            if len(held) < count:
-                color = pair.load().color
-                assert color is not None
-                held.append(np.ascontiguousarray(color[:480, :640]))
-    return found
 
 
 def still(picture: np.ndarray, effort: int, turned: bool) -> list[Point]:

@@ -21,8 +21,7 @@ from encodepth import metrics
 from encodepth.codings import av1_groups as groups
 from encodepth.codings import dav1d, ycbcr_fine
 from encodepth.codings.libaom import Encoder
-from encodepth.io.dataset import open_dataset
-from runs.common import DATA, RESULTS, keep, need, options, progress, show
+from runs.common import RESULTS, keep, options, progress, recorded_colors, show
 
 QUALITIES = (30, 45, 60, 75)
 BITS = (8, 10)
@@ -32,15 +31,10 @@ def main() -> None:
     parser = options(__doc__, output=RESULTS / "color_bits.json", frames=12)
     parser.add_argument("--efforts", nargs="+", type=int, default=[7, 1, 5])
     asked = parser.parse_args()
-    sequences: dict[str, list[np.ndarray]] = {}
-    for part in ("train", "val"):
-        need(DATA / "sequences" / part)
-        for pair in open_dataset(DATA / "sequences" / part).pairs:
-            held = sequences.setdefault(f"{part}/{pair.sequence}", [])
-            if len(held) < asked.frames:
-                color = pair.load().color
-                assert color is not None
-                held.append(np.ascontiguousarray(color[:480, :640]))
+    sequences = {
+        name: [np.ascontiguousarray(picture[:480, :640]) for picture in pictures]
+        for name, pictures in recorded_colors(asked.frames).items()
+    }
     rows = []
     for effort in asked.efforts:
         for name, pictures in sequences.items():

@@ -18,8 +18,7 @@ import numpy as np
 
 from encodepth.codings import av1_groups as groups
 from encodepth.errors import CorruptFileError
-from encodepth.io.dataset import open_dataset
-from runs.common import DATA, RESULTS, keep, need, options, progress, show
+from runs.common import RESULTS, keep, options, progress, recorded_colors, show
 
 PICTURES = 12
 EFFORTS = (1, 1, 2, 3, 4, 5, 6, 7)  # the quickest have most options of our own
@@ -33,8 +32,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--efforts", nargs="+", type=int, default=EFFORTS)
     asked = parser.parse_args()
-    need(DATA / "sequences")
-    seen, rng = sequences(), np.random.default_rng(asked.seed)
+    seen = list(recorded_colors(PICTURES).values())
+    rng = np.random.default_rng(asked.seed)
     tried: Counter[tuple[int, bool]] = Counter()
     failed: Counter[tuple[int, bool]] = Counter()
     end = time.monotonic() + 60 * asked.minutes
@@ -52,19 +51,6 @@ def main() -> None:
     show(rows)
     keep(asked.output, {"pictures": PICTURES, "seed": asked.seed, "rows": rows})
     sys.exit(bool(failed))
-
-
-def sequences() -> list[list[np.ndarray]]:
-    """Return the first pictures of every recording."""
-    found: dict[str, list[np.ndarray]] = {}
-    for part in ("train", "val"):
-        for pair in open_dataset(DATA / "sequences" / part).pairs:
-            held = found.setdefault(f"{part}/{pair.sequence}", [])
-            if len(held) < PICTURES:
-                color = pair.load().color
-                assert color is not None
-                held.append(color)
-    return list(found.values())
 
 
 def window(seen: list[list[np.ndarray]], rng: np.random.Generator) -> list[np.ndarray]:

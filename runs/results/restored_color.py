@@ -20,7 +20,6 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -71,8 +70,8 @@ def main() -> None:
                 key = (f"{restorer.fingerprint:08x}", name, label, int(speed), tune, "axes")
                 if key in done:
                     continue
-                ways = (coded(picture, int(speed), tune, args.codings, t) for t in (True, False))
-                payloads, plain = ways
+                payloads = coded(picture, int(speed), tune, args.codings)
+                plain = coded(picture, int(speed), tune, args.codings, turned=False)
                 record = dict(zip(keys, key, strict=True)) | measure(restorer, picture, payloads)
                 record["bd_rate"] |= against(record["points"], picture, plain)
                 records.append(record)
@@ -98,7 +97,9 @@ def pictures(name: str, every: int) -> Iterator[tuple[str, Picture]]:
             yield f"{sequence}/{pair.frame}", np.ascontiguousarray(middle)
 
 
-def coded(picture: Picture, speed: int, tune: str, folder: Path, turned: bool) -> list[bytes]:
+def coded(
+    picture: Picture, speed: int, tune: str, folder: Path, turned: bool = True
+) -> list[bytes]:
     """Return a picture at every quality as AV1 codes it, from the folder where it is there."""
     way = "axes" if turned else "ycbcr"
     content, payloads = hashlib.sha256(picture.tobytes()).hexdigest()[:16], []
@@ -106,8 +107,10 @@ def coded(picture: Picture, speed: int, tune: str, folder: Path, turned: bool) -
         path = folder / f"{content}-{speed}-{tune}-{quality}-{COLOR_BITS}-{way}.av1"
         if not path.exists():
             folder.mkdir(parents=True, exist_ok=True)
-            code = partial(av1_color.encode_color_as, threads=1, turned=turned)
-            write_file(path, code(picture, quality, speed, tune))
+            data = av1_color.encode_color_as(
+                picture, quality, speed, tune, threads=1, turned=turned
+            )
+            write_file(path, data)
         payloads.append(path.read_bytes())
     return payloads
 

@@ -17,8 +17,7 @@ from PIL import Image
 
 from ..errors import CorruptFileError
 from . import av1_frames as frames
-from . import color_axes, dav1d, libaom, libavif
-from . import ycbcr_fine as planes
+from . import color_axes, dav1d, libaom, libavif, ycbcr_fine
 from .av1_groups import COLOR_BITS, quantizer
 from .av1_units import FRAME, SEQUENCE, unit
 from .base import DEFAULT_EFFORT
@@ -75,7 +74,7 @@ def encode_color_as(
     blocks = _BLOCKS[speed > _QUICK]
     axes = color_axes.find([color], blocks) if turned and bits == COLOR_BITS else None
     with libaom.Encoder(color.shape[1], color.shape[0], bits, False, options) as encoder:
-        units = encoder.add(planes.to_planes(color, bits, axes)) + encoder.finish()
+        units = encoder.add(ycbcr_fine.to_planes(color, bits, axes)) + encoder.finish()
     return color_axes.pack(axes) + frames.join(b"".join(units))
 
 
@@ -109,10 +108,10 @@ def _decode(payload: bytes, shape: tuple[int, int, int]) -> np.ndarray:
         return frames.decode_boxed(payload, shape, np.uint8)
     if not dav1d.available():
         codes = frames.decode_boxed(payload, shape, np.uint16, plain=True)
-        return planes.to_rgb(planes.of_codes(codes), depth, axes)
+        return ycbcr_fine.to_rgb(ycbcr_fine.of_codes(codes), depth, axes)
     whole = unit(SEQUENCE, sequence) + unit(FRAME, frame)
     try:
-        make = partial(planes.to_rgb, bits=depth, axes=axes)
+        make = partial(ycbcr_fine.to_rgb, bits=depth, axes=axes)
         (picture,) = dav1d.decode([whole], shape[:2], depth, False, make, _THREADS)
     except CorruptFileError:
         raise CorruptFileError(f"damaged AV1 payload of {len(payload)} bytes") from None

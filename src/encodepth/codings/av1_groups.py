@@ -246,8 +246,8 @@ def iterate_group(
     make = partial(_picture, bits=bits, axes=axes)
     if dav1d.available():
         pictures = dav1d.decode(list(payloads), (shape[0], shape[1]), bits, grey, make)
-    elif plain := bits == COLOR_BITS or axes is not None:
-        codes = _decode_boxes(payloads, shape, bits, plain)
+    elif bits == COLOR_BITS or axes is not None:
+        codes = _decode_boxes(payloads, shape, bits, plain=True)
         pictures = (make(ycbcr_fine.of_codes(picture)) for picture in codes)
     else:
         pictures = _decode_boxes(payloads, shape, bits)

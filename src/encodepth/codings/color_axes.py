@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import CorruptFileError
+from .pose import turn
 
 ONE = 128  # of a coordinate: the tangent of half an angle
 _MARK = 0  # no payload of AV1's begins with it
@@ -26,6 +27,11 @@ _BASE = np.array(  # at right angles, as long as one: grey, green against the ot
     ]
 )
 _LENGTHS = 0.5773502691896258  # with which white's first coordinate is the largest code
+
+_TO_YCBCR = np.array(  # BT.601 in full range, of R, G and B
+    [[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]]
+)
+_FROM_YCBCR = np.array([[1, 0, 1.402], [1, -0.344136, -0.714136], [1, 1.772, 0]])
 
 _SIDE = 8  # of the blocks whose detail counts
 _GOLDEN = 0.6180339887498949  # whose multiples spread evenly however many there are
@@ -72,24 +78,29 @@ def matrix(axes: Axes) -> NDArray[np.float64]:
     """Return what takes R, G and B to the three coordinates, (3, 3); its inverse is three times
     its transpose.
     """
-    a, b, c = axes
-    n = ONE * ONE + a * a + b * b + c * c
-    turn = np.array(
-        [
-            [n - 2 * (b * b + c * c), 2 * (a * b - c * ONE), 2 * (a * c + b * ONE)],
-            [2 * (a * b + c * ONE), n - 2 * (a * a + c * c), 2 * (b * c - a * ONE)],
-            [2 * (a * c - b * ONE), 2 * (b * c + a * ONE), n - 2 * (a * a + b * b)],
-        ]
-    )
-    first, second, third = (turn / n).T[..., None]  # each product and sum rounded by itself
+    rows, norm = turn(*axes, ONE)
+    first, second, third = (np.array(rows) / norm).T[..., None]  # each step rounded by itself
     found: NDArray[np.float64] = first * _BASE[0] + second * _BASE[1] + third * _BASE[2]
     return found * _LENGTHS
 
 
-def black(axes: Axes, bits: int) -> NDArray[np.int64]:
+def forward(axes: Axes | None) -> NDArray[np.float64]:
+    """Return what takes R, G and B to the planes, (3, 3): to Y, Cb and Cr without axes."""
+    return _TO_YCBCR if axes is None else matrix(axes)
+
+
+def backward(axes: Axes | None) -> NDArray[np.float64]:
+    """Return what takes the planes, black's codes taken away, to R, G and B."""
+    return _FROM_YCBCR if axes is None else 3 * matrix(axes).T
+
+
+def black(axes: Axes | None, bits: int) -> NDArray[np.float32]:
     """Return black's three codes, so that each axis has its codes' middle in the middle of them."""
+    if axes is None:
+        return np.array([0, 1 << bits - 1, 1 << bits - 1], np.float32)
     top = (1 << bits) - 1
-    return np.array([round(top * (1 - (r + g + b)) / 2) for r, g, b in matrix(axes).tolist()])
+    codes = [round(top * (1 - (r + g + b)) / 2) for r, g, b in matrix(axes).tolist()]
+    return np.array(codes, np.float32)
 
 
 def pack(axes: Axes | None) -> bytes:

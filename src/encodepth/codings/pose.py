@@ -41,6 +41,22 @@ class Motion(NamedTuple):
     z: int = 0
 
 
+def turn(a: int, b: int, c: int, one: int) -> tuple[tuple[tuple[int, int, int], ...], int]:
+    """Return a rotation matrix, row by row, and the number that it is to be divided by.
+
+    Args:
+        a, b, c: axis of rotation times the tangent of half the angle, in 1 / one.
+        one: of these.
+    """
+    scale = one * one
+    rows = (
+        (scale + a * a - b * b - c * c, 2 * (a * b - c * one), 2 * (a * c + b * one)),
+        (2 * (a * b + c * one), scale - a * a + b * b - c * c, 2 * (b * c - a * one)),
+        (2 * (a * c - b * one), 2 * (b * c + a * one), scale - a * a - b * b + c * c),
+    )
+    return rows, scale + a * a + b * b + c * c
+
+
 def fits(view: View, shape: tuple[int, int]) -> bool:
     """Say whether a camera that sees (height, width) pixels lies within what integers can hold."""
     height, width = shape

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..native import compiled, inlined
 from .arithmetic import int64
-from .pose import LIMIT, ONE, PIXEL, Motion, View
+from .pose import LIMIT, ONE, PIXEL, Motion, View, turn
 
 _RAY = 16  # bits behind the point of a ray
 _FRACTION = 14  # of a coordinate of a point, beyond 1/64 steps
@@ -20,14 +20,7 @@ _EMPTY = 1 << 30
 
 def rotation(motion: Motion) -> np.ndarray:
     """Return the rotation matrix of a motion in 2^-20, int64 (3, 3)."""
-    a, b, c = motion[:3]
-    scale = ONE * ONE
-    norm = scale + a * a + b * b + c * c
-    rows = (
-        (scale + a * a - b * b - c * c, 2 * (a * b - c * ONE), 2 * (a * c + b * ONE)),
-        (2 * (a * b + c * ONE), scale - a * a + b * b - c * c, 2 * (b * c - a * ONE)),
-        (2 * (a * c - b * ONE), 2 * (b * c + a * ONE), scale - a * a - b * b + c * c),
-    )
+    rows, norm = turn(*motion[:3], ONE)
     return np.array([[n * ONE // norm for n in row] for row in rows], np.int64)
 
 

@@ -11,13 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..native import compiled
-from .color_axes import Axes, black, matrix
+from .color_axes import Axes, backward, black, forward
 
 _ONE = 1 << 14  # of a coefficient
-_FORWARD = np.array(
-    [[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]]
-)
-_BACKWARD = np.array([[1, 0, 1.402], [1, -0.344136, -0.714136], [1, 1.772, 0]])
 
 
 def to_planes(rgb: np.ndarray, axes: Axes | None = None) -> list[np.ndarray]:
@@ -26,8 +22,8 @@ def to_planes(rgb: np.ndarray, axes: Axes | None = None) -> list[np.ndarray]:
     They are the coordinates along the axes, Y, Cb and Cr without any.
     """
     planes = np.empty((3, *rgb.shape[:2]), np.uint8)
-    rows = _coefficients(_FORWARD if axes is None else matrix(axes))
-    _forward(np.ascontiguousarray(rgb), rows, _black(axes), planes, _row(rgb.shape[1]))
+    rows, starts = _coefficients(forward(axes)), black(axes, 8)
+    _forward(np.ascontiguousarray(rgb), rows, starts, planes, _row(rgb.shape[1]))
     return list(planes)
 
 
@@ -35,18 +31,14 @@ def to_rgb(planes: list[np.ndarray], axes: Axes | None = None) -> np.ndarray:
     """Return the uint8 (H, W, 3) picture of three uint8 (H, W) planes."""
     height, width = planes[0].shape
     rgb = np.empty((height, width, 3), np.uint8)
-    rows = _coefficients(_BACKWARD if axes is None else 3 * matrix(axes).T)
+    rows, starts = _coefficients(backward(axes)), black(axes, 8)
     first, second, third = (np.ascontiguousarray(plane) for plane in planes)
-    _backward(first, second, third, rows, _black(axes), rgb, _row(width))
+    _backward(first, second, third, rows, starts, rgb, _row(width))
     return rgb
 
 
 def _coefficients(rows: np.ndarray) -> NDArray[np.float32]:
     return (np.rint(rows * _ONE) / _ONE).astype(np.float32)
-
-
-def _black(axes: Axes | None) -> NDArray[np.float32]:
-    return np.array([0, 128, 128] if axes is None else black(axes, 8), np.float32)
 
 
 def _row(width: int) -> NDArray[np.uint8]:

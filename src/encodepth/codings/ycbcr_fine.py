@@ -9,12 +9,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .color_axes import Axes, black, matrix
+from .color_axes import Axes, backward, black, forward
 
-_FORWARD = np.array(  # of R, G and B
-    [[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]], np.float32
-)
-_BACKWARD = np.array([[1, 0, 1.402], [1, -0.344136, -0.714136], [1, 1.772, 0]], np.float32)
 _BAND = 1 << 20  # pixels
 
 
@@ -24,28 +20,26 @@ def to_planes(rgb: np.ndarray, bits: int, axes: Axes | None = None) -> list[np.n
     They are the coordinates along the axes, Y, Cb and Cr without any.
     """
     top = (1 << bits) - 1
-    forward = _FORWARD if axes is None else matrix(axes).astype(np.float32)
-    middles = _middles(bits, axes)
-    planes = [np.empty(rgb.shape[:2], np.uint16) for _ in _FORWARD]
+    coefficients, starts = forward(axes).astype(np.float32), black(axes, bits)
+    planes = [np.empty(rgb.shape[:2], np.uint16) for _ in coefficients]
     for rows in _bands(rgb.shape):
         red, green, blue = (rgb[rows, :, i].astype(np.float32) for i in range(3))
-        for plane, (r, g, b), middle in zip(planes, forward, middles, strict=True):
+        for plane, (r, g, b), start in zip(planes, coefficients, starts, strict=True):
             exact = (r * red + g * green + b * blue) * np.float32(top / 255)
-            plane[rows] = np.clip(np.rint(exact + middle), 0, top)
+            plane[rows] = np.clip(np.rint(exact + start), 0, top)
     return planes
 
 
 def to_rgb(planes: list[np.ndarray], bits: int, axes: Axes | None = None) -> np.ndarray:
     """Return float32 (H, W, 3), 0..255, of three planes as `to_planes` makes them."""
-    backward = _BACKWARD if axes is None else (3 * matrix(axes).T).astype(np.float32)
-    rgb = np.empty((*planes[0].shape, 3), np.float32)
-    scale, middles = np.float32(255 / ((1 << bits) - 1)), _middles(bits, axes)
+    coefficients, starts = backward(axes).astype(np.float32), black(axes, bits)
+    rgb, scale = np.empty((*planes[0].shape, 3), np.float32), np.float32(255 / ((1 << bits) - 1))
     for rows in _bands(rgb.shape):
         first, second, third = (
-            (plane[rows].astype(np.float32) - middle) * scale
-            for plane, middle in zip(planes, middles, strict=True)
+            (plane[rows].astype(np.float32) - start) * scale
+            for plane, start in zip(planes, starts, strict=True)
         )
-        for i, (a, b, c) in enumerate(backward):
+        for i, (a, b, c) in enumerate(coefficients):
             np.clip(a * first + b * second + c * third, 0, 255, out=rgb[rows, :, i])
     return rgb
 
@@ -53,12 +47,6 @@ def to_rgb(planes: list[np.ndarray], bits: int, axes: Axes | None = None) -> np.
 def of_codes(codes: np.ndarray) -> list[np.ndarray]:
     """Return the planes of a picture that a decoder took for G, B and R, as `av1_boxes` says."""
     return [codes[..., i] for i in (1, 2, 0)]
-
-
-def _middles(bits: int, axes: Axes | None) -> list[np.float32]:
-    """Return the codes that black has."""
-    codes = (0, 1 << bits - 1, 1 << bits - 1) if axes is None else black(axes, bits)
-    return [np.float32(code) for code in codes]
 
 
 def _bands(shape: tuple[int, ...]) -> Iterator[slice]:
