@@ -37,6 +37,8 @@ line 10 "docs/models.md"                         runs.choices.choose_price
 line 60 "CHANGELOG.md"                           runs.choices.color_av1
 line 15 "docs/log.md"                            runs.choices.color_axes
 line 10 "docs/log.md"                            runs.choices.color_bits
+line 25 "docs/log.md"                            runs.choices.color_tune
+line 20 "docs/depth.md"                          runs.choices.depth_search
 line  4 "docs/cli.md"                            runs.choices.effort
 line 25 "docs/data.md"                           runs.choices.mix_scenes -o results/mix_scenes.jsonl
 line 20 "docs/training.md"                       runs.choices.optimiser_trial recipes/restore-color.toml --seconds 150 --arm "optimiser.kind=soap optimiser.lr=3e-3" --arm "optimiser.kind=soap optimiser.lr=6e-3" --arm "optimiser.kind=adam optimiser.lr=1.2e-3" --common 'data.train=[{kind = "photos", path = "cid22/training_*", versions = 8}]'

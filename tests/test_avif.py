@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from encodepth import metrics
 from encodepth.codings import av1_frames, color_axes, dav1d, libaom, ycbcr_fine
 from encodepth.codings.av1_color import decode_color, encode_color, encode_color_as
 from encodepth.codings.av1_frames import decode_plane, encode_plane
+from encodepth.codings.base import DEFAULT_EFFORT
 from encodepth.codings.filling import fill_holes
-from encodepth.codings.libavif import encode_grey
 from encodepth.errors import CorruptFileError
 
 QUALITIES = (0, 30, 60, 90, 100)
@@ -37,15 +38,14 @@ def test_any_size_comes_back(size):
 def test_the_picture_is_that_of_a_whole_avif_file_270_bytes_smaller(monkeypatch):
     monkeypatch.setattr(libaom, "available", lambda: False)  # which alone writes 10 bits
     out = io.BytesIO()
-    options = {"subsampling": "4:4:4", "codec": "aom", "advanced": {"tune": "ssim"}}
+    advanced = {"tune": "ssim", "enable-cdef": "1"}
+    options = {"subsampling": "4:4:4", "codec": "aom", "advanced": advanced}
     Image.fromarray(color()).save(out, "AVIF", quality=60, speed=6, **options)
     ours = encode_color_as(color(), 60, 6, "ssim")
     assert len(out.getvalue()) - len(ours) > 260
     assert np.array_equal(decode_color(ours, 60, 80), imagecodecs.avif_decode(out.getvalue()))
     codes = np.rint(plane() * 4095).astype(np.uint16)
-    whole = encode_grey(codes, 12, 60, 4)
-    if whole is None:
-        pytest.skip("no libavif 1.x beside imagecodecs or on the system")
+    whole = av1_frames._encode_for_eyes(codes, 60, av1_frames._SPEED[DEFAULT_EFFORT])
     ours = encode_plane(plane(), 60)
     assert len(whole) - len(ours) > 260
     assert np.array_equal(
@@ -80,6 +80,37 @@ def test_ten_bits_take_fewer_bytes_at_no_more_error(monkeypatch, samples):
     assert errors[0] < errors[1]
 
 
+@pytest.mark.skipif(not libaom.available(), reason="no libaom 3 beside imagecodecs")
+@pytest.mark.parametrize("effort", [4, 8])
+def test_colour_has_least_of_the_error_that_it_is_tuned_for(samples, effort):
+    for package in ("bjontegaard", "pytorch_msssim"):
+        pytest.importorskip(package)
+    picture = np.asarray(Image.open(samples / "livingroom" / "color.jpg"))[100:356, 200:456]
+    curves = {}
+    for tune in ("ssim", "psnr"):
+        coded = [encode_color(picture, quality, effort, tune) for quality in (30, 50, 70, 85)]
+        shown = [decode_color(payload, 256, 256) for payload in coded]
+        for of in (metrics.psnr, metrics.ms_ssim_db):
+            points = [(len(c), of(s, picture)) for c, s in zip(coded, shown, strict=True)]
+            curves[tune, of] = points
+    assert metrics.bd_rate(curves["ssim", metrics.psnr], curves["psnr", metrics.psnr]) < -1
+    ms_ssim = metrics.ms_ssim_db
+    assert metrics.bd_rate(curves["psnr", ms_ssim], curves["ssim", ms_ssim]) < -1
+
+
+@pytest.mark.skipif(not libaom.available(), reason="no libaom 3 beside imagecodecs")
+def test_stills_have_av1s_directional_filter_which_libaom_leaves_out(samples):
+    pytest.importorskip("bjontegaard")
+    picture = np.asarray(Image.open(samples / "desk" / "color.webp"))[100:356, 200:456]
+    curves = []
+    for extra in ({}, {"enable-cdef": "0"}):
+        coded = [encode_color_as(picture, q, 6, "ssim", extra=extra) for q in (30, 50, 70, 85)]
+        shown = [decode_color(payload, 256, 256) for payload in coded]
+        points = [(len(c), metrics.psnr(s, picture)) for c, s in zip(coded, shown, strict=True)]
+        curves.append(points)
+    assert metrics.bd_rate(curves[1], curves[0]) < -0.5
+
+
 def test_colours_survive_ten_bits_of_ycbcr():
     rgb = np.stack(np.meshgrid(*[np.arange(0, 256, 5)] * 3), -1).reshape(-1, 52, 3).astype(np.uint8)
     back = ycbcr_fine.to_rgb(ycbcr_fine.to_planes(rgb, 10), 10)
@@ -93,10 +124,10 @@ def test_depth_tuned_for_squared_error_is_smaller_than_tuned_for_eyes(monkeypatc
     if imagecodecs.__version__ != "2026.3.6":
         pytest.skip("another libaom than the comparison was made with")
     rate, error = curve(values)
-    monkeypatch.setattr("encodepth.codings.av1_frames.encode_grey", lambda *_: None)
+    monkeypatch.setattr(libaom, "available", lambda: False)
     eyes_rate, eyes_error = curve(values)
     if np.array_equal(rate, eyes_rate):
-        pytest.skip("no libavif 1.x beside imagecodecs or on the system")
+        pytest.skip("no libaom 3 beside imagecodecs or on the system")
     assert (np.abs(np.log2(error / eyes_error)) < 0.7).all()  # one scale of qualities
     at_same_error = np.exp(np.interp(-np.log(eyes_error), -np.log(error), np.log(rate)))
     assert np.log(at_same_error / eyes_rate)[1:-1].mean() < 0

@@ -141,6 +141,19 @@ def test_a_killed_job_leaves_no_worker_and_no_half_file_and_is_finished_by_a_sec
     assert len(files("o")) == 60
 
 
+@pytest.mark.skipif(not hasattr(os, "O_TMPFILE"), reason="no files without a name here")
+def test_a_new_file_has_no_other_name_at_any_moment(tmp_path, monkeypatch):
+    names = []
+    monkeypatch.setattr(os, "replace", lambda *two: names.append(two))
+    write_file(tmp_path / "new", b"whole")
+    assert [p.name for p in tmp_path.iterdir()] == ["new"]
+    assert not names
+    monkeypatch.undo()
+    write_file(tmp_path / "new", b"another")
+    assert (tmp_path / "new").read_bytes() == b"another"
+    assert [p.name for p in tmp_path.iterdir()] == ["new"]
+
+
 def marked() -> list[str]:
     """Return the processes that were started for this test."""
     found = []

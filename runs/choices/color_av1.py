@@ -20,7 +20,7 @@ import numpy as np
 
 from encodepth import metrics
 from encodepth.codings.av1_color import decode_color, encode_color_as
-from encodepth.codings.libavif import fewer_tools
+from encodepth.codings.av1_frames import fewer_tools
 from runs.common import RESULTS, keep, options, progress, show
 from runs.results.restored_color import QUALITIES, pictures
 

@@ -21,7 +21,7 @@ from encodepth import metrics
 from encodepth.codings import av1_groups as groups
 from encodepth.codings import color_axes
 from encodepth.codings.av1_color import _SPEED, decode_color, encode_color_as
-from encodepth.codings.libavif import fewer_tools
+from encodepth.codings.av1_frames import fewer_tools
 from runs.common import DATA, RESULTS, keep, need, options, progress, recorded_colors, show
 from runs.results.restored_color import QUALITIES, pictures
 

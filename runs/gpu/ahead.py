@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from encodepth.codings import libavif
+from encodepth.codings.av1_frames import fewer_tools
 from encodepth.frame import RgbdImage
 from encodepth.io.pair import Pair
 from encodepth.scenes.scene import scene
@@ -144,7 +144,7 @@ def _coded(folder: Path, name: str, picture: Picture, version: int) -> None:
     low, high = QUALITIES
     share = (version * 0.618034 + luck.random() * 0.1 + sum(name.encode()) * 0.137) % 1
     quality, speed = round(low + (high - low) * share), int(luck.choice(SPEEDS))
-    extra = libavif.fewer_tools(speed) if luck.random() < 0.75 else None
+    extra = fewer_tools(speed) if luck.random() < 0.75 else None
     ((made, _),) = coded_color.code(picture, [coded_color.Way(quality, speed, "ssim")], extra)
     assert made.coded is not None
     _write(

@@ -1,9 +1,9 @@
 """Measure the default model on data/test and Kodak and set it beside the published anchors.
 
-    python -m runs.results.default color [--model FILE] [--force]
+    python -m runs.results.default color [--model FILE] [--force] [--sets test kodak]
     python -m runs.results.default depth [--model FILE] [--force]
 
-Time on two cores: colour about 8 minutes (45 frames, 10 qualities), depth about 15 (21 frames).
+Time on two cores: colour about 40 minutes (45 frames, 10 qualities), depth about 15 (21 frames).
 Needs ../shared. Writes results/default_color.jsonl or results/default_depth.jsonl; --force begins
 it anew.
 """
@@ -27,7 +27,8 @@ from runs.common import ANCHORS, DATA, RESULTS, measure, need, options
 
 JPEG, WEBP, AVIF = "jpeg-turbo-420", "webp-m6", "avif-aom-444-s6"
 TUNED, VVC = "avif-aom-444-s6-tunessim", "vvc-vvenc-420-10b-medium"
-COLOR_EFFORTS = (7, 9)
+COLOR_WAYS = {"effort 7": "e7", "effort 9": "e9", "effort 9, tuned for PSNR": "e9+psnr"}
+SETS = {"test": "public", "kodak": "kodak"}  # folders, and what the anchors call them
 AVIF12, QUANTISED = "avif-aom-12b-s4-lin", "quant-jxl-e7"
 JXL7, JXL9 = "jxl-lossless-e7", "jxl-lossless-e9"
 KINDS = ("icl", "sensor")
@@ -37,6 +38,7 @@ _ANCHORS = [ANCHORS / f"{name}.jsonl" for name in ("public", "kodak")]
 def main() -> int:
     parser = options(__doc__, model=True, jobs=1)
     parser.add_argument("what", choices=["color", "depth"])
+    parser.add_argument("--sets", nargs="+", default=[*SETS], choices=SETS, help="of colour")
     parser.add_argument("--all", action="store_true", help="frames without anchor records too")
     parser.add_argument("--force", action="store_true", help="begin the record file anew")
     parser.add_argument("-o", "--output", type=Path)
@@ -57,9 +59,10 @@ def main() -> int:
 
 def _color(asked: argparse.Namespace, output: Path, known: set) -> list[str]:
     wrong = []
-    autos = [f"{asked.model}+auto+e{effort}+alone" for effort in COLOR_EFFORTS]
+    autos = [f"{asked.model}+auto+{way}+alone" for way in COLOR_WAYS.values()]
     by_vvc = set(map(frame_of, only(load_records(_ANCHORS), codec=VVC)))
-    for folder, set_name in (("test", "public"), ("kodak", "kodak")):
+    for folder in asked.sets:
+        set_name = SETS[folder]
         frames = _frames(asked, folder, known)
         names = [f"{asked.model}+alone", "jxl-e7@1"]
         wrong += _measure(names, frames, output, set_name, asked.jobs, ["color"])
@@ -96,11 +99,14 @@ def _color_table(own: list[Record], published: list[Record], model: str) -> None
     _row("Kodak against JPEG", _rate(by_psnr(JPEG), "kodak"))
     for name, codec in (("WebP", WEBP), ("AVIF", AVIF)):
         _row(f"MS-SSIM at equal bytes, test, to {name}", _quality(by_ssim(codec), "test", "dB"))
-    for effort in COLOR_EFFORTS:
-        auto = _against(own, published, "psnr", parse(f"{model}+auto+e{effort}+alone").name)
-        for name, codec in (("AVIF", AVIF), ("AVIF tuned for SSIM", TUNED), ("VVC", VVC)):
-            for kind in ("test", "kodak"):
-                _row(f"auto, effort {effort}, against {name}, {kind}", _rate(auto(codec), kind))
+    for label, way in COLOR_WAYS.items():
+        codec_of_way = parse(f"{model}+auto+{way}+alone").name
+        for metric in ("psnr", "ms-ssim"):
+            auto = _against(own, published, metric, codec_of_way)
+            for name, codec in (("AVIF", AVIF), ("AVIF tuned for SSIM", TUNED), ("VVC", VVC)):
+                for kind in ("test", "kodak"):
+                    said = f"auto, {label}, {metric}, against {name}, {kind}"
+                    _row(said, _rate(auto(codec), kind))
     pairs = _pairs(only(own, codec=ours), only(own, codec="jxl-e7"))
     small = [(a, b) for a, b in pairs if (a["width"], a["height"]) == (640, 480)]
     for way in ("encode", "decode"):
@@ -143,7 +149,7 @@ def _exact_rows(own: list[Record], published: list[Record], model: str) -> None:
 
 
 def _row(name: str, measured: str) -> None:
-    print(f"{name:52}{measured:>12}")
+    print(f"{name:76}{measured:>12}")
 
 
 def _of(pairs: list[tuple[Record, Record]], kind: str) -> list[tuple[Record, Record]]:

@@ -72,6 +72,7 @@ class Codec:
         near: float | None = None,
         far: float | None = None,
         effort: int = 7,
+        tune: str | None = None,
         coder: str | Mapping[str, str] | None = None,
     ) -> bytes:
         """Return the picture as the bytes of an .rgbd file.
@@ -92,6 +93,8 @@ class Codec:
                 one of these for each of "color" and "depth".
             near, far: metres; depth outside becomes holes.
             effort: 1 (fast) .. 9 (small).
+            tune: "ssim" or "psnr": which error of lossy colour AV1 makes small for its bytes, that
+                of structure or the squared one; None is "ssim", "psnr" in recordings.
             coder: what `coding` was called in version 0.1: "learned", "avif", "jxl", "auto".
 
         Raises:
@@ -112,6 +115,7 @@ class Codec:
             near=near,
             far=far,
             effort=effort,
+            tune=tune,
         )
         return self.code(image, settings).data
 
@@ -312,7 +316,7 @@ class _Job:
         self, names: tuple[str, ...], name: str, plane: np.ndarray, ask: Ask, seen: Seen
     ) -> Iterator[Coded]:
         """Yield the plane by each coding that can serve it, which its `coding` names."""
-        ask = replace(ask, effort=self.settings.effort)
+        ask = replace(ask, effort=self.settings.effort, tune=self.settings.tune or "")
         for coding in names:
             if self.tell is not None:
                 self.tell(f"{name} of {plane.shape[1]}x{plane.shape[0]} by {coding}")

@@ -34,11 +34,13 @@ def write_file(path: PathLike, data: bytes) -> None:
     target = Path(os.path.realpath(path))
     temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")  # short: names may fill 255 bytes
     try:
-        if not _write_nameless(temporary, data):
+        named = _write_nameless((target, temporary), data)
+        if named is None:
             with open(temporary, "xb", buffering=0) as file:
                 _write_all(file.fileno(), data)
                 os.fsync(file.fileno())
-        os.replace(temporary, target)
+        if named != target:
+            os.replace(temporary, target)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
@@ -98,29 +100,43 @@ def _descriptor(path: PathLike) -> int | None:
     return int(last) if folder in ("/dev/fd", "/proc/self/fd") and last.isdigit() else None
 
 
-def _write_nameless(name: Path, data: bytes) -> bool:
-    """Write a file that has no name until it is whole; False where the system has none such."""
+def _write_nameless(names: tuple[Path, Path], data: bytes) -> Path | None:
+    """Write a file that has no name until it is whole, and return the name that it got.
+
+    Args:
+        names: in one folder; it gets the first unless that is taken. Then whoever is killed before
+            it is renamed leaves it, whole, under the second.
+        data: its bytes.
+
+    Returns:
+        None where the system has no such files.
+    """
     if not hasattr(os, "O_TMPFILE"):
-        return False
-    folder = os.open(name.parent, os.O_PATH | os.O_DIRECTORY)
+        return None
+    folder = os.open(names[0].parent, os.O_PATH | os.O_DIRECTORY)
     try:
         try:
             file = os.open(".", os.O_TMPFILE | os.O_WRONLY, 0o666, dir_fd=folder)
         except OSError:
-            return False
+            return None
         try:
             _write_all(file, data)
             os.fsync(file)
-            source = f"/proc/self/fd/{file}"
-            try:
-                os.link(source, name.name, src_dir_fd=folder, dst_dir_fd=folder)
-            except OSError:
-                return False
+            for name in names:
+                try:
+                    os.link(
+                        f"/proc/self/fd/{file}", name.name, src_dir_fd=folder, dst_dir_fd=folder
+                    )
+                except FileExistsError:
+                    continue
+                except OSError:
+                    return None
+                return name
         finally:
             os.close(file)
     finally:
         os.close(folder)
-    return True
+    return None
 
 
 def _write_all(file: int, data: bytes) -> None:

@@ -147,7 +147,7 @@ def depth_about(
     for _ in range(1 + CORRECTIONS):
         coded, found = code(setting._replace(stretch=setting.stretch * math.exp(stretch)))
         off = math.log(max(found, 1e-9) / aim)
-        loss = off if off > 0 else min(-off, math.log(2))  # too exact is never worse than twice off
+        loss = 2 * off if off > 0 else min(-off, math.log(2))  # too exact: as 1.4 too coarse
         if best is None or loss < best[0]:
             best = (loss, coded)
         tiny = size(coded) < TINY * pixels

@@ -20,6 +20,7 @@ from .plan import EXACT, LOSSY
 
 DEFAULT_QUALITY = 50
 _LEAST_SMOOTH = 2  # steps of a bound, half of which smoothing has
+TUNES = ("ssim", "psnr")
 MAX_STEPS = 32767  # of an error bound; beyond it every depth may become one value anyway
 
 _OLD = {  # words of version 0.1: coding of colour, of depth
@@ -39,6 +40,7 @@ class Option:
     kind: type = int
     low: int | None = None
     high: int | None = None
+    words: tuple[str, ...] = ()  # where it is one of these
 
 
 def _setting(default: Any, metavar: str, help: str, **more: Any) -> Any:
@@ -60,6 +62,8 @@ class Settings:
         near, far: metres; depth outside becomes holes.
         coding: modality -> name of its coding, or "auto".
         effort: 1 (fast) .. 9 (small).
+        tune: of `TUNES`: which error of lossy colour AV1 makes small for its bytes, that of
+            structure or the squared one; None is "ssim", "psnr" in recordings.
 
     Raises:
         InvalidSettingError: a value is out of its range.
@@ -100,6 +104,14 @@ class Settings:
     far: float | None = _setting(None, "M", "Depth beyond M metres becomes a hole.", kind=float)
     coding: Mapping[str, str] = field(default_factory=dict)
     effort: int = _setting(7, "E", "1 is fast, 9 is small.  [default: 7]", low=1, high=9)
+    tune: str | None = _setting(
+        None,
+        "|".join(TUNES),
+        "Which error of lossy colour is small for its bytes: the eye's, or the squared one.  "
+        "[default: ssim, of recordings psnr]",
+        kind=str,
+        words=TUNES,
+    )
 
     def __post_init__(self) -> None:
         for f in fields(self):
@@ -107,6 +119,10 @@ class Settings:
             value = getattr(self, f.name)
             if option is not None and option.kind is bool:
                 truth(f.name, value)
+            elif option is not None and option.words:
+                if value is not None and value not in option.words:
+                    known = " or ".join(option.words)
+                    raise InvalidSettingError(f"{f.name} is {value!r}; expected {known}")
             elif option is not None and value is not None:
                 integer = option.kind is int
                 read = (
@@ -248,6 +264,19 @@ class Settings:
         for name in ("depth_quality", "max_depth_error", "target_rmse", "near", "far"):
             if getattr(self, name) is not None and "depth" not in held:
                 raise InvalidSettingError(f"{say(name)}, but there is no depth map")
+        if self.tune is not None:
+            self._check_tune(held, say)
+
+    def _check_tune(self, held: Collection[str], say: Callable[[str], str]) -> None:
+        coding = self.coding.get("color", "auto")
+        if "color" not in held:
+            raise InvalidSettingError(f"{say('tune')}, but there is no colour picture")
+        if self.ask("color") == EXACT:
+            raise InvalidSettingError(
+                f"{say('tune')} has no meaning for colour that is kept exactly"
+            )
+        if coding == "learned":
+            raise InvalidSettingError(f"{say('tune')} is AV1's; color by {coding} has none")
 
     def _check_depth(self, held: Collection[str], say: Callable[[str], str]) -> None:
         bound, exact = self.max_depth_error, "depth" in self.lossless

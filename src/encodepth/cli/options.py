@@ -127,6 +127,8 @@ def _option(name: str, option: Option) -> Callable[[Decorated], Decorated]:
     if option.kind is bool:
         return click.option(flag(name), is_flag=True, help=option.help)
     short = ("-q",) if name == "quality" else ()
+    if option.words:
+        return click.option(flag(name), type=click.Choice(option.words), help=option.help)
     kind: Any = float if option.kind is float else click.IntRange(option.low, option.high)
     return click.option(*short, flag(name), type=kind, metavar=option.metavar, help=option.help)
 

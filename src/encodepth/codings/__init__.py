@@ -3,8 +3,8 @@
 | file | what it is |
 |---|---|
 | `base.py` | what a coding offers and is given |
-| `av1.py`, `av1_frames.py`, `libavif.py` | lossy colour and depth by AV1 |
-| `av1_inter.py`, `av1_groups.py`, `libaom.py`, `dav1d.py` | the same over time |
+| `av1.py`, `av1_frames.py`, `av1_color.py`, `libaom.py` | lossy colour and depth by AV1 |
+| `av1_inter.py`, `av1_groups.py`, `dav1d.py`, `libavif.py` | the same over time |
 | `av1_units.py`, `av1_boxes.py`, `carried.py` | what both stand on |
 | `color_axes.py`, `ycbcr.py`, `ycbcr_fine.py` | colour's planes: along a picture's own axes |
 | `restored.py`, `restored_inter.py`, `learned.py` | the codings' side of `learned/` |

@@ -23,7 +23,8 @@ def encode(modality: str, plane: np.ndarray, ask: Ask, seen: References) -> Code
     if not frames.fits(modality, plane):
         return None
     if modality == "color":
-        return Coded(colors.encode_color(plane, ask.quality, ask.effort), bytes([ask.quality]))
+        payload = colors.encode_color(plane, ask.quality, ask.effort, ask.tune)
+        return Coded(payload, bytes([ask.quality]))
     mapped = depth.to_plane(plane, ask)
     if mapped is None:
         return None

@@ -17,27 +17,30 @@ from PIL import Image
 
 from ..errors import CorruptFileError
 from . import av1_frames as frames
-from . import color_axes, dav1d, libaom, libavif, ycbcr_fine
-from .av1_groups import COLOR_BITS, quantizer
+from . import color_axes, dav1d, libaom, ycbcr_fine
+from .av1_groups import COLOR_BITS
 from .av1_units import FRAME, SEQUENCE, unit
 from .base import DEFAULT_EFFORT
 
-_THREADS = 2  # always: two or more give the same bytes, one gives others
+TUNE = "ssim"  # what a picture is coded for that nobody said it of
 _QUICK = 7  # the speed above which fewer blocks are looked at for a picture's axes:
 _BLOCKS = 320, 80  # 20 and 5 ms
 _SPEED = (9, 9, 9, 9, 8, 7, 6, 5, 4, 3)  # libaom's for effort 0..9, by runs/choices/color_av1.py
 
 
-def encode_color(color: np.ndarray, quality: int, effort: int = DEFAULT_EFFORT) -> bytes:
-    """Code a uint8 (H, W, 3) picture, tuned for SSIM.
+def encode_color(
+    color: np.ndarray, quality: int, effort: int = DEFAULT_EFFORT, tune: str = ""
+) -> bytes:
+    """Code a uint8 (H, W, 3) picture.
 
     Args:
         color: the picture.
         quality: 0..100, libavif's.
         effort: 1 (fast) .. 9 (small).
+        tune: for "ssim" or "psnr"; `TUNE` without.
     """
     speed = _SPEED[effort]
-    return encode_color_as(color, quality, speed, "ssim", extra=libavif.fewer_tools(speed))
+    return encode_color_as(color, quality, speed, tune or TUNE, extra=frames.fewer_tools(speed))
 
 
 def encode_color_as(
@@ -46,10 +49,11 @@ def encode_color_as(
     speed: int,
     tune: str,
     *,
-    threads: int = _THREADS,
+    threads: int = frames.THREADS,
     bits: int = COLOR_BITS,
     extra: Mapping[str, str] | None = None,
     turned: bool = True,
+    usage: libaom.Usage | None = None,
 ) -> bytes:
     """Code as `encode_color` does, at a speed of libaom's and tuned for "ssim" or "psnr".
 
@@ -64,12 +68,14 @@ def encode_color_as(
         bits: 8 or 10 of a sample.
         extra: further options of libaom's.
         turned: along the picture's own axes instead of Y, Cb and Cr, where 10 bits hold them.
+        usage: how libaom searches; what measured best without.
     """
     if not libaom.available():
         return _encode_with_pillow(color, quality, speed, tune)
-    wanted = {"tune": tune, **(extra or {})}
+    wanted = {"tune": tune} | frames.FILTERED | dict(extra or {})
+    usage = _usage(speed, tune) if usage is None else usage
     options = libaom.Options(
-        quantizer(quality), speed, libaom.Usage.ALL_INTRA, 0, threads, extra=wanted, still=True
+        frames.quantizer(quality), speed, usage, 0, threads, extra=wanted, still=True
     )
     blocks = _BLOCKS[speed > _QUICK]
     axes = color_axes.find([color], blocks) if turned and bits == COLOR_BITS else None
@@ -112,10 +118,15 @@ def _decode(payload: bytes, shape: tuple[int, int, int]) -> np.ndarray:
     whole = unit(SEQUENCE, sequence) + unit(FRAME, frame)
     try:
         make = partial(ycbcr_fine.to_rgb, bits=depth, axes=axes)
-        (picture,) = dav1d.decode([whole], shape[:2], depth, False, make, _THREADS)
+        (picture,) = dav1d.decode([whole], shape[:2], depth, False, make, frames.THREADS)
     except CorruptFileError:
         raise CorruptFileError(f"damaged AV1 payload of {len(payload)} bytes") from None
     return picture
+
+
+def _usage(speed: int, tune: str) -> libaom.Usage:
+    """Return how libaom searches, by runs/choices/color_tune.py."""
+    return frames.usage(speed) if tune == "psnr" else libaom.Usage.ALL_INTRA
 
 
 def _encode_with_pillow(color: np.ndarray, quality: int, speed: int, tune: str) -> bytes:
@@ -127,6 +138,6 @@ def _encode_with_pillow(color: np.ndarray, quality: int, speed: int, tune: str) 
         subsampling="4:4:4",
         codec="aom",
         speed=speed,
-        advanced={"tune": tune},
+        advanced={"tune": tune} | frames.FILTERED,
     )
     return frames.join(frames.media(out.getvalue()))

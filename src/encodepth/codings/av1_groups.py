@@ -19,7 +19,7 @@ import numpy as np
 from ..errors import CorruptFileError, EncodepthError
 from ..modalities import TOP_CODE
 from . import av1_boxes, av1_units, color_axes, dav1d, libavif, ycbcr_fine
-from .av1_frames import BEST
+from .av1_frames import depth_tools, quantizer
 from .av1_units import DELIMITER, FRAME, FRAME_HEADER, SEQUENCE, units
 from .base import DEFAULT_EFFORT
 from .libaom import Encoder, Options, Usage
@@ -30,6 +30,7 @@ MAX_UNITS = 40  # OBUs of a payload, so that one payload cannot keep a decoder b
 LOOKAHEAD = 35  # pictures, where a picture need not come out at once
 
 COLOR_BITS = 10
+TUNE = "psnr"  # what a group of colour is coded for that nobody said it of
 _FINE_FROM = 5  # the effort from which on colour has them: they take a third more of the time
 _GOOD, _REALTIME = Usage.GOOD, Usage.REALTIME
 _AHEAD = (  # how libaom searches and at which speed, for effort 0..9
@@ -51,17 +52,20 @@ _OVER_TIME = {  # on top of what a still depth map is asked for with
 }
 
 
-def color_options(quality: int, effort: int = DEFAULT_EFFORT, live: bool = False) -> Options:
+def color_options(
+    quality: int, effort: int = DEFAULT_EFFORT, live: bool = False, tune: str = ""
+) -> Options:
     """Return what a group of colour pictures is encoded with.
 
     Args:
         quality: 0..100, of about the error that a still picture of that quality has.
         effort: 1 (fast) .. 9 (small).
         live: give out each picture's payload at once, at the cost of bytes.
+        tune: for "psnr" or "ssim"; `TUNE` without.
     """
     usage, speed = (_LIVE if live else _AHEAD)[effort]
     lag = LOOKAHEAD if usage == _GOOD else 0  # real time gains nothing from waiting
-    extra = {"tune": "psnr"} | (_COSTS_KEPT if speed >= _QUICKEST else {})
+    extra = {"tune": tune or TUNE} | (_COSTS_KEPT if speed >= _QUICKEST else {})
     return Options(quantizer(quality), speed, usage, lag, finer=_FINER, extra=extra)
 
 
@@ -100,12 +104,7 @@ def depth_options(quality: int, effort: int = DEFAULT_EFFORT, live: bool = False
 
 def depth_extras(speed: int) -> dict[str, str]:
     """Return libaom's options for depth: the least squared error, and no filter over time."""
-    return libavif.depth_extras(speed) | _OVER_TIME
-
-
-def quantizer(quality: int) -> int:
-    """Return libaom's quantizer, 63 .. 0, for a quality of 0..100, as libavif has it."""
-    return ((100 - min(quality, BEST)) * 63 + 50) // 100
+    return depth_tools(speed) | _OVER_TIME
 
 
 class GroupEncoder:

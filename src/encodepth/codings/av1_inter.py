@@ -27,7 +27,7 @@ def encode_group(
 ) -> list[Coded] | None:
     """Code colour (H, W, 3) or depth (h, w), all of one size."""
     if modality == "color":
-        options = groups.color_options(ask.quality, ask.effort, ask.live)
+        options = groups.color_options(ask.quality, ask.effort, ask.live, ask.tune)
         parameters = bytes([ask.quality])
         payloads = groups.encode_group(planes, options, groups.color_bits(ask.effort, ask.live))
         return _chained(modality, payloads, parameters)
@@ -54,7 +54,7 @@ class Begun:
     """
 
     def __init__(self, first: np.ndarray, ask: Ask) -> None:
-        options = groups.color_options(ask.quality, ask.effort, live=True)
+        options = groups.color_options(ask.quality, ask.effort, True, ask.tune)
         bits = groups.color_bits(ask.effort, True)
         axes = groups.color_axes_of([first], bits)
         self._encoder = groups.GroupEncoder(first.shape, options, bits, axes)

@@ -92,7 +92,8 @@ def facts(modality: str, coded: Coded) -> Facts:
 
 
 def _encode_color(color: np.ndarray, ask: Ask, seen: References) -> Coded:
-    payload, quality = colors.encode_color(color, ask.quality, ask.effort), bytes([ask.quality])
+    payload = colors.encode_color(color, ask.quality, ask.effort, ask.tune)
+    quality = bytes([ask.quality])
     network = seen.models[weights_for("color", ask.effort)]
     decoded = colors.decode_finely(payload, *color.shape[:2])
     correction = network.correction(decoded, color, ask.quality)

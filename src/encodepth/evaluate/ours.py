@@ -1,9 +1,9 @@
 """Our own codec as something to measure: real .rgbd files, every byte of them counted.
 
 A codec is called MODEL, then any of `+auto +lossless +bound` or `+` and a coding's name, `+e1` ..
-`+e9`, and `+alone`: what is asked, at which effort, and whether colour and depth share a file
-("base") or not ("base+alone", where depth never sees colour). MODEL alone is its networks: learned
-colour, restored depth.
+`+e9`, `+psnr` or `+ssim`, and `+alone`: what is asked, at which effort, what colour is tuned for,
+and whether colour and depth share a file ("base") or not ("base+alone", where depth never sees
+colour). MODEL alone is its networks: learned colour, restored depth.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from .. import codings
 from ..errors import EncodepthError
 from ..frame import MILLIMETRE, RgbdImage
+from ..settings import TUNES
 from .fields import color_fields, depth_fields, size_fields, timed
 from .records import Record
 
@@ -52,6 +53,7 @@ class Ours:
     way: str = ""  # one of `ways`; "" for the networks
     effort: int = 7
     alone: bool = False
+    tune: str | None = None
 
     @property
     def settings(self) -> tuple[float, ...]:
@@ -129,7 +131,10 @@ class Ours:
         if self.way == "lossless":
             present = [n for n in ("color", "depth") if getattr(image, n) is not None]
             return {"lossless": tuple(present), "effort": self.effort}
-        return {"quality": round(setting), "coding": self.coding, "effort": self.effort}
+        tune = None if image.color is None else self.tune
+        return {
+            "quality": round(setting), "coding": self.coding, "effort": self.effort, "tune": tune,
+        }  # fmt: skip
 
     @property
     def coding(self) -> str | dict[str, str]:
@@ -160,13 +165,12 @@ def parse(name: str) -> Ours:
         EncodepthError: an unknown word after a plus sign.
     """
     model, *words = name.split("+")
-    way, effort, alone = found = [
-        [word for word in words if word in known] for known in (ways(), _EFFORTS, ("alone",))
+    way, effort, tune, alone = found = [
+        [word for word in words if word in known] for known in (ways(), _EFFORTS, TUNES, ("alone",))
     ]
     if sum(map(len, found)) < len(words) or not model:
-        raise EncodepthError(
-            f'no codec "{name}": after a plus sign come {", ".join(ways())}, e1 to e9 or alone'
-        )
+        known = ", ".join((*ways(), "e1 to e9", *TUNES))
+        raise EncodepthError(f'no codec "{name}": after a plus sign come {known} or alone')
     for asked in found:
         if len(asked) > 1:
             raise EncodepthError(f'codec "{name}" asks for {" and ".join(asked)}; one is possible')
@@ -178,6 +182,7 @@ def parse(name: str) -> Ours:
         way=way[0] if way else "",
         effort=_EFFORTS[effort[0]] if effort else 7,
         alone=bool(alone),
+        tune=tune[0] if tune else None,
     )
 
 

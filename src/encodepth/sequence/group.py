@@ -113,6 +113,7 @@ class GroupEncoder:
             unit=self.unit,
             live=self.live,
             camera=camera,
+            tune=settings.tune or "",
         )
         asked = settings.ask(name)
         chosen = settings.coding.get(name, "auto")

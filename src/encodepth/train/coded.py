@@ -20,7 +20,7 @@ from ..errors import EncodepthError
 from ..files import new_folder
 from .batches import Coded, Frame, Frames
 
-VERSION = 4
+VERSION = 5
 _PLANES = ("color", "depth", "valid", "picture")
 Entry = tuple[Frame, dict[str, Any]]
 """A frame with what a decoder shows of it, and facts that are written beside it for people."""

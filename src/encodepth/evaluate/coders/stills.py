@@ -54,7 +54,7 @@ def jxl_decode(data: bytes, shape: Shape, setting: float) -> NDArray:
 def avif_encode(rgb: NDArray, quality: float) -> bytes:
     return bytes(
         imagecodecs.avif_encode(
-            rgb, level=int(quality), speed=6, pixelformat="444", codec="aom", numthreads=1
+            rgb, level=int(quality), speed=6, pixelformat="yuv444", codec="aom", numthreads=1
         )
     )
 
@@ -67,7 +67,7 @@ def avif12_encode(plane: NDArray, quality: float) -> bytes:
     grey = np.repeat(plane[..., None], 3, axis=2)  # a 2-D array would be coded losslessly
     return bytes(
         imagecodecs.avif_encode(
-            grey, level=int(quality), speed=4, bitspersample=12, pixelformat="400",
+            grey, level=int(quality), speed=4, bitspersample=12, pixelformat="yuv400",
             codec="aom", numthreads=1,
         )
     )  # fmt: skip

@@ -1,0 +1,140 @@
+"""What lossy colour is tuned for, how libaom searches for it and CDEF: bytes at equal quality.
+
+Time: 25 minutes of one core. Needs ../shared.
+
+    python -m runs.choices.color_tune [--sets val cid22] [--every 12] [--frames 10]
+        [-o results/color_tune.json]
+
+Stills against what libaom does with a picture that stands alone, tuned for SSIM (usage all-intra,
+which leaves CDEF out), at the speeds of efforts 4, 7 and 9, before any network: with CDEF, tuned
+for PSNR, and with usage good instead, libaom's for films. Recordings tuned for SSIM against PSNR at
+efforts 3 and 7 and live at effort 1: the first frames of each of data/sequences. Everything cut to
+480x480, photographs every so many-th. Whole payloads; BD-rates of RGB; time is of all threads.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from encodepth import metrics
+from encodepth.codings import av1_groups as groups
+from encodepth.codings.av1_color import _SPEED, decode_color, encode_color_as
+from encodepth.codings.av1_frames import fewer_tools
+from encodepth.codings.libaom import Usage
+from runs.common import DATA, RESULTS, keep, need, options, progress, recorded_colors, show
+from runs.results.restored_color import pictures
+
+EFFORTS, GROUPS = (4, 7, 9), ((3, False), (7, False), (1, True))  # efforts, and whether live
+QUALITIES = (20, 35, 50, 65, 80)
+SIDE = 480
+NO_CDEF = {"enable-cdef": "0"}
+INTRA, FILMS = Usage.ALL_INTRA, Usage.GOOD
+BASE = ("ssim, no CDEF", "ssim", NO_CDEF, INTRA)
+ARMS: tuple[tuple[str, str, Mapping[str, str], Usage], ...] = (
+    ("ssim", "ssim", {}, INTRA),
+    ("ssim, as films", "ssim", {}, FILMS),
+    ("psnr", "psnr", {}, INTRA),
+    ("psnr, as films", "psnr", {}, FILMS),
+)
+QUICKEST_OF_FILMS = 6  # libaom's speed
+Point = tuple[int, float, float]
+
+
+def main() -> None:
+    parser = options(__doc__, output=RESULTS / "color_tune.json", every=12, frames=10)
+    parser.add_argument("--sets", nargs="+", default=["val", "cid22"])
+    asked = parser.parse_args()
+    need(DATA)
+    rows: list[dict[str, str | float]] = []
+    for name in asked.sets:
+        every = 1 if name in ("val", "test") else asked.every
+        seen = [cut(p) for _, p in pictures(name, every)]
+        for effort in EFFORTS:
+            speed = _SPEED[effort]
+            plain = [still(p, speed, *BASE[1:]) for p in seen]
+            took = seconds(plain)
+            for label, *arm in ARMS:
+                if arm[2] == FILMS and speed > QUICKEST_OF_FILMS:
+                    continue
+                found = [still(p, speed, *arm) for p in seen]
+                row = {"coded": f"{name} ({len(seen)})", "effort": effort, "way": label}
+                add(rows, row, plain, found, seconds(found) / took)
+    for path, whole in recorded_colors(asked.frames).items():
+        frames = [cut(p) for p in whole]
+        for effort, live in GROUPS:
+            usual, other = (group(frames, effort, live, tune) for tune in ("psnr", "ssim"))
+            coded = f"{Path(path).name} ({len(frames)}{', live' * live})"
+            row = {"coded": coded, "effort": effort, "way": "ssim"}
+            add(rows, row, [usual], [other], other[1] / usual[1])
+    show(rows)
+    keep(asked.output, {"rows": rows})
+
+
+def cut(picture: np.ndarray) -> np.ndarray:
+    """Return the middle of a picture."""
+    top, left = (max(n - SIDE, 0) // 2 for n in picture.shape[:2])
+    return np.ascontiguousarray(picture[top : top + SIDE, left : left + SIDE])
+
+
+def still(
+    picture: np.ndarray, speed: int, tune: str, extra: Mapping[str, str], usage: Usage
+) -> tuple[list[Point], float]:
+    """Return (bytes, PSNR, MS-SSIM in dB) at every quality, and the processor's seconds in all."""
+    points, took, extra = [], 0.0, fewer_tools(speed) | dict(extra)
+    for quality in QUALITIES:
+        began = time.process_time()
+        data = encode_color_as(picture, quality, speed, tune, extra=extra, usage=usage)
+        took += time.process_time() - began
+        points.append((len(data), *both(decode_color(data, *picture.shape[:2]), picture)))
+    return points, took
+
+
+def group(
+    frames: Sequence[np.ndarray], effort: int, live: bool, tune: str
+) -> tuple[list[Point], float]:
+    """Return (bytes, mean PSNR, mean MS-SSIM in dB) at every quality, and the seconds in all."""
+    points, took, shape = [], 0.0, frames[0].shape
+    for quality in QUALITIES:
+        asked = groups.color_options(quality, effort, live, tune)
+        began = time.process_time()
+        coded = groups.encode_group(frames, asked, groups.color_bits(effort, live))
+        took += time.process_time() - began
+        shown = groups.decode_group(coded, shape)
+        figures = np.mean([both(a, b) for a, b in zip(shown, frames, strict=True)], axis=0)
+        points.append((sum(map(len, coded)), *figures.tolist()))
+    return points, took
+
+
+def both(shown: np.ndarray, picture: np.ndarray) -> tuple[float, float]:
+    return metrics.psnr(shown, picture), metrics.ms_ssim_db(shown, picture)
+
+
+def seconds(found: Sequence[tuple[list[Point], float]]) -> float:
+    return sum(took for _, took in found)
+
+
+def add(
+    rows: list[dict[str, str | float]],
+    row: dict[str, str | float],
+    plain: Sequence[tuple[list[Point], float]],
+    found: Sequence[tuple[list[Point], float]],
+    ratio: float,
+) -> None:
+    """Write down the mean BD-rates of a way, and its time."""
+    for i, name in enumerate(("PSNR %", "MS-SSIM %"), 1):
+        rates = [
+            metrics.bd_rate(*([(p[0], p[i]) for p in curve] for curve in (a, b)))
+            for (a, _), (b, _) in zip(plain, found, strict=True)
+        ]
+        row[name] = round(float(np.mean(rates)), 2)
+    row["time"] = round(ratio, 2)
+    progress(row)
+    rows.append(row)
+
+
+if __name__ == "__main__":
+    main()
