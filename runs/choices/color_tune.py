@@ -2,7 +2,7 @@
 
 Time: 25 minutes of one core. Needs ../shared.
 
-    python -m runs.choices.color_tune [--sets val cid22] [--every 12] [--frames 10]
+    python -m runs.choices.color_tune [--sets val cid22] [--every 8] [--frames 6]
         [-o results/color_tune.json]
 
 Stills against what libaom does with a picture that stands alone, tuned for SSIM (usage all-intra,
@@ -20,20 +20,19 @@ from pathlib import Path
 
 import numpy as np
 
-from encodepth import metrics
 from encodepth.codings import av1_groups as groups
 from encodepth.codings.av1_color import _SPEED, decode_color, encode_color_as
 from encodepth.codings.av1_frames import fewer_tools
 from encodepth.codings.libaom import Usage
+from runs.choices.color_axes import Point, both, rates
 from runs.common import DATA, RESULTS, keep, need, options, progress, recorded_colors, show
-from runs.results.restored_color import pictures
+from runs.results.restored_color import AS_AVIF, pictures
 
 EFFORTS, GROUPS = (4, 7, 9), ((3, False), (7, False), (1, True))  # efforts, and whether live
 QUALITIES = (20, 35, 50, 65, 80)
 SIDE = 480
-NO_CDEF = {"enable-cdef": "0"}
 INTRA, FILMS = Usage.ALL_INTRA, Usage.GOOD
-BASE = ("ssim, no CDEF", "ssim", NO_CDEF, INTRA)
+BASE = ("ssim, no CDEF", "ssim", AS_AVIF, INTRA)
 ARMS: tuple[tuple[str, str, Mapping[str, str], Usage], ...] = (
     ("ssim", "ssim", {}, INTRA),
     ("ssim, as films", "ssim", {}, FILMS),
@@ -41,11 +40,10 @@ ARMS: tuple[tuple[str, str, Mapping[str, str], Usage], ...] = (
     ("psnr, as films", "psnr", {}, FILMS),
 )
 QUICKEST_OF_FILMS = 6  # libaom's speed
-Point = tuple[int, float, float]
 
 
 def main() -> None:
-    parser = options(__doc__, output=RESULTS / "color_tune.json", every=12, frames=10)
+    parser = options(__doc__, output=RESULTS / "color_tune.json", every=8, frames=6)
     parser.add_argument("--sets", nargs="+", default=["val", "cid22"])
     asked = parser.parse_args()
     need(DATA)
@@ -109,10 +107,6 @@ def group(
     return points, took
 
 
-def both(shown: np.ndarray, picture: np.ndarray) -> tuple[float, float]:
-    return metrics.psnr(shown, picture), metrics.ms_ssim_db(shown, picture)
-
-
 def seconds(found: Sequence[tuple[list[Point], float]]) -> float:
     return sum(took for _, took in found)
 
@@ -125,12 +119,8 @@ def add(
     ratio: float,
 ) -> None:
     """Write down the mean BD-rates of a way, and its time."""
-    for i, name in enumerate(("PSNR %", "MS-SSIM %"), 1):
-        rates = [
-            metrics.bd_rate(*([(p[0], p[i]) for p in curve] for curve in (a, b)))
-            for (a, _), (b, _) in zip(plain, found, strict=True)
-        ]
-        row[name] = round(float(np.mean(rates)), 2)
+    means = np.mean([rates(a, b) for (a, _), (b, _) in zip(plain, found, strict=True)], axis=0)
+    row |= {"PSNR %": round(float(means[0]), 2), "MS-SSIM %": round(float(means[1]), 2)}
     row["time"] = round(ratio, 2)
     progress(row)
     rows.append(row)

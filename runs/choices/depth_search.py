@@ -2,7 +2,7 @@
 
 Time: 20 minutes of one core. Needs ../shared.
 
-    python -m runs.choices.depth_search [--rooms 4] [--frames 2] [-o results/depth_search.json]
+    python -m runs.choices.depth_search [--rooms 2] [--frames 1] [-o results/depth_search.json]
 
 Against what version 0.1 asked of libaom at an effort (usage all-intra, which leaves CDEF out): with
 CDEF, and with usage good, libaom's for films, at the speed that the effort has now. Frames of each
@@ -37,8 +37,8 @@ Plane = tuple[np.ndarray, np.ndarray, np.ndarray | None]  # in [0, 1], where it 
 
 
 def main() -> None:
-    parser = options(__doc__, output=RESULTS / "depth_search.json", frames=2)
-    parser.add_argument("--rooms", type=int, default=4, help="so many generated ones")
+    parser = options(__doc__, output=RESULTS / "depth_search.json", frames=1)
+    parser.add_argument("--rooms", type=int, default=2, help="so many generated ones")
     asked = parser.parse_args()
     need(DATA)
     sets = {"data/val": list(measured(asked.frames)), "rooms": list(rooms(asked.rooms))}

@@ -316,7 +316,7 @@ class _Job:
         self, names: tuple[str, ...], name: str, plane: np.ndarray, ask: Ask, seen: Seen
     ) -> Iterator[Coded]:
         """Yield the plane by each coding that can serve it, which its `coding` names."""
-        ask = replace(ask, effort=self.settings.effort, tune=self.settings.tune or "")
+        ask = replace(ask, effort=self.settings.effort, tune=self.settings.tune)
         for coding in names:
             if self.tell is not None:
                 self.tell(f"{name} of {plane.shape[1]}x{plane.shape[0]} by {coding}")

@@ -29,7 +29,7 @@ _SPEED = (9, 9, 9, 9, 8, 7, 6, 5, 4, 3)  # libaom's for effort 0..9, by runs/cho
 
 
 def encode_color(
-    color: np.ndarray, quality: int, effort: int = DEFAULT_EFFORT, tune: str = ""
+    color: np.ndarray, quality: int, effort: int = DEFAULT_EFFORT, tune: str | None = None
 ) -> bytes:
     """Code a uint8 (H, W, 3) picture.
 

@@ -52,7 +52,7 @@ def fits(modality: str, plane: np.ndarray) -> bool:
 def encode_plane(plane: np.ndarray, quality: int, effort: int = DEFAULT_EFFORT) -> bytes:
     """Code a float (h, w) plane in [0, 1] as 12 bits, 4:0:0, tuned for squared error."""
     codes = np.rint(plane * TOP).astype(np.uint16)
-    quality, speed = min(quality, BEST), _SPEED[effort]
+    speed = _SPEED[effort]
     if not libaom.available():
         return join(media(_encode_for_eyes(codes, quality, speed)))
     return encode_codes(codes, quality, speed, usage(speed))

@@ -53,7 +53,7 @@ _OVER_TIME = {  # on top of what a still depth map is asked for with
 
 
 def color_options(
-    quality: int, effort: int = DEFAULT_EFFORT, live: bool = False, tune: str = ""
+    quality: int, effort: int = DEFAULT_EFFORT, live: bool = False, tune: str | None = None
 ) -> Options:
     """Return what a group of colour pictures is encoded with.
 

@@ -34,7 +34,7 @@ class Ask:
         unit: metres per step of depth.
         live: of codings over time, whether a picture's bytes are wanted as soon as it is there.
         camera: fx, fy, cx, cy in pixels of the camera that sees depth, None if unknown.
-        tune: of colour by AV1, the error that is made small, "psnr" or "ssim"; "" is the coding's.
+        tune: of colour by AV1, the error made small, "psnr" or "ssim"; None is the coding's own.
     """
 
     quality: int = 50
@@ -44,7 +44,7 @@ class Ask:
     unit: float = 0.001
     live: bool = False
     camera: tuple[float, float, float, float] | None = None
-    tune: str = ""
+    tune: str | None = None
 
 
 @dataclass(frozen=True)

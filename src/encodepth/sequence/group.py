@@ -113,7 +113,7 @@ class GroupEncoder:
             unit=self.unit,
             live=self.live,
             camera=camera,
-            tune=settings.tune or "",
+            tune=settings.tune,
         )
         asked = settings.ask(name)
         chosen = settings.coding.get(name, "auto")
