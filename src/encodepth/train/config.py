@@ -325,6 +325,9 @@ class Schedule:
     def __post_init__(self) -> None:
         if (self.steps > 0) == (self.epochs > 0):
             raise ValueError("give the length either in steps or in epochs")
+        for name in ("warmup", "decay"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} is {getattr(self, name)}; expected 0 or more steps")
 
 
 @dataclass(frozen=True)
@@ -334,6 +337,11 @@ class Validation:
     every: int = 1000  # steps
     qualities: tuple[int, ...] = (10, 35, 60, 85)  # base only; a tcm model has one rate
     frames: int = 0  # at most so many, 0 for all
+
+    def __post_init__(self) -> None:
+        _positive("every", self.every)
+        if self.frames < 0:
+            raise ValueError(f"frames is {self.frames}; expected 0 or more")
 
 
 @dataclass(frozen=True)
