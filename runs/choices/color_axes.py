@@ -1,4 +1,4 @@
-"""What a picture's own axes of colour save over Y, Cb and Cr: bytes at equal PSNR and MS-SSIM.
+"""What a picture's own axes of colour save over Y, Cb and Cr: bytes at equal quality.
 
 Time: 15 minutes of one core. Needs ../shared.
 
@@ -12,22 +12,21 @@ are every so many-th. Whole payloads; BD-rates of RGB, means over pictures and e
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from encodepth import metrics
 from encodepth.codings import av1_groups as groups
 from encodepth.codings import color_axes
 from encodepth.codings.av1_color import _SPEED, decode_color, encode_color_as
 from encodepth.codings.av1_frames import fewer_tools
+from runs.choices.curves import Curve, curve, saved
 from runs.common import DATA, RESULTS, keep, need, options, progress, recorded_colors, show
 from runs.results.restored_color import QUALITIES, pictures
 
 STILLS, GROUPS = (7, 4), ((7, False), (3, False), (1, True))  # efforts, and whether live
 OVER_TIME = (30, 45, 60, 75)  # qualities
-Point = tuple[int, float, float]
 
 
 def main() -> None:
@@ -39,56 +38,42 @@ def main() -> None:
     for name in asked.sets:
         seen = [p for _, p in pictures(name, 1 if name in ("val", "test") else asked.every)]
         for effort in STILLS:
-            found = [rates(*(still(p, effort, turned) for turned in (False, True))) for p in seen]
-            add(rows, f"{name} ({len(seen)})", effort, "still", found)
+            plain, found = ([still(p, effort, turned) for p in seen] for turned in (False, True))
+            add(rows, f"{name} ({len(seen)})", effort, "still", plain, found)
     for path, whole in recorded_colors(asked.frames).items():
         frames, name = [np.ascontiguousarray(p[:480, :640]) for p in whole], Path(path).name
         for effort, live in GROUPS:
             seen = frames[:1] if live else frames
             of = groups.color_axes_of(seen, groups.color_bits(effort, live))
-            found = [rates(*(group(frames, effort, live, axes) for axes in (None, of)))]
-            add(rows, f"{name} ({len(frames)})", effort, "live" if live else "group", found)
+            plain, found = ([group(frames, effort, live, axes)] for axes in (None, of))
+            how = "live" if live else "group"
+            add(rows, f"{name} ({len(frames)})", effort, how, plain, found)
     show(rows)
     keep(asked.output, {"rows": rows})
 
 
-def still(picture: np.ndarray, effort: int, turned: bool) -> list[Point]:
-    """Return (bytes, PSNR, MS-SSIM in dB) at every quality."""
-    points, speed = [], _SPEED[effort]
-    for quality in QUALITIES:
-        extra = fewer_tools(speed)
-        data = encode_color_as(picture, quality, speed, "ssim", extra=extra, turned=turned)
-        shown = decode_color(data, *picture.shape[:2])
-        points.append((len(data), *both(shown, picture)))
-    return points
+def still(picture: np.ndarray, effort: int, turned: bool) -> Curve:
+    speed, shape = _SPEED[effort], picture.shape[:2]
+    extra = fewer_tools(speed)
+    return curve(
+        [picture],
+        QUALITIES,
+        lambda q: [encode_color_as(picture, q, speed, "ssim", extra=extra, turned=turned)],
+        lambda coded: [decode_color(coded[0], *shape)],
+    )
 
 
 def group(
     frames: Sequence[np.ndarray], effort: int, live: bool, axes: color_axes.Axes | None
-) -> list[Point]:
-    """Return (bytes, mean PSNR, mean MS-SSIM in dB) of a group at every quality."""
-    points, shape = [], frames[0].shape
-    for quality in OVER_TIME:
-        asked, bits = groups.color_options(quality, effort, live), groups.color_bits(effort, live)
+) -> Curve:
+    shape, bits = frames[0].shape, groups.color_bits(effort, live)
+
+    def encode(quality: int) -> list[bytes]:
+        asked = groups.color_options(quality, effort, live)
         with groups.GroupEncoder(shape, asked, bits, axes) as encoder:
-            coded = [data for frame in frames for data in encoder.add(frame)] + encoder.finish()
-        shown = groups.decode_group(coded, shape)
-        figures = np.mean([both(a, b) for a, b in zip(shown, frames, strict=True)], axis=0)
-        points.append((sum(map(len, coded)), *figures.tolist()))
-    return points
+            return [data for frame in frames for data in encoder.add(frame)] + encoder.finish()
 
-
-def both(shown: np.ndarray, picture: np.ndarray) -> tuple[float, float]:
-    return metrics.psnr(shown, picture), metrics.ms_ssim_db(shown, picture)
-
-
-def rates(plain: list[Point], turned: list[Point]) -> tuple[float, float]:
-    """Return the BD-rates by PSNR and by MS-SSIM."""
-    psnr, ms_ssim = (
-        metrics.bd_rate(*([(p[0], p[i]) for p in curve] for curve in (plain, turned)))
-        for i in (1, 2)
-    )
-    return psnr, ms_ssim
+    return curve(frames, OVER_TIME, encode, lambda coded: groups.decode_group(coded, shape))
 
 
 def add(
@@ -96,13 +81,14 @@ def add(
     what: str,
     effort: int,
     how: str,
-    found: Iterable[tuple[float, float]],
+    plain: Sequence[Curve],
+    found: Sequence[Curve],
 ) -> None:
-    figures = np.array(list(found))
     row: dict[str, str | float] = {"pictures": what, "coded": how, "effort": effort}
-    for i, name in enumerate(("PSNR %", "MS-SSIM %")):
-        row[name] = round(float(figures[:, i].mean()), 2)
-    row["worst PSNR %"] = round(float(figures[:, 0].max()), 2)
+    by_measure = saved(plain, found)
+    for name, rates in by_measure.items():
+        row[f"{name} %"] = round(float(np.mean(rates)), 2)
+    row["worst PSNR %"] = round(max(by_measure["PSNR"]), 2)
     progress(row)
     rows.append(row)
 

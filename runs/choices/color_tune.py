@@ -1,6 +1,6 @@
 """What lossy colour is tuned for, how libaom searches for it and CDEF: bytes at equal quality.
 
-Time: 25 minutes of one core. Needs ../shared.
+Time: 30 minutes of one core. Needs ../shared.
 
     python -m runs.choices.color_tune [--sets val cid22] [--every 8] [--frames 6]
         [-o results/color_tune.json]
@@ -14,7 +14,6 @@ efforts 3 and 7 and live at effort 1: the first frames of each of data/sequences
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -24,7 +23,7 @@ from encodepth.codings import av1_groups as groups
 from encodepth.codings.av1_color import _SPEED, decode_color, encode_color_as
 from encodepth.codings.av1_frames import fewer_tools
 from encodepth.codings.libaom import Usage
-from runs.choices.color_axes import Point, both, rates
+from runs.choices.curves import Curve, curve, longer, saved
 from runs.common import DATA, RESULTS, keep, need, options, progress, recorded_colors, show
 from runs.results.restored_color import AS_AVIF, pictures
 
@@ -54,20 +53,17 @@ def main() -> None:
         for effort in EFFORTS:
             speed = _SPEED[effort]
             plain = [still(p, speed, *BASE[1:]) for p in seen]
-            took = seconds(plain)
             for label, *arm in ARMS:
                 if arm[2] == FILMS and speed > QUICKEST_OF_FILMS:
                     continue
-                found = [still(p, speed, *arm) for p in seen]
                 row = {"coded": f"{name} ({len(seen)})", "effort": effort, "way": label}
-                add(rows, row, plain, found, seconds(found) / took)
+                add(rows, row, plain, [still(p, speed, *arm) for p in seen])
     for path, whole in recorded_colors(asked.frames).items():
         frames = [cut(p) for p in whole]
         for effort, live in GROUPS:
             usual, other = (group(frames, effort, live, tune) for tune in ("psnr", "ssim"))
             coded = f"{Path(path).name} ({len(frames)}{', live' * live})"
-            row = {"coded": coded, "effort": effort, "way": "ssim"}
-            add(rows, row, [usual], [other], other[1] / usual[1])
+            add(rows, {"coded": coded, "effort": effort, "way": "ssim"}, [usual], [other])
     show(rows)
     keep(asked.output, {"rows": rows})
 
@@ -80,48 +76,36 @@ def cut(picture: np.ndarray) -> np.ndarray:
 
 def still(
     picture: np.ndarray, speed: int, tune: str, extra: Mapping[str, str], usage: Usage
-) -> tuple[list[Point], float]:
-    """Return (bytes, PSNR, MS-SSIM in dB) at every quality, and the processor's seconds in all."""
-    points, took, extra = [], 0.0, fewer_tools(speed) | dict(extra)
-    for quality in QUALITIES:
-        began = time.process_time()
-        data = encode_color_as(picture, quality, speed, tune, extra=extra, usage=usage)
-        took += time.process_time() - began
-        points.append((len(data), *both(decode_color(data, *picture.shape[:2]), picture)))
-    return points, took
+) -> Curve:
+    shape, extra = picture.shape[:2], fewer_tools(speed) | dict(extra)
+    return curve(
+        [picture],
+        QUALITIES,
+        lambda q: [encode_color_as(picture, q, speed, tune, extra=extra, usage=usage)],
+        lambda coded: [decode_color(coded[0], *shape)],
+    )
 
 
-def group(
-    frames: Sequence[np.ndarray], effort: int, live: bool, tune: str
-) -> tuple[list[Point], float]:
-    """Return (bytes, mean PSNR, mean MS-SSIM in dB) at every quality, and the seconds in all."""
-    points, took, shape = [], 0.0, frames[0].shape
-    for quality in QUALITIES:
-        asked = groups.color_options(quality, effort, live, tune)
-        began = time.process_time()
-        coded = groups.encode_group(frames, asked, groups.color_bits(effort, live))
-        took += time.process_time() - began
-        shown = groups.decode_group(coded, shape)
-        figures = np.mean([both(a, b) for a, b in zip(shown, frames, strict=True)], axis=0)
-        points.append((sum(map(len, coded)), *figures.tolist()))
-    return points, took
-
-
-def seconds(found: Sequence[tuple[list[Point], float]]) -> float:
-    return sum(took for _, took in found)
+def group(frames: Sequence[np.ndarray], effort: int, live: bool, tune: str) -> Curve:
+    bits = groups.color_bits(effort, live)
+    return curve(
+        frames,
+        QUALITIES,
+        lambda q: groups.encode_group(frames, groups.color_options(q, effort, live, tune), bits),
+        lambda coded: groups.decode_group(coded, frames[0].shape),
+    )
 
 
 def add(
     rows: list[dict[str, str | float]],
     row: dict[str, str | float],
-    plain: Sequence[tuple[list[Point], float]],
-    found: Sequence[tuple[list[Point], float]],
-    ratio: float,
+    plain: Sequence[Curve],
+    found: Sequence[Curve],
 ) -> None:
     """Write down the mean BD-rates of a way, and its time."""
-    means = np.mean([rates(a, b) for (a, _), (b, _) in zip(plain, found, strict=True)], axis=0)
-    row |= {"PSNR %": round(float(means[0]), 2), "MS-SSIM %": round(float(means[1]), 2)}
-    row["time"] = round(ratio, 2)
+    for name, rates in saved(plain, found).items():
+        row[f"{name} %"] = round(float(np.mean(rates)), 2)
+    row["time"] = round(longer(plain, found), 2)
     progress(row)
     rows.append(row)
 

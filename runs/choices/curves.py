@@ -1,0 +1,80 @@
+"""Bytes and likeness of pictures over qualities, and what one way of coding saves over another."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+from ssimulacra2 import compute_ssimulacra2
+
+from encodepth import metrics
+
+
+class Curve(NamedTuple):
+    """Bytes and each of `MEASURES` for rising qualities, and the processor's seconds in all."""
+
+    points: list[tuple[float, ...]]
+    seconds: float
+
+
+def ssimulacra2(shown: np.ndarray, picture: np.ndarray) -> float:
+    """Return SSIMULACRA2 by the package of that name, which reads files; 100 is the same."""
+    files = io.BytesIO(), io.BytesIO()
+    for file, samples in zip(files, (picture, shown), strict=True):
+        Image.fromarray(samples).save(file, "PNG", compress_level=0)
+    return float(compute_ssimulacra2(*files))
+
+
+MEASURES: Mapping[str, Callable[[np.ndarray, np.ndarray], float]] = {
+    "PSNR": metrics.psnr,
+    "MS-SSIM": metrics.ms_ssim_db,
+    "SSIMULACRA2": ssimulacra2,
+}
+
+
+def curve(
+    pictures: Sequence[np.ndarray],
+    qualities: Sequence[int],
+    encode: Callable[[int], list[bytes]],
+    decode: Callable[[list[bytes]], Sequence[np.ndarray]],
+) -> Curve:
+    """Return the curve of pictures that are coded together; measures are means over them.
+
+    Args:
+        pictures: uint8 (H, W, 3).
+        qualities: rising.
+        encode: returns what is stored at a quality.
+        decode: returns the pictures shown.
+    """
+    points, seconds = [], 0.0
+    for quality in qualities:
+        began = time.process_time()
+        coded = encode(quality)
+        seconds += time.process_time() - began
+        shown = decode(coded)
+        found = [
+            np.mean([measure(a, b) for a, b in zip(shown, pictures, strict=True)])
+            for measure in MEASURES.values()
+        ]
+        points.append((float(sum(map(len, coded))), *map(float, found)))
+    return Curve(points, seconds)
+
+
+def saved(plain: Sequence[Curve], other: Sequence[Curve]) -> dict[str, list[float]]:
+    """Return the BD-rates in percent of each curve against its partner, by every measure."""
+    return {
+        name: [
+            metrics.bd_rate(*([(p[0], p[i]) for p in c.points] for c in pair))
+            for pair in zip(plain, other, strict=True)
+        ]
+        for i, name in enumerate(MEASURES, 1)
+    }
+
+
+def longer(plain: Sequence[Curve], other: Sequence[Curve]) -> float:
+    """Return how many times the seconds of `plain` the others took."""
+    return sum(c.seconds for c in other) / sum(c.seconds for c in plain)
