@@ -22,7 +22,7 @@ FINGERPRINTS = {
     "base-0.1": 0x5595977F,
     "restore": 0x25D31955,
     "restore-0.1": 0x83C4A8CE,
-    "restore-color": 0x77B7A73D,
+    "restore-color": 0xCB33D32F,
     "restore-color-small": 0x49727F18,
     "restore-small": 0xF74A50D1,
 }
