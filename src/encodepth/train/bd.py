@@ -16,6 +16,8 @@ def by_quality(
 ) -> list[dict[str, float]]:
     """Return the means over pictures for every quality, with the BD-rate of all in percent.
 
+    Pictures that have none, being the same at too many qualities, are left out of that one.
+
     Args:
         found: the figures of each picture at every quality, picture after picture: `plain_bpp`, and
             `<plane>_bpp`, `<plane>_psnr` and `<plane>_gain` (in dB) of the restored one.
@@ -25,7 +27,8 @@ def by_quality(
     """
     count = len(qualities)
     pictures = [found[i : i + count] for i in range(0, len(found), count)]
-    rate = {f"{plane}_bd_rate": float(np.mean([_against_plain(p, plane) for p in pictures]))}
+    rates = [r for p in pictures if not np.isnan(r := _against_plain(p, plane))]
+    rate = {f"{plane}_bd_rate": float(np.mean(rates)) if rates else float("nan")}
     kept = [{name: figures[name] for name in shown} for figures in found]
     return [
         {"quality": quality} | means(kept[i::count]) | rate for i, quality in enumerate(qualities)
