@@ -235,6 +235,7 @@ def test_training_goes_on_from_weights_and_from_a_checkpoint(run):
 
 def test_a_file_restores_its_colour_without_torch_as_torch_does(samples):
     from encodepth import Codec, RgbdImage, inspect, read
+    from encodepth.codings.av1_color import decode_finely, encode_color
     from encodepth.learned.weights import find_weights
     from encodepth.metrics import psnr
 
@@ -249,5 +250,6 @@ def test_a_file_restores_its_colour_without_torch_as_torch_does(samples):
     restored, rough = codec.decode(data).color, codec.decode(plain).color
     assert psnr(restored, color) > psnr(rough, color) + 0.2
     heavy = load_color_restorer(find_weights("restore-color"))
-    whole = heavy.restore_color(rough, 20, heavy.correction(rough, color, 20))
+    fine = decode_finely(encode_color(color, 20, 8), *color.shape[:2])  # what the decoder gives it
+    whole = heavy.restore_color(fine, 20, heavy.correction(fine, color, 20))
     assert np.abs(whole.astype(int) - restored).max() <= 1
