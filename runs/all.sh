@@ -35,9 +35,9 @@ line() { # minutes, what it feeds, program and arguments
 line 10 "codec: what auto tries"                 runs.choices.choose_coder
 line 10 "docs/models.md"                         runs.choices.choose_price
 line 60 "CHANGELOG.md"                           runs.choices.color_av1
-line 15 "docs/log.md"                            runs.choices.color_axes
+line 20 "docs/log.md"                            runs.choices.color_axes
 line 10 "docs/log.md"                            runs.choices.color_bits
-line 25 "docs/log.md"                            runs.choices.color_tune
+line 30 "docs/log.md"                            runs.choices.color_tune
 line 20 "docs/depth.md"                          runs.choices.depth_search
 line  4 "docs/cli.md"                            runs.choices.effort
 line 25 "docs/data.md"                           runs.choices.mix_scenes -o results/mix_scenes.jsonl

@@ -110,6 +110,12 @@ def recorded_colors(count: int) -> dict[str, list[np.ndarray]]:
     return found
 
 
+def middle(plane: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Return the middle of a picture or a map, whole along sides that are not larger."""
+    top, left = (max(n - m, 0) // 2 for n, m in zip(plane.shape, (height, width), strict=False))
+    return np.ascontiguousarray(plane[top : top + height, left : left + width])
+
+
 def progress(words: object) -> None:
     """Say on stderr how far a program is."""
     print(words, file=sys.stderr, flush=True)

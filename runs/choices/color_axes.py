@@ -1,13 +1,14 @@
 """What a picture's own axes of colour save over Y, Cb and Cr: bytes at equal quality.
 
-Time: 15 minutes of one core. Needs ../shared.
+Time: 20 minutes of one core. Needs ../shared.
 
     python -m runs.choices.color_axes [--sets val cid22] [--every 8] [--frames 10]
         [-o results/color_axes.json]
 
 Stills are coded as `auto` codes them at efforts 7 and 4 before any network, groups as at efforts 7
 and 3 and live at effort 1: the first frames of each of data/sequences, cut to 640x480. Photographs
-are every so many-th. Whole payloads; BD-rates of RGB, means over pictures and each recording alone.
+are every so many-th. Whole payloads; BD-rates by PSNR and MS-SSIM of RGB and by
+SSIMULACRA2, means over pictures and each recording alone.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ import numpy as np
 
 from encodepth.codings import av1_groups as groups
 from encodepth.codings import color_axes
-from encodepth.codings.av1_color import _SPEED, decode_color, encode_color_as
+from encodepth.codings.av1_color import _SPEED, encode_color_as
 from encodepth.codings.av1_frames import fewer_tools
-from runs.choices.curves import Curve, curve, saved
+from runs.choices.curves import Curve, of_group, of_still, percent, saved
 from runs.common import DATA, RESULTS, keep, need, options, progress, recorded_colors, show
 from runs.results.restored_color import QUALITIES, pictures
 
@@ -36,7 +37,7 @@ def main() -> None:
     need(DATA)
     rows: list[dict[str, str | float]] = []
     for name in asked.sets:
-        seen = [p for _, p in pictures(name, 1 if name in ("val", "test") else asked.every)]
+        seen = [p for _, p in pictures(name, asked.every)]
         for effort in STILLS:
             plain, found = ([still(p, effort, turned) for p in seen] for turned in (False, True))
             add(rows, f"{name} ({len(seen)})", effort, "still", plain, found)
@@ -53,13 +54,12 @@ def main() -> None:
 
 
 def still(picture: np.ndarray, effort: int, turned: bool) -> Curve:
-    speed, shape = _SPEED[effort], picture.shape[:2]
+    speed = _SPEED[effort]
     extra = fewer_tools(speed)
-    return curve(
-        [picture],
+    return of_still(
+        picture,
         QUALITIES,
-        lambda q: [encode_color_as(picture, q, speed, "ssim", extra=extra, turned=turned)],
-        lambda coded: [decode_color(coded[0], *shape)],
+        lambda q: encode_color_as(picture, q, speed, "ssim", extra=extra, turned=turned),
     )
 
 
@@ -73,7 +73,7 @@ def group(
         with groups.GroupEncoder(shape, asked, bits, axes) as encoder:
             return [data for frame in frames for data in encoder.add(frame)] + encoder.finish()
 
-    return curve(frames, OVER_TIME, encode, lambda coded: groups.decode_group(coded, shape))
+    return of_group(frames, OVER_TIME, encode)
 
 
 def add(
@@ -84,11 +84,10 @@ def add(
     plain: Sequence[Curve],
     found: Sequence[Curve],
 ) -> None:
+    rates = saved(plain, found)
     row: dict[str, str | float] = {"pictures": what, "coded": how, "effort": effort}
-    by_measure = saved(plain, found)
-    for name, rates in by_measure.items():
-        row[f"{name} %"] = round(float(np.mean(rates)), 2)
-    row["worst PSNR %"] = round(max(by_measure["PSNR"]), 2)
+    row |= percent(rates)
+    row["worst PSNR %"] = round(max(rates["PSNR"]), 2)
     progress(row)
     rows.append(row)
 

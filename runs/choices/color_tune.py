@@ -9,7 +9,8 @@ Stills against what libaom does with a picture that stands alone, tuned for SSIM
 which leaves CDEF out), at the speeds of efforts 4, 7 and 9, before any network: with CDEF, tuned
 for PSNR, and with usage good instead, libaom's for films. Recordings tuned for SSIM against PSNR at
 efforts 3 and 7 and live at effort 1: the first frames of each of data/sequences. Everything cut to
-480x480, photographs every so many-th. Whole payloads; BD-rates of RGB; time is of all threads.
+480x480, photographs every so many-th. Whole payloads; BD-rates by PSNR and MS-SSIM of
+RGB and by SSIMULACRA2; time is of all threads.
 """
 
 from __future__ import annotations
@@ -20,11 +21,21 @@ from pathlib import Path
 import numpy as np
 
 from encodepth.codings import av1_groups as groups
-from encodepth.codings.av1_color import _SPEED, decode_color, encode_color_as
+from encodepth.codings.av1_color import _SPEED, encode_color_as
 from encodepth.codings.av1_frames import fewer_tools
 from encodepth.codings.libaom import Usage
-from runs.choices.curves import Curve, curve, longer, saved
-from runs.common import DATA, RESULTS, keep, need, options, progress, recorded_colors, show
+from runs.choices.curves import Curve, longer, of_group, of_still, percent, saved
+from runs.common import (
+    DATA,
+    RESULTS,
+    keep,
+    middle,
+    need,
+    options,
+    progress,
+    recorded_colors,
+    show,
+)
 from runs.results.restored_color import AS_AVIF, pictures
 
 EFFORTS, GROUPS = (4, 7, 9), ((3, False), (7, False), (1, True))  # efforts, and whether live
@@ -48,8 +59,7 @@ def main() -> None:
     need(DATA)
     rows: list[dict[str, str | float]] = []
     for name in asked.sets:
-        every = 1 if name in ("val", "test") else asked.every
-        seen = [cut(p) for _, p in pictures(name, every)]
+        seen = [middle(p, SIDE, SIDE) for _, p in pictures(name, asked.every)]
         for effort in EFFORTS:
             speed = _SPEED[effort]
             plain = [still(p, speed, *BASE[1:]) for p in seen]
@@ -59,7 +69,7 @@ def main() -> None:
                 row = {"coded": f"{name} ({len(seen)})", "effort": effort, "way": label}
                 add(rows, row, plain, [still(p, speed, *arm) for p in seen])
     for path, whole in recorded_colors(asked.frames).items():
-        frames = [cut(p) for p in whole]
+        frames = [middle(p, SIDE, SIDE) for p in whole]
         for effort, live in GROUPS:
             usual, other = (group(frames, effort, live, tune) for tune in ("psnr", "ssim"))
             coded = f"{Path(path).name} ({len(frames)}{', live' * live})"
@@ -68,31 +78,23 @@ def main() -> None:
     keep(asked.output, {"rows": rows})
 
 
-def cut(picture: np.ndarray) -> np.ndarray:
-    """Return the middle of a picture."""
-    top, left = (max(n - SIDE, 0) // 2 for n in picture.shape[:2])
-    return np.ascontiguousarray(picture[top : top + SIDE, left : left + SIDE])
-
-
 def still(
     picture: np.ndarray, speed: int, tune: str, extra: Mapping[str, str], usage: Usage
 ) -> Curve:
-    shape, extra = picture.shape[:2], fewer_tools(speed) | dict(extra)
-    return curve(
-        [picture],
+    tools = fewer_tools(speed) | dict(extra)
+    return of_still(
+        picture,
         QUALITIES,
-        lambda q: [encode_color_as(picture, q, speed, tune, extra=extra, usage=usage)],
-        lambda coded: [decode_color(coded[0], *shape)],
+        lambda q: encode_color_as(picture, q, speed, tune, extra=tools, usage=usage),
     )
 
 
 def group(frames: Sequence[np.ndarray], effort: int, live: bool, tune: str) -> Curve:
     bits = groups.color_bits(effort, live)
-    return curve(
+    return of_group(
         frames,
         QUALITIES,
         lambda q: groups.encode_group(frames, groups.color_options(q, effort, live, tune), bits),
-        lambda coded: groups.decode_group(coded, frames[0].shape),
     )
 
 
@@ -103,8 +105,7 @@ def add(
     found: Sequence[Curve],
 ) -> None:
     """Write down the mean BD-rates of a way, and its time."""
-    for name, rates in saved(plain, found).items():
-        row[f"{name} %"] = round(float(np.mean(rates)), 2)
+    row |= percent(saved(plain, found))
     row["time"] = round(longer(plain, found), 2)
     progress(row)
     rows.append(row)

@@ -12,6 +12,8 @@ from PIL import Image
 from ssimulacra2 import compute_ssimulacra2
 
 from encodepth import metrics
+from encodepth.codings.av1_color import decode_color
+from encodepth.codings.av1_groups import decode_group
 
 
 class Curve(NamedTuple):
@@ -36,20 +38,33 @@ MEASURES: Mapping[str, Callable[[np.ndarray, np.ndarray], float]] = {
 }
 
 
-def curve(
+def of_still(
+    picture: np.ndarray, qualities: Sequence[int], encode: Callable[[int], bytes]
+) -> Curve:
+    """Return the curve of a picture, uint8 (H, W, 3); `encode` returns its payload at a quality."""
+    shape = picture.shape[:2]
+    return _curve(
+        [picture],
+        qualities,
+        lambda quality: [encode(quality)],
+        lambda coded: [decode_color(coded[0], *shape)],
+    )
+
+
+def of_group(
+    pictures: Sequence[np.ndarray], qualities: Sequence[int], encode: Callable[[int], list[bytes]]
+) -> Curve:
+    """Return the curve of pictures coded as one group; measures are means over them."""
+    shape = pictures[0].shape
+    return _curve(pictures, qualities, encode, lambda coded: decode_group(coded, shape))
+
+
+def _curve(
     pictures: Sequence[np.ndarray],
     qualities: Sequence[int],
     encode: Callable[[int], list[bytes]],
     decode: Callable[[list[bytes]], Sequence[np.ndarray]],
 ) -> Curve:
-    """Return the curve of pictures that are coded together; measures are means over them.
-
-    Args:
-        pictures: uint8 (H, W, 3).
-        qualities: rising.
-        encode: returns what is stored at a quality.
-        decode: returns the pictures shown.
-    """
     points, seconds = [], 0.0
     for quality in qualities:
         began = time.process_time()
@@ -73,6 +88,11 @@ def saved(plain: Sequence[Curve], other: Sequence[Curve]) -> dict[str, list[floa
         ]
         for i, name in enumerate(MEASURES, 1)
     }
+
+
+def percent(rates: Mapping[str, Sequence[float]]) -> dict[str, float]:
+    """Return the mean BD-rate by every measure, as tables have it."""
+    return {f"{name} %": round(float(np.mean(found)), 2) for name, found in rates.items()}
 
 
 def longer(plain: Sequence[Curve], other: Sequence[Curve]) -> float:

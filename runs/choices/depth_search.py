@@ -26,7 +26,7 @@ from encodepth.codings.libaom import Usage
 from encodepth.learned import open_model
 from encodepth.learned.restore import best_gain, said_of, strength_of
 from encodepth.scenes.scene import scene
-from runs.common import DATA, RESULTS, keep, need, options, progress, sequences, show
+from runs.common import DATA, RESULTS, keep, middle, need, options, progress, sequences, show
 
 WAS = {3: 6, 5: 5, 7: 4, 8: 3, 9: 1}  # libaom's speed at an effort
 NETWORKS = ("restore-small", "restore")
@@ -88,12 +88,10 @@ def plane_of(image: RgbdImage) -> Iterator[Plane]:
     if mapped is None:
         return
     inside = (image.depth > 0) & ((image.depth <= mapped.far) if mapped.far else True)
-    top, left = (max(n - SIDE, 0) // 2 for n in inside.shape)
-    here = slice(top, top + SIDE), slice(left, left + SIDE)
     color = None
     if image.color is not None and image.color.shape[:2] == inside.shape:
-        color = np.ascontiguousarray(image.color[here])
-    yield np.ascontiguousarray(mapped.plane[here]), np.ascontiguousarray(inside[here]), color
+        color = middle(image.color, SIDE, SIDE)
+    yield middle(mapped.plane, SIDE, SIDE), middle(inside, SIDE, SIDE), color
 
 
 def curves(plane: Plane, speed: int, usage: Usage, filtered: bool) -> tuple[Curves, float]:

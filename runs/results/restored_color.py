@@ -11,7 +11,8 @@ strength, or three of strength and gains. PSNR is of RGB after rounding to 8 bit
 and "whole" are AV1's and the restored ones' against AV1 as AVIF has it, of the same 10 bits: planes
 Y, Cb and Cr, and no CDEF (lines without CDEF, "axes": against the same without). A line holds a
 picture; lines that the file has already are not made again. At the end the means of the sets are
-printed. Kodak and `data/test` are for reporting only: nothing is chosen by them.
+printed, also against AV1 of 8 bits where the file has that of the same pictures. Kodak and
+`data/test` are for reporting only: nothing is chosen by them.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from encodepth.learned.weights import find_weights
 from encodepth.networks.color_restorer import ColorRestorer
 from encodepth.networks.restorer_weights import load_color_restorer
 
-from ..common import DATA, sequences
+from ..common import DATA, middle, sequences
 
 QUALITIES = (15, 30, 45, 60, 75, 88)
 PHOTOS = {"cid22": "cid22/validation_*.webp", "kodak": "kodak/*.webp"}
@@ -47,6 +48,8 @@ SIDES = (480, 640)  # the middle of larger frames
 BEFORE = "ycbcr"  # planes of lines that do not say
 PLANES = "axes, CDEF"
 AS_AVIF = {"enable-cdef": "0"}
+EIGHT = "c064c334"  # weights whose lines are of AV1 of 8 bits, as version 0.1 wrote it
+FIGURES = {1: "psnr", 2: "ms_ssim"}  # where they stand in a point
 STRENGTH, GAINS = 5, 2  # bytes, and how many more gains take
 Picture = NDArray[np.uint8]
 
@@ -84,7 +87,7 @@ def main() -> None:
 
 
 def pictures(name: str, every: int) -> Iterator[tuple[str, Picture]]:
-    """Yield (label, colour) of a set."""
+    """Yield (label, colour) of a set, of photographs every so many-th."""
     if name in PHOTOS:
         for path in sorted(DATA.glob(PHOTOS[name]))[::every]:
             color = read(path).color
@@ -95,9 +98,7 @@ def pictures(name: str, every: int) -> Iterator[tuple[str, Picture]]:
         for pair in pairs[:: -(-len(pairs) // PAIRS[name])]:
             color = pair.load().color
             assert color is not None
-            top, left = (max(n - s, 0) // 2 for n, s in zip(color.shape, SIDES, strict=False))
-            middle = color[top : top + SIDES[0], left : left + SIDES[1]]
-            yield f"{sequence}/{pair.frame}", np.ascontiguousarray(middle)
+            yield f"{sequence}/{pair.frame}", middle(color, *SIDES)
 
 
 def coded(
@@ -137,8 +138,8 @@ def measure(restorer: ColorRestorer, picture: Picture, payloads: list[bytes]) ->
         } | {"gains": gains})  # fmt: skip
     rates = {}
     for name in ("strength", "restored"):
-        for i, figure in ((1, "psnr"), (2, "ms_ssim")):
-            curves = ([(p[n][0], p[n][i]) for p in points] for n in ("av1", name))
+        for i, figure in FIGURES.items():
+            curves = (curve(points, n, i) for n in ("av1", name))
             rates[f"{name}_{figure}"] = round(metrics.bd_rate(*curves), 3)
     return {"bd_rate": rates, "points": points}
 
@@ -152,9 +153,28 @@ def against(
     for i, (figure, of) in enumerate((("psnr", metrics.psnr), ("ms_ssim", metrics.ms_ssim_db)), 1):
         plain = [(len(p), of(out, picture)) for p, out in zip(payloads, shown, strict=True)]
         for name, point in (("axes", "av1"), ("whole", "restored")):
-            curve = [(p[point][0], p[point][i]) for p in points]
-            rates[f"{name}_{figure}"] = round(metrics.bd_rate(plain, curve), 3)
+            rates[f"{name}_{figure}"] = round(metrics.bd_rate(plain, curve(points, point, i)), 3)
     return rates
+
+
+def against_eight(records: list[dict[str, Any]], record: dict[str, Any]) -> dict[str, float]:
+    """Return a line's BD-rates against AV1 of 8 bits coded so, if the record has that of it."""
+    said = ("set", "picture", "speed", "tune")
+    for other in records:
+        if other["weights"] == EIGHT and all(other[k] == record[k] for k in said):
+            plain, points = other["points"], record["points"]
+            return {
+                f"whole_{figure}_of_8_bits": metrics.bd_rate(
+                    curve(plain, "av1", i), curve(points, "restored", i)
+                )
+                for i, figure in FIGURES.items()
+            }
+    return {}
+
+
+def curve(points: list[dict[str, Any]], name: str, figure: int) -> list[tuple[float, float]]:
+    """Return (bytes, quality) of one kind of points."""
+    return [(p[name][0], p[name][figure]) for p in points]
 
 
 def show(records: list[dict[str, Any]]) -> None:
@@ -162,10 +182,14 @@ def show(records: list[dict[str, Any]]) -> None:
     groups = defaultdict(list)
     for r in records:
         planes = r.get("planes", BEFORE)
-        groups[r["weights"], r["set"], r["speed"], r["tune"], planes].append(r["bd_rate"])
-    for key, rates in sorted(groups.items()):
-        means = {k: round(float(np.mean([r[k] for r in rates])), 2) for k in rates[0]}
-        print(*key, len(rates), means)
+        rates = r["bd_rate"] | against_eight(records, r)
+        groups[r["weights"], r["set"], r["speed"], r["tune"], planes].append(rates)
+    for key, of_set in sorted(groups.items()):
+        known = set.intersection(*map(set, of_set))
+        means = {
+            k: round(float(np.mean([r[k] for r in of_set])), 2) for k in of_set[0] if k in known
+        }
+        print(*key, len(of_set), means)
 
 
 if __name__ == "__main__":

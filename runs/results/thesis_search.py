@@ -29,7 +29,7 @@ from encodepth.thesis.weights import load_tcm
 from encodepth.train import losses
 from encodepth.train.config import Loss
 from encodepth.train.run import split, stored_recipe
-from runs.common import SHARED, append
+from runs.common import SHARED, append, middle
 from runs.results.thesis import MIDDLE, ROWS, weights
 from runs.results.thesis_measure import commit, measure, plane_of, tensors_of, test_frames
 
@@ -49,7 +49,7 @@ def main() -> None:
     if args.choose:
         choose(args)
         return
-    frames = [(pair, middle(pair.load())) for pair, _ in test_frames(args.shared, 8, 3)]
+    frames = [(pair, central(pair.load())) for pair, _ in test_frames(args.shared, 8, 3)]
     with RecordFile(args.records) as file:
         file.add(machine_header(jobs=1, threads=1))
         for modality, row in ((m, row) for m in ROWS for row in ROWS[m]):
@@ -73,7 +73,7 @@ def main() -> None:
 def choose(args: argparse.Namespace) -> None:
     """Print the cost of two frames of data/val by the rate of the search."""
     pairs = list(open_dataset(args.shared / "data" / "val"))
-    some = [middle(pair.load()) for pair in pairs[:: len(pairs) // 2][:2]]
+    some = [central(pair.load()) for pair in pairs[:: len(pairs) // 2][:2]]
     for modality, lmbda in MIDDLE.items():
         path = weights(args.output, modality, lmbda)
         model, loss = TcmModel(load_tcm(path)), split(stored_recipe(path.parent))[0].loss
@@ -84,12 +84,11 @@ def choose(args: argparse.Namespace) -> None:
             )
 
 
-def middle(image: RgbdImage) -> RgbdImage:
+def central(image: RgbdImage) -> RgbdImage:
     """The middle of a frame."""
     assert image.color is not None
     assert image.depth is not None
-    y, x = ((side - SIDE) // 2 for side in image.depth.shape)
-    color, depth = (p[y : y + SIDE, x : x + SIDE].copy() for p in (image.color, image.depth))
+    color, depth = (middle(p, SIDE, SIDE) for p in (image.color, image.depth))
     return RgbdImage(color=color, depth=depth, depth_unit=image.depth_unit)
 
 
