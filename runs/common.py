@@ -41,6 +41,7 @@ def options(
     frames: int | None = None,
     every: int | None = None,
     jobs: int | None = None,
+    sets: Sequence[str] | None = None,
     model: bool = False,
 ) -> argparse.ArgumentParser:
     """Return a parser with the options asked for: those given, with these defaults.
@@ -52,6 +53,7 @@ def options(
         frames: `--frames`, how many, spread evenly.
         every: `--every`, each so many-th frame.
         jobs: `-j`, processes.
+        sets: `--sets`, of pictures.
         model: `--model`, of the default family.
     """
     parser = argparse.ArgumentParser(description=(doc or "").splitlines()[0])
@@ -65,6 +67,8 @@ def options(
         parser.add_argument("--model", default="base", help="a model's name or a weights file")
     if jobs is not None:
         parser.add_argument("-j", "--jobs", type=int, default=jobs, help="processes")
+    if sets is not None:
+        parser.add_argument("--sets", nargs="+", default=list(sets), help="of pictures")
     if output is not None:
         parser.add_argument("-o", "--output", type=Path, default=output, help="kept here")
     return parser

@@ -27,13 +27,13 @@ from runs.common import DATA, RESULTS, keep, need, options, progress, recorded_c
 from runs.results.restored_color import QUALITIES, pictures
 
 STILLS, GROUPS = (7, 4), ((7, False), (3, False), (1, True))  # efforts, and whether live
+SETS = ("val", "cid22")
 OVER_TIME = (30, 45, 60, 75)  # qualities
 
 
 def main() -> None:
-    parser = options(__doc__, output=RESULTS / "color_axes.json", every=8, frames=10)
-    parser.add_argument("--sets", nargs="+", default=["val", "cid22"])
-    asked = parser.parse_args()
+    output = RESULTS / "color_axes.json"
+    asked = options(__doc__, output=output, every=8, frames=10, sets=SETS).parse_args()
     need(DATA)
     rows: list[dict[str, str | float]] = []
     for name in asked.sets:

@@ -41,6 +41,7 @@ from runs.results.restored_color import AS_AVIF, pictures
 EFFORTS, GROUPS = (4, 7, 9), ((3, False), (7, False), (1, True))  # efforts, and whether live
 QUALITIES = (20, 35, 50, 65, 80)
 SIDE = 480
+SETS = ("val", "cid22")
 INTRA, FILMS = Usage.ALL_INTRA, Usage.GOOD
 BASE = ("ssim, no CDEF", "ssim", AS_AVIF, INTRA)
 ARMS: tuple[tuple[str, str, Mapping[str, str], Usage], ...] = (
@@ -53,9 +54,8 @@ QUICKEST_OF_FILMS = 6  # libaom's speed
 
 
 def main() -> None:
-    parser = options(__doc__, output=RESULTS / "color_tune.json", every=8, frames=6)
-    parser.add_argument("--sets", nargs="+", default=["val", "cid22"])
-    asked = parser.parse_args()
+    output = RESULTS / "color_tune.json"
+    asked = options(__doc__, output=output, every=8, frames=6, sets=SETS).parse_args()
     need(DATA)
     rows: list[dict[str, str | float]] = []
     for name in asked.sets:

@@ -30,13 +30,13 @@ from encodepth.learned.restore import best_gain, said_of, strength_of
 from ..common import DATA, RESULTS, keep, options, progress, sequences, show, spread
 
 QUALITIES = (15, 30, 45, 60, 75, 88)
+SETS = ("val", "test")
 EFFORT, COLOR_QUALITY, COLOR_EFFORT = 6, 50, 3
 SENT = 5
 
 
 def main() -> None:
-    parser = options(__doc__, output=RESULTS / "restored_depth.json", frames=3)
-    parser.add_argument("--sets", nargs="+", default=["val", "test"])
+    parser = options(__doc__, output=RESULTS / "restored_depth.json", frames=3, sets=SETS)
     parser.add_argument("--weights", nargs="+", default=["restore"], help="names or files")
     args = parser.parse_args()
     restorers = {name: open_model(name, threads=1) for name in args.weights}
